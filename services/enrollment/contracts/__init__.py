@@ -1,0 +1,1 @@
+"""The wire and the domain: the one place that knows both. `commands` reads requests, `events` writes facts and answers."""
