@@ -1,0 +1,302 @@
+-- name: hold_class
+-- The class under its lock.
+-- locks: school_class row
+SELECT * FROM school_class WHERE class_id = $1 FOR UPDATE
+
+-- name: make_class
+-- First sight of a class.
+INSERT INTO school_class (class_id, school_id, province_id, school_year, grade, level, class_version, sealed_at, homeroom_staff_id, homeroom_version)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN h.class_id IS NULL THEN $9::uuid ELSE h.staff_id END, coalesce(h.version, 0)
+FROM (SELECT 1) AS one LEFT JOIN homeroom AS h ON h.class_id = $1
+ON CONFLICT (class_id) DO NOTHING
+
+-- name: raise_class
+-- A newer seal of a class.
+UPDATE school_class SET class_version = $2, sealed_at = $3, 
+    -- What enrollment says of the homeroom teacher counts for more than what grading knew when it sealed.
+    homeroom_staff_id = CASE WHEN homeroom_version > 0 THEN homeroom_staff_id ELSE coalesce($4, homeroom_staff_id) END
+WHERE class_id = $1
+
+-- name: schools_of_classes
+-- Whose classes these are: for callers whose roles name classes only.
+SELECT DISTINCT school_id FROM school_class WHERE class_id = ANY ($1::uuid[])
+
+-- name: add_part
+-- Note a part; returns a row only the first time.
+INSERT INTO class_part (class_id, class_version, part) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING part
+
+-- name: count_parts
+SELECT count(*) FROM class_part WHERE class_id = $1 AND class_version = $2
+
+-- name: add_pupils
+-- New versions come in; a halted version that is sealed again unchanged comes back to life.
+INSERT INTO transcript (transcript_id, version, pupil_id, class_id, school_id, province_id, class_version, public_id, content_digest, content, corrections, state, failure)
+SELECT t.id, t.version, t.pupil, $1, $2, $3, $4, t.public_id, t.digest, t.content, t.corrections, 'sealed', t.failure
+FROM unnest($5::uuid[], $6::integer[], $7::uuid[], $8::text[], $9::bytea[], $10::bytea[], $11::integer[], $12::text[])
+    AS t (id, version, pupil, public_id, digest, content, corrections, failure)
+ON CONFLICT (transcript_id, version) DO UPDATE
+SET state = 'sealed', failure = excluded.failure, class_version = excluded.class_version, class_id = excluded.class_id,
+    school_id = excluded.school_id, province_id = excluded.province_id
+WHERE transcript.state = 'halted' AND transcript.content_digest = excluded.content_digest
+
+-- name: supersede_older
+-- Versions that a newer one overtook before they were finished.
+UPDATE transcript AS old SET state = 'superseded', failure = ''
+FROM unnest($1::uuid[], $2::integer[]) AS new (id, version)
+WHERE old.transcript_id = new.id AND old.version < new.version AND old.state IN ('sealed', 'prepared', 'halted')
+
+-- name: to_prepare
+SELECT transcript_id, pupil_id, version, content_digest, public_id FROM transcript
+WHERE class_id = $1 AND state = 'sealed' AND failure = '' ORDER BY transcript_id
+
+-- name: to_prepare_again
+SELECT transcript_id, pupil_id, version, content_digest, public_id FROM transcript
+WHERE class_id = $1 AND state IN ('sealed', 'halted') AND failure <> '' ORDER BY transcript_id
+
+-- name: contents
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.content
+FROM transcript AS t JOIN unnest($1::uuid[], $2::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
+WHERE t.state IN ('sealed', 'halted')
+
+-- name: prepared
+-- The pages are made; whatever was signed under an older manifest counts no more.
+UPDATE transcript AS t
+SET state = 'prepared', failure = '', template_version = p.template_version, template_digest = p.template_digest, body_digest = p.body_digest,
+    body_pack = $6, signed_roles = 0, current_digest = p.body_digest, current_pack = $6
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::bytea[], $5::bytea[]) AS p (id, version, template_version, template_digest, body_digest)
+WHERE t.transcript_id = p.id AND t.version = p.version
+
+-- name: failed
+UPDATE transcript AS t SET failure = f.reason
+FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS f (id, version, reason)
+WHERE t.transcript_id = f.id AND t.version = f.version
+
+-- name: waiting
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.template_version, t.template_digest, t.body_digest,
+    t.signed_roles, t.current_digest, t.current_pack
+FROM transcript AS t JOIN unnest($1::uuid[], $2::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
+WHERE t.state = 'prepared' AND t.signed_roles = $3
+ORDER BY t.transcript_id
+
+-- name: halt_unfinished
+-- With a manifest only its pupils, else the whole class.
+UPDATE transcript AS t SET state = 'halted', failure = $3
+WHERE t.class_id = $1 AND t.state IN ('sealed', 'prepared')
+  AND ($2::uuid IS NULL OR EXISTS (SELECT FROM manifest_entry AS e WHERE e.manifest_id = $2 AND e.transcript_id = t.transcript_id AND e.version = t.version))
+
+-- name: signed_count
+-- Newest versions that are signed to the end.
+SELECT count(*) FROM transcript AS t
+WHERE t.class_id = $1 AND t.state = 'signed' AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
+
+-- name: progress
+-- Counts over the newest version of each transcript.
+SELECT t.class_id, count(*) AS transcripts,
+    count(*) FILTER (WHERE t.state IN ('prepared', 'signed')) AS prepared,
+    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 1) AS first,
+    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 2) AS second,
+    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 3) AS third,
+    coalesce(array_agg(t.transcript_id::text || E'\t' || t.failure ORDER BY t.transcript_id) FILTER (WHERE t.failure <> ''), '{}') AS failures
+FROM transcript AS t
+WHERE ($1::uuid IS NULL OR t.school_id = $1) AND ($2::uuid IS NULL OR t.class_id = $2)
+  AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
+GROUP BY t.class_id ORDER BY t.class_id
+
+-- name: add_manifest
+INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at)
+VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7)
+
+-- name: add_entries
+INSERT INTO manifest_entry (manifest_id, transcript_id, version, content_digest, template_version, template_digest, body_digest)
+SELECT $1, * FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[])
+
+-- name: get_manifests
+-- Manifests by id, or by school and class; newest first.
+SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, c.*,
+    (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts
+FROM manifest AS m JOIN school_class AS c USING (class_id)
+WHERE ($1::uuid IS NULL OR m.manifest_id = $1) AND ($2::uuid IS NULL OR m.school_id = $2) AND ($3::uuid IS NULL OR m.class_id = $3)
+  AND ($4::text IS NULL OR (m.state = 'ready' AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
+ORDER BY m.created_at DESC, m.manifest_id LIMIT 1000
+
+-- name: approvals
+SELECT * FROM approval WHERE manifest_id = ANY ($1::uuid[]) ORDER BY approved_at
+
+-- name: signed_by_role
+-- Roles under which every entry of a manifest that is still alive has been signed.
+SELECT s.manifest_id, s.role, count(*) AS signed FROM signature AS s WHERE s.manifest_id = ANY ($1::uuid[]) GROUP BY s.manifest_id, s.role
+
+-- name: entries
+SELECT e.*, t.pupil_id, t.public_id, t.corrections, t.content FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
+WHERE e.manifest_id = $1 ORDER BY e.transcript_id
+
+-- name: manifest_lines
+SELECT * FROM manifest_entry WHERE manifest_id = $1 ORDER BY transcript_id
+
+-- name: stored
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.body_pack, e.body_digest
+FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
+WHERE e.manifest_id = $1 AND e.transcript_id = $2
+
+-- name: approve
+INSERT INTO approval (manifest_id, role, merkle_root, account_id, person_id, staff_id, authority, certificate_sha256, approved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: touch_manifest
+UPDATE manifest SET version = version + 1 WHERE manifest_id = $1 RETURNING version
+
+-- name: move_manifest
+UPDATE manifest SET state = $2, reason = $3, version = version + 1 WHERE manifest_id = $1 AND state = 'ready' RETURNING version
+
+-- name: unfinished
+SELECT count(*) FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version) WHERE e.manifest_id = $1 AND t.state = 'prepared'
+
+-- name: add_order
+INSERT INTO signing_order (order_id, class_id, step, manifest_id, role, attempt, state, fixed_at, released_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'released', $7, $8)
+ON CONFLICT (order_id) DO NOTHING RETURNING order_id
+
+-- name: add_lines
+INSERT INTO order_line (order_id, transcript_id, version) SELECT $1, * FROM unnest($2::uuid[], $3::integer[])
+
+-- name: get_order
+SELECT o.*, c.school_id, c.province_id FROM signing_order AS o JOIN school_class AS c USING (class_id) WHERE o.order_id = $1
+
+-- name: lines
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id
+FROM order_line AS l JOIN transcript AS t USING (transcript_id, version)
+WHERE l.order_id = $1 AND l.state = $2 ORDER BY t.transcript_id
+
+-- name: finish_lines
+UPDATE order_line AS l SET state = CASE WHEN r.reason = '' THEN 'done' ELSE 'failed' END, reason = r.reason
+FROM unnest($2::uuid[], $3::text[]) AS r (id, reason)
+WHERE l.order_id = $1 AND l.transcript_id = r.id AND l.state = 'open'
+
+-- name: finish_order
+UPDATE signing_order SET state = 'done', finished_at = $2
+WHERE order_id = $1 AND state = 'released' AND NOT EXISTS (SELECT FROM order_line WHERE order_id = $1 AND state = 'open')
+
+-- name: drop_lines
+UPDATE order_line AS l SET state = 'dropped', reason = $3
+FROM signing_order AS o
+WHERE o.order_id = l.order_id AND o.class_id = $1 AND ($2::uuid IS NULL OR o.manifest_id = $2) AND o.state = 'released' AND l.state = 'open'
+
+-- name: drop_orders
+UPDATE signing_order SET state = 'cancelled', finished_at = $3 WHERE class_id = $1 AND ($2::uuid IS NULL OR manifest_id = $2) AND state = 'released'
+
+-- name: failed_orders
+-- Orders with a failed line that no later order took up.
+SELECT DISTINCT o.order_id FROM signing_order AS o JOIN order_line AS l USING (order_id)
+WHERE o.class_id = $1 AND l.state = 'failed'
+  AND NOT EXISTS (
+    SELECT FROM order_line AS n JOIN signing_order AS p USING (order_id)
+    WHERE n.transcript_id = l.transcript_id AND n.version = l.version AND p.step = o.step AND p.role IS NOT DISTINCT FROM o.role
+      AND p.manifest_id IS NOT DISTINCT FROM o.manifest_id AND p.released_at > o.released_at
+  )
+
+-- name: intend
+INSERT INTO intent (intent_id, manifest_id, order_id, transcript_id, version, role, attempt, template_digest, before_digest, to_be_signed,
+    certificate_sha256, certificate_serial, signed_at, recorded_at)
+SELECT i.id, $1, $2, i.transcript, i.version, $3, $4, i.template, i.before, i.tbs, $5, $6, $7, $8
+FROM unnest($9::uuid[], $10::uuid[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[]) AS i (id, transcript, version, template, before, tbs)
+ON CONFLICT ON CONSTRAINT one_intent_per_signature DO NOTHING
+
+-- name: intents
+SELECT * FROM intent WHERE intent_id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT FROM void_intent AS v WHERE v.intent_id = intent.intent_id)
+
+-- name: intended
+SELECT intent_id, to_be_signed FROM intent WHERE intent_id = ANY ($1::uuid[])
+
+-- name: announce_signatures
+INSERT INTO signature (transcript_id, version, role, intent_id, manifest_id, result_digest, size, pack, pack_digest, certificate_serial, signed_at,
+    announced_at, completes)
+SELECT s.transcript, s.version, $1, s.intent, $2, s.digest, s.size, $3, $4, $5, $6, $7, $8
+FROM unnest($9::uuid[], $10::integer[], $11::uuid[], $12::bytea[], $13::bigint[]) AS s (transcript, version, intent, digest, size)
+
+-- name: advance
+UPDATE transcript AS t
+SET signed_roles = t.signed_roles + 1, current_digest = s.digest, current_pack = $3, failure = '', state = CASE WHEN $4 THEN 'signed' ELSE t.state END
+FROM unnest($1::uuid[], $2::bytea[], $5::integer[]) AS s (id, digest, version)
+WHERE t.transcript_id = s.id AND t.version = s.version
+
+-- name: void
+-- Not those that were announced: the same bytes made twice are one signature.
+INSERT INTO void_intent (intent_id, reason, voided_at)
+SELECT v.id, $2, $3 FROM unnest($1::uuid[]) AS v (id) WHERE NOT EXISTS (SELECT FROM signature AS s WHERE s.intent_id = v.id)
+ON CONFLICT DO NOTHING
+
+-- name: void_orphans
+-- Intents of a class that can lead to no issued transcript any more.
+INSERT INTO void_intent (intent_id, reason, voided_at)
+SELECT i.intent_id,
+    CASE WHEN m.state IN ('halted', 'rejected') THEN 'manifest is ' || m.state WHEN t.state = 'superseded' THEN 'a newer version came' ELSE 'a newer attempt was made' END,
+    $2
+FROM intent AS i JOIN manifest AS m ON m.manifest_id = i.manifest_id
+JOIN transcript AS t ON t.transcript_id = i.transcript_id AND t.version = i.version
+WHERE m.class_id = $1
+  AND ((m.state IN ('halted', 'rejected')
+        AND NOT EXISTS (SELECT FROM signature AS s WHERE s.manifest_id = i.manifest_id AND s.transcript_id = i.transcript_id AND s.version = i.version AND s.completes))
+    OR t.state = 'superseded'
+    OR EXISTS (SELECT FROM intent AS n WHERE n.manifest_id = i.manifest_id AND n.transcript_id = i.transcript_id AND n.version = i.version
+        AND n.role = i.role AND n.attempt > i.attempt))
+ON CONFLICT DO NOTHING
+
+-- name: finished
+-- Signatures of transcripts under one manifest, in signing order.
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.template_version, t.current_digest,
+    s.role, s.certificate_serial, s.signed_at, s.size, s.announced_at
+FROM transcript AS t
+JOIN unnest($2::uuid[], $3::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
+JOIN signature AS s ON s.transcript_id = t.transcript_id AND s.version = t.version AND s.manifest_id = $1
+ORDER BY t.transcript_id, array_position($4::text[], s.role)
+
+-- name: know_school
+INSERT INTO school (school_id, province_id, version, name) VALUES ($1, $2, $3, $4)
+ON CONFLICT (school_id) DO UPDATE SET province_id = excluded.province_id, version = excluded.version, name = excluded.name
+WHERE school.version < excluded.version
+
+-- name: know_staff
+INSERT INTO staff (staff_id, school_id, province_id, version, person_id, full_name, appointments)
+SELECT $1, $2, s.province_id, $3, $4, $5, $6 FROM school AS s WHERE s.school_id = $2
+ON CONFLICT (staff_id) DO UPDATE
+SET school_id = excluded.school_id, province_id = excluded.province_id, version = excluded.version, person_id = excluded.person_id,
+    full_name = excluded.full_name, appointments = excluded.appointments
+WHERE staff.version < excluded.version
+
+-- name: know_homeroom
+-- Enrollment's word, kept whether the class is here yet or not; an old one that comes again changes nothing.
+WITH known AS (
+    INSERT INTO homeroom (class_id, staff_id, version) VALUES ($1, $2, $3)
+    ON CONFLICT (class_id) DO UPDATE SET staff_id = excluded.staff_id, version = excluded.version WHERE homeroom.version < excluded.version
+    RETURNING class_id, staff_id, version
+)
+UPDATE school_class AS c SET homeroom_staff_id = known.staff_id, homeroom_version = known.version
+FROM known WHERE c.class_id = known.class_id
+
+-- name: province_of
+SELECT province_id FROM school WHERE school_id = $1
+
+-- name: staff_of_person
+SELECT * FROM staff WHERE school_id = $1 AND person_id = $2 ORDER BY staff_id
+
+-- name: staff
+SELECT * FROM staff WHERE staff_id = $1
+
+-- name: register
+INSERT INTO certificate (sha256, school_id, province_id, role, staff_id, serial, certificate, chain, key_name, registered_by, registered_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (sha256, school_id, role) DO NOTHING
+
+-- name: holder_for
+SELECT certificate, chain, key_name FROM certificate
+WHERE school_id = $1 AND role = $2 AND staff_id IS NOT DISTINCT FROM $3::uuid AND revoked_at IS NULL
+ORDER BY registered_at DESC LIMIT 1
+
+-- name: holder
+SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
+
+-- name: find_halt
+SELECT manifests_halted, already_announced FROM halt WHERE unlock_id = $1
+
+-- name: keep_halt
+INSERT INTO halt (unlock_id, class_id, manifests_halted, already_announced, halted_at) VALUES ($1, $2, $3, $4, $5)

@@ -1,0 +1,73 @@
+"""Transactions of signing: the stores over one connection, with the caller's rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from services.chassis import outbox, requests
+from services.chassis.database import SYSTEM, Connection, Database, RowScope, scope_of
+from services.chassis.identity import Actor, Role
+from services.signing.adapters.classes import QUERIES, PostgresClasses
+from services.signing.adapters.journal import PostgresHalts, PostgresJournal, PostgresPeople
+from services.signing.adapters.manifests import PostgresManifests, PostgresOrders
+from services.signing.application.ports import Request
+from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Work
+from services.signing.contracts import messages_of
+from services.signing.domain.events import Event
+from services.signing.domain.people import Caller
+from services.signing.domain.roles import SignatureRole
+
+
+class PostgresWork:
+    """Fulfils ports.Work."""
+
+    def __init__(self, connection: Connection, order: tuple[SignatureRole, ...]) -> None:
+        self._connection = connection
+        self.classes: Classes = PostgresClasses(connection, order)
+        self.manifests: Manifests = PostgresManifests(connection)
+        self.orders: Orders = PostgresOrders(connection)
+        self.journal: Journalled = PostgresJournal(connection, order)
+        self.people: People = PostgresPeople(connection)
+        self.halts: Halts = PostgresHalts(connection)
+
+    async def announce(self, *events: Event) -> None:
+        """Into the outbox."""
+        await outbox.announce(self._connection, *(message for event in events for message in messages_of(event)))
+
+    async def answered(self, request: Request) -> Mapping[str, str] | None:
+        """The first answer to a request."""
+        kept = await requests.answered(self._connection, request.request_id, request.digest)
+        return None if kept is None else dict(json.loads(kept))
+
+    async def keep_answer(self, request: Request, answer: Mapping[str, str]) -> None:
+        """Keep it for repeats."""
+        await requests.keep_answer(self._connection, request.request_id, request.method, request.digest, json.dumps(dict(answer)).encode())
+
+
+class PostgresTransactions:
+    """Fulfils ports.Transactions."""
+
+    def __init__(self, database: Database, order: tuple[SignatureRole, ...]) -> None:
+        self._database, self._order = database, order
+
+    def __call__(self, caller: Caller | None = None) -> AbstractAsyncContextManager[Work]:
+        return self._open(caller)
+
+    @asynccontextmanager
+    async def _open(self, caller: Caller | None) -> AsyncIterator[Work]:
+        scope = SYSTEM if caller is None else await self._scope(caller)
+        async with self._database.transaction(scope) as connection:
+            yield PostgresWork(connection, self._order)
+
+    async def _scope(self, caller: Caller) -> RowScope:
+        actor = Actor(caller.account_id, caller.person_id, tuple(Role(*role) for role in caller.roles), caller.service)
+        scope = scope_of(actor)
+        classes = actor.scoped("class")
+        if scope.kind != "none" or not classes:
+            return scope
+        # A homeroom teacher's role may name the class alone; rows are guarded by school.
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(QUERIES["schools_of_classes"], list(classes))
+        return RowScope("school", schools=tuple(str(row["school_id"]) for row in rows)) if rows else scope

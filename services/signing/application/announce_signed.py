@@ -1,0 +1,88 @@
+"""Announce what was signed: the one transaction in which signatures become facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.chassis.clock import Clock
+from services.signing.application.ports import ManifestRow, PackWritten, Signed
+from services.signing.application.release import release_role
+from services.signing.application.stores import Transactions, Work
+from services.signing.domain.events import ClassSigned, ManifestMoved, RoleSigned
+from services.signing.domain.manifest import ManifestState
+from services.signing.domain.orders import LineResult, Order
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceSigned:
+    """Hold the class, see the manifest unrevoked, and tell; else the intents go to the void register and nobody is told."""
+
+    transactions: Transactions
+    clock: Clock
+    order_of_roles: tuple[SignatureRole, ...]
+    express_limit: int
+
+    async def __call__(
+        self,
+        order: Order,
+        signed: Sequence[Signed],
+        pack: PackWritten | None,
+        failures: Sequence[LineResult],
+        spoilt: Sequence[str] = (),
+    ) -> None:
+        """Announce; a line that was closed meanwhile is left as it is. `spoilt` are intents whose document failed its check."""
+        now = self.clock.now()
+        assert order.manifest_id is not None
+        assert order.role is not None
+        async with self.transactions() as work:
+            await work.classes.hold(order.place.class_id)
+            manifest = await work.manifests.get(order.manifest_id)
+            current = await work.orders.get(order.order_id)
+            assert manifest is not None
+            if manifest.state in (ManifestState.HALTED, ManifestState.REJECTED):
+                used = [*(s.intent.intent_id for s in signed), *spoilt]
+                await work.journal.void(used, f"manifest is {manifest.state.value}", now)
+                return
+            if current is None or current.state != "released":
+                return  # Another worker has announced the same bytes; they are in the register already.
+            await work.journal.void(spoilt, "the document failed its check", now)
+            open_lines = set(current.lines)
+            position = self.order_of_roles.index(order.role)
+            still = await work.classes.waiting([s.waiting.ref for s in signed], position)
+            kept = [s for s in signed if s.waiting.ref in still and s.waiting.ref in open_lines]
+            overtaken = [s for s in signed if s.waiting.ref not in still and s.waiting.ref in open_lines]
+            await work.journal.void([s.intent.intent_id for s in overtaken], "a newer version came", now)
+            results = [
+                *(LineResult(s.waiting.ref) for s in kept),
+                *(LineResult(s.waiting.ref, "superseded: a newer version came while this one was signed") for s in overtaken),
+                *(failure for failure in failures if failure.ref in open_lines),
+            ]
+            last = position == len(self.order_of_roles) - 1
+            if kept and pack is not None:
+                await work.journal.announce_signatures(kept, pack, now, last)
+            await work.classes.failed([result for result in results if result.failure])
+            await work.orders.finish_lines(order.order_id, results, now)
+            if results:
+                await work.announce(RoleSigned(order.place, order.role, manifest.manifest_id, tuple(results)))
+            refs = [s.waiting.ref for s in kept]
+            if last:
+                await self._complete(work, manifest, refs, pack, order)
+            elif refs:
+                following = self.order_of_roles[position + 1]
+                if any(a.role is following for a in manifest.approvals):
+                    await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
+
+    async def _complete(self, work: Work, manifest: ManifestRow, refs: list[Ref], pack: PackWritten | None, order: Order) -> None:
+        if refs and pack is not None:
+            finished = tuple(await work.journal.finished(manifest.manifest_id, refs))
+            held = manifest.held
+            await work.announce(
+                ClassSigned(held.place, held.school_year, manifest.manifest_id, pack.name, pack.digest, finished, order.fixed_at, held.sealed_at)
+            )
+        if await work.manifests.unfinished(manifest.manifest_id) == 0:
+            version = await work.manifests.move(manifest.manifest_id, ManifestState.COMPLETED, "")
+            root = manifest.merkle_root
+            await work.announce(ManifestMoved(manifest.held.place, manifest.manifest_id, version, ManifestState.COMPLETED, None, root, tuple(refs)))

@@ -1,0 +1,33 @@
+"""Release orders: the first of a step, and the next role's as soon as it is approved and the role before is on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.signing.application.ports import ManifestRow
+from services.signing.application.stores import Work
+from services.signing.domain.events import OrderReleased
+from services.signing.domain.orders import Order, Step, order_name, whole_second
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import Ref
+
+
+async def release(work: Work, order: Order, now: datetime, express_limit: int) -> bool:
+    """Store and send an order once; a few pupils go by the express topic, so that they don't wait behind a mass run."""
+    if not await work.orders.add(order, now):
+        return False
+    await work.announce(OrderReleased(order, express=len(order.lines) <= express_limit))
+    return True
+
+
+async def release_role(work: Work, manifest: ManifestRow, role: SignatureRole, position: int, refs: Sequence[Ref], now: datetime, express_limit: int) -> bool:
+    """Send the pupils who wait for this role; False when there are none yet."""
+    waiting = await work.classes.waiting(refs, position)
+    ready = tuple(ref for ref in refs if ref in waiting)
+    if not ready:
+        return False
+    # Named by its pupils too: those who come later through the role before get an order of their own.
+    name = order_name(manifest.manifest_id, role.value, *sorted(f"{ref.transcript_id}:{ref.version}" for ref in ready))
+    order = Order(name, manifest.held.place, Step.SIGN, manifest.manifest_id, role, 0, whole_second(now), "released", ready)
+    return await release(work, order, now, express_limit)

@@ -1,0 +1,247 @@
+"""The stores of one transaction, as the use cases see them. Adapters fulfil them over PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, PackWritten, Request, Signed, StoredPdf
+from services.signing.domain.events import Event, FinishedTranscript
+from services.signing.domain.intent import Intent
+from services.signing.domain.manifest import Entry, ManifestState
+from services.signing.domain.orders import LineResult, Order
+from services.signing.domain.people import Caller, StaffMember
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
+
+
+class Classes(Protocol):
+    """Classes and the sealed contents of their pupils."""
+
+    async def hold(self, class_id: str) -> HeldClass | None:
+        """The class, its row locked until the end: whoever changes anything of a class does this first."""
+        ...
+
+    async def take(self, sealed: SealedClass) -> HeldClass:
+        """Make or find the class, its row locked; raises its version to the sealed one when that is newer."""
+        ...
+
+    async def add_part(self, sealed: SealedClass) -> tuple[bool, int]:
+        """Note one part of a class version: whether it is new, and how many parts are here now."""
+        ...
+
+    async def add_pupils(self, sealed: SealedClass) -> None:
+        """Store contents; a halted version comes back to life, and unfinished older versions are superseded."""
+        ...
+
+    async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
+        """The pupils whose page is still to be made."""
+        ...
+
+    async def to_prepare_again(self, class_id: str) -> tuple[Ref, ...]:
+        """The pupils without a page for a reason that a retry may have mended; not those whom an unlock has halted."""
+        ...
+
+    async def contents(self, refs: Sequence[Ref]) -> dict[Ref, bytes]:
+        """The sealed records of these pupils."""
+        ...
+
+    async def prepared(self, refs: Sequence[Ref], entries: Sequence[Entry], pack: str) -> None:
+        """The pages are made and lie in this pack."""
+        ...
+
+    async def failed(self, results: Sequence[LineResult]) -> None:
+        """Note why these pupils can't go on."""
+        ...
+
+    async def waiting(self, refs: Sequence[Ref], signed_roles: int) -> dict[Ref, Waiting]:
+        """Those of the pupils that are prepared and carry exactly so many signatures."""
+        ...
+
+    async def halt_unfinished(self, class_id: str, manifest_id: str | None, failure: str) -> None:
+        """Unsigned pupils of the class (or of one manifest) wait for a new manifest."""
+        ...
+
+    async def signed_count(self, class_id: str) -> int:
+        """How many transcripts of the class's present version are signed to the end."""
+        ...
+
+    async def progress(self, school_id: str, class_id: str) -> list[ClassProgress]:
+        """How far classes are; an empty id doesn't narrow."""
+        ...
+
+
+class Manifests(Protocol):
+    """Manifests and approvals."""
+
+    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
+        """Store a new manifest; it never grows."""
+        ...
+
+    async def get(self, manifest_id: str) -> ManifestRow | None:
+        """A manifest of a class that this transaction may see."""
+        ...
+
+    async def listed(self, school_id: str, class_id: str, awaiting: SignatureRole | None) -> list[ManifestRow]:
+        """Manifests by school or class, newest first; with `awaiting` only ready ones that lack this approval."""
+        ...
+
+    async def entries(self, manifest_id: str) -> list[EntryRow]:
+        """The lines in canonical order."""
+        ...
+
+    async def lines(self, manifest_id: str) -> list[Entry]:
+        """The lines alone, as the root is over them."""
+        ...
+
+    async def stored(self, manifest_id: str, transcript_id: str) -> StoredPdf | None:
+        """Where the unsigned page of a line lies."""
+        ...
+
+    async def approve(self, manifest_id: str, approval: Approval) -> int:
+        """Store an approval; gives the manifest's new version."""
+        ...
+
+    async def move(self, manifest_id: str, state: ManifestState, reason: str) -> int:
+        """Change the state of a ready manifest; gives the new version."""
+        ...
+
+    async def unfinished(self, manifest_id: str) -> int:
+        """How many of its transcripts still lack a signature and could get one."""
+        ...
+
+
+class Orders(Protocol):
+    """Orders and their lines."""
+
+    async def add(self, order: Order, now: datetime) -> bool:
+        """Store an order with its lines; False when it is there already."""
+        ...
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order with the lines that are still open, or None."""
+        ...
+
+    async def finish_lines(self, order_id: str, results: Sequence[LineResult], now: datetime) -> None:
+        """Close lines as done or failed; an order without open lines is done."""
+        ...
+
+    async def drop(self, class_id: str, manifest_id: str | None, reason: str, now: datetime) -> None:
+        """Cancel the released orders of a class (or of one manifest): workers find nothing to do."""
+        ...
+
+    async def failed(self, class_id: str) -> list[Order]:
+        """The newest orders whose lines failed, each with just those lines."""
+        ...
+
+
+class Journalled(Protocol):
+    """Intents, announced signatures, and the void register."""
+
+    async def intend(self, order_id: str, intents: Sequence[Intent], now: datetime) -> dict[str, Intent]:
+        """Record intents before the key is used; gives what stands recorded, by intent id, be it new or of an earlier try."""
+        ...
+
+    async def intended(self, intent_ids: Sequence[str]) -> dict[str, bytes]:
+        """The digests that these intents name."""
+        ...
+
+    async def announce_signatures(self, signed: Sequence[Signed], pack: PackWritten, now: datetime, last: bool) -> None:
+        """Note announced signatures; the transcript's present PDF is now this one."""
+        ...
+
+    async def void(self, intents: Sequence[str], reason: str, now: datetime) -> None:
+        """These intents lead to nothing; a repeat changes nothing."""
+        ...
+
+    async def void_orphans(self, class_id: str, now: datetime) -> None:
+        """Void every intent of the class that can lead to no issued transcript: manifest halted, version replaced, or
+        a newer attempt made."""
+        ...
+
+    async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
+        """Digest, size and announced signatures of these transcripts under this manifest, in signing order."""
+        ...
+
+
+class People(Protocol):
+    """Staff, schools and certificates."""
+
+    async def know_school(self, school_id: str, province_id: str, version: int, name: str) -> None:
+        """Keep a school's newest facts."""
+        ...
+
+    async def know_staff(self, member: StaffMember) -> None:
+        """Keep a member's newest appointments; the school must be known."""
+        ...
+
+    async def know_homeroom(self, class_id: str, staff_id: str | None, version: int) -> None:
+        """A class that is here already has another homeroom teacher."""
+        ...
+
+    async def province_of(self, school_id: str) -> str | None:
+        """The school's province, or None while the school is unknown."""
+        ...
+
+    async def staff_of_person(self, school_id: str, person_id: str) -> list[StaffMember]:
+        """All staff rows of a human being at a school."""
+        ...
+
+    async def staff(self, staff_id: str) -> StaffMember | None:
+        """One member."""
+        ...
+
+    async def register(self, school_id: str, province_id: str, role: SignatureRole, staff_id: str | None, holder: Holder, by: str, now: datetime) -> None:
+        """Keep a certificate; registering it again changes nothing."""
+        ...
+
+    async def holder_for(self, school_id: str, role: SignatureRole, staff_id: str | None) -> Holder | None:
+        """The newest certificate that isn't revoked."""
+        ...
+
+    async def holder(self, school_id: str, role: SignatureRole, sha256: bytes) -> Holder | None:
+        """This very certificate, unless it was revoked."""
+        ...
+
+
+class Halts(Protocol):
+    """Halts by unlock, so that a repeat gets the first answer."""
+
+    async def find(self, unlock_id: str) -> tuple[int, int] | None:
+        """The first answer, or None."""
+        ...
+
+    async def keep(self, unlock_id: str, class_id: str, halted: int, announced: int, now: datetime) -> None:
+        """Keep the answer."""
+        ...
+
+
+class Work(Protocol):
+    """One transaction's worth of stores; committed at the end of the block, rolled back on any error."""
+
+    classes: Classes
+    manifests: Manifests
+    orders: Orders
+    journal: Journalled
+    people: People
+    halts: Halts
+
+    async def announce(self, *events: Event) -> None:
+        """Tell others, in this transaction."""
+        ...
+
+    async def answered(self, request: Request) -> Mapping[str, str] | None:
+        """The answer given to this request before."""
+        ...
+
+    async def keep_answer(self, request: Request, answer: Mapping[str, str]) -> None:
+        """Keep the answer for repeats; call it last."""
+        ...
+
+
+class Transactions(Protocol):
+    """Opens transactions: for a caller with the caller's rows, without one for the service itself."""
+
+    def __call__(self, caller: Caller | None = None) -> AbstractAsyncContextManager[Work]: ...

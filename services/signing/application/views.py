@@ -1,0 +1,71 @@
+"""What people may look at: manifests, the very pages behind them, and progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.chassis.errors import NotFound, Unavailable
+from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, Staging
+from services.signing.application.stores import Transactions
+from services.signing.domain.people import Caller
+from services.signing.domain.roles import SignatureRole
+
+
+@dataclass(frozen=True, slots=True)
+class ListManifests:
+    """The manifests that a caller may see, newest first."""
+
+    transactions: Transactions
+
+    async def __call__(self, caller: Caller, school_id: str, class_id: str, awaiting: SignatureRole | None) -> list[ManifestRow]:
+        """By school, by class, or those that still wait for a role."""
+        async with self.transactions(caller) as work:
+            return await work.manifests.listed(school_id, class_id, awaiting)
+
+
+@dataclass(frozen=True, slots=True)
+class GetManifest:
+    """One manifest with every line that its root is over."""
+
+    transactions: Transactions
+
+    async def __call__(self, caller: Caller, manifest_id: str) -> tuple[ManifestRow, list[EntryRow]]:
+        """NotFound when it doesn't exist or belongs to somebody else's school."""
+        async with self.transactions(caller) as work:
+            manifest = await work.manifests.get(manifest_id)
+            if manifest is None:
+                raise NotFound(f"no manifest {manifest_id} for you", code="manifest_unknown")
+            return manifest, await work.manifests.entries(manifest_id)
+
+
+@dataclass(frozen=True, slots=True)
+class GetPreview:
+    """The exact bytes whose digest a manifest's line names."""
+
+    transactions: Transactions
+    staging: Staging
+
+    async def __call__(self, caller: Caller, manifest_id: str, transcript_id: str) -> tuple[bytes, bytes]:
+        """(PDF, its SHA-256)."""
+        async with self.transactions(caller) as work:
+            if await work.manifests.get(manifest_id) is None:
+                raise NotFound(f"no manifest {manifest_id} for you", code="manifest_unknown")
+            stored = await work.manifests.stored(manifest_id, transcript_id)
+        if stored is None:
+            raise NotFound(f"manifest {manifest_id} has no transcript {transcript_id}", code="transcript_unknown")
+        found = await self.staging.read([stored])
+        if stored.ref not in found:
+            raise Unavailable("the page isn't in staging as it was noted; have the class prepared again", code="page_lost")
+        return found[stored.ref], stored.digest
+
+
+@dataclass(frozen=True, slots=True)
+class GetProgress:
+    """How far the classes of a school are."""
+
+    transactions: Transactions
+
+    async def __call__(self, caller: Caller, school_id: str, class_id: str) -> list[ClassProgress]:
+        """Counts per class and role, and what failed with its reason."""
+        async with self.transactions(caller) as work:
+            return await work.classes.progress(school_id, class_id)

@@ -1,0 +1,308 @@
+"""Between the messages of `hocba.signing.v1` (and of grading and enrollment) and signing's own words."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hocba.common.v1 import common_pb2
+from hocba.enrollment.v1 import events_pb2 as enrollment
+from hocba.grading.v1 import events_pb2 as grading
+from hocba.signing.v1 import events_pb2 as events
+from hocba.signing.v1 import signing_pb2 as rpc
+from services.chassis.errors import Malformed
+from services.chassis.identity import Actor
+from services.chassis.requests import digest_for
+from services.signing.application import approve_manifest, know_people, register_certificate, reject_manifest
+from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, Request
+from services.signing.domain.events import ClassSigned, Event, ManifestMoved, OrderReleased, RoleSigned
+from services.signing.domain.orders import LineResult, Order, Step
+from services.signing.domain.people import Appointment, Caller, StaffMember
+from services.signing.domain.record import Level
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil
+
+_ROLES = {
+    SignatureRole.HOMEROOM_TEACHER: common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER,
+    SignatureRole.PRINCIPAL: common_pb2.SIGNATURE_ROLE_PRINCIPAL,
+    SignatureRole.SCHOOL_SEAL: common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL,
+}
+_LEVELS = {
+    common_pb2.LEVEL_PRIMARY: Level.PRIMARY,
+    common_pb2.LEVEL_LOWER_SECONDARY: Level.LOWER_SECONDARY,
+    common_pb2.LEVEL_UPPER_SECONDARY: Level.UPPER_SECONDARY,
+}
+# A batch of outcomes is at most this many pupils per message: ids and digests, some 300 bytes each (half of 512 KiB).
+_PUPILS_PER_MESSAGE = 800
+
+
+def caller_of(actor: Actor) -> Caller:
+    """The verified actor in signing's words."""
+    return Caller(actor.account_id, actor.person_id, tuple((role.name, role.scope) for role in actor.roles), actor.service)
+
+
+def request_of(message: Message, method: str, actor: Actor) -> Request:
+    """Id and digest of a request that takes effect once."""
+    return Request(getattr(message, "request_id"), method, digest_for(message, method, actor))  # noqa: B009  # Message has no such attribute for mypy.
+
+
+def role_of(value: int) -> SignatureRole:
+    """A role from the wire; an unknown one is refused."""
+    for role, number in _ROLES.items():
+        if number == value:
+            return role
+    raise Malformed(f"role {value} signs nothing; use HOMEROOM_TEACHER, PRINCIPAL or SCHOOL_SEAL", code="role_unknown")
+
+
+def uuid_of(message: Message, field: str) -> str:
+    """An id of a request, checked to be a UUID."""
+    value = str(getattr(message, field))
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise Malformed(f"{field} {value!r} is not a UUID", code=field) from None
+
+
+def approval_of(request: rpc.ApproveManifestRequest, actor: Actor) -> approve_manifest.Command:
+    """An approval as the use case takes it."""
+    once = request_of(request, "ApproveManifest", actor)
+    manifest_id = uuid_of(request, "manifest_id")
+    return approve_manifest.Command(once, caller_of(actor), manifest_id, role_of(request.role), request.merkle_root)
+
+
+def rejection_of(request: rpc.RejectManifestRequest, actor: Actor) -> reject_manifest.Command:
+    """A rejection as the use case takes it."""
+    once = request_of(request, "RejectManifest", actor)
+    manifest_id = uuid_of(request, "manifest_id")
+    return reject_manifest.Command(once, caller_of(actor), manifest_id, role_of(request.role), request.reason)
+
+
+def registration_of(request: rpc.RegisterCertificateRequest, actor: Actor) -> register_certificate.Command:
+    """A registration as the use case takes it."""
+    return register_certificate.Command(
+        request=request_of(request, "RegisterCertificate", actor),
+        caller=caller_of(actor),
+        school_id=uuid_of(request, "school_id"),
+        role=role_of(request.role),
+        staff_id=uuid_of(request, "staff_id") if request.staff_id else None,
+        certificate=request.certificate,
+        chain=tuple(request.chain),
+        key_name=request.key_name,
+    )
+
+
+def order_of(message: events.SigningOrder) -> tuple[str, Step]:
+    """Id and step of an order; the rest stands in the database."""
+    try:
+        return uuid_of(message, "order_id"), Step(message.step)
+    except ValueError:
+        raise Malformed(f"order {message.order_id}: step {message.step!r} is unknown here", code="step_unknown") from None
+
+
+def optional_role_of(value: int) -> SignatureRole | None:
+    """A role, or None for unspecified."""
+    return None if value == common_pb2.SIGNATURE_ROLE_UNSPECIFIED else role_of(value)
+
+
+def sealed_class_of(event: grading.ClassSealed, contents: Sequence[bytes]) -> SealedClass:
+    """What grading sealed; `contents` are the opened records of the sealed outcomes, in order."""
+    sealed = [outcome for outcome in event.outcomes if outcome.sealed]
+    if len(sealed) != len(contents):
+        raise Malformed(f"class {event.class_id}: {len(sealed)} sealed outcomes but {len(contents)} records", code="records_missing")
+    level = _LEVELS.get(event.level)
+    if level is None:
+        raise Malformed(f"class {event.class_id}: level {event.level} is unknown here", code="level_unknown")
+    return SealedClass(
+        place=Place(event.class_id, event.school_id, event.province_id),
+        school_year=event.school_year,
+        grade=event.grade,
+        level=level.value,
+        class_version=event.class_version,
+        part=event.part,
+        parts=max(event.parts, 1),
+        sealed_at=event.sealed_at.ToDatetime(UTC),
+        homeroom_staff_id=event.homeroom_staff_id or None,
+        pupils=tuple(SealedPupil(_ref(outcome.transcript), content, outcome.corrections) for outcome, content in zip(sealed, contents, strict=True)),
+    )
+
+
+def school_fact_of(event: enrollment.SchoolRegistered) -> know_people.SchoolFact:
+    """A school's facts."""
+    return know_people.SchoolFact(event.school_id, event.province_id, event.version, event.name)
+
+
+def homeroom_fact_of(event: enrollment.ClassFormed) -> know_people.HomeroomFact:
+    """Who is homeroom teacher of a class."""
+    return know_people.HomeroomFact(event.class_id, event.homeroom_staff_id or None, event.version)
+
+
+def staff_fact_of(event: enrollment.StaffAppointed, profile: enrollment.StaffProfile) -> StaffMember:
+    """A member of staff with the opened profile."""
+    return StaffMember(
+        event.staff_id,
+        event.school_id,
+        event.version,
+        event.person_id,
+        profile.full_name,
+        tuple(Appointment(a.role, a.valid_from, a.valid_to, a.acts_for_staff_id, a.authority) for a in event.appointments),
+    )
+
+
+def messages_of(event: Event) -> list[Message]:
+    """The messages that tell a fact, split where a class is very large."""
+    if isinstance(event, OrderReleased):
+        order = _order(event.order)
+        return [events.ExpressSigningOrder(class_id=order.class_id, order=order) if event.express else order]
+    if isinstance(event, ManifestMoved):
+        return [_manifest_moved(event, part) for part in _parts(event.transcripts)]
+    if isinstance(event, RoleSigned):
+        return [_role_signed(event, part) for part in _parts(event.outcomes)]
+    return [_class_signed(event)]
+
+
+def _order(order: Order) -> events.SigningOrder:
+    return events.SigningOrder(
+        class_id=order.place.class_id,
+        order_id=order.order_id,
+        step=order.step.value,
+        manifest_id=order.manifest_id or "",
+        role=_role(order.role),
+        school_id=order.place.school_id,
+        province_id=order.place.province_id,
+        transcripts=[_ref_message(ref) for ref in order.lines],
+    )
+
+
+def _manifest_moved(event: ManifestMoved, part: Sequence[Ref]) -> events.ManifestMoved:
+    return events.ManifestMoved(
+        class_id=event.place.class_id,
+        school_id=event.place.school_id,
+        province_id=event.place.province_id,
+        manifest_id=event.manifest_id,
+        version=event.version,
+        state=str(event.state),
+        role=_role(event.role),
+        merkle_root=event.merkle_root,
+        transcripts=[_ref_message(ref) for ref in part],
+    )
+
+
+def _role_signed(event: RoleSigned, part: Sequence[LineResult]) -> events.RoleSigned:
+    message = events.RoleSigned(
+        class_id=event.place.class_id,
+        school_id=event.place.school_id,
+        province_id=event.place.province_id,
+        role=_role(event.role),
+        manifest_id=event.manifest_id,
+    )
+    for result in part:
+        # The code before the colon is for programs; what follows may quote a record, so it stays here.
+        message.outcomes.add(transcript=_ref_message(result.ref), signed=not result.failure, reason=result.failure.split(":", 1)[0])
+    return message
+
+
+def _class_signed(event: ClassSigned) -> events.TranscriptsSigned:
+    message = events.TranscriptsSigned(
+        class_id=event.place.class_id,
+        school_id=event.place.school_id,
+        province_id=event.place.province_id,
+        school_year=event.school_year,
+        manifest_id=event.manifest_id,
+        pack=event.pack,
+        pack_digest=event.pack_digest,
+        signed_at=_stamp(event.signed_at),
+        sealed_at=_stamp(event.sealed_at),
+    )
+    for finished in event.transcripts:
+        message.transcripts.add(
+            transcript=_ref_message(finished.ref),
+            sha256=finished.sha256,
+            size=finished.size,
+            template_version=finished.template_version,
+            signatures=[
+                events.Signature(role=_role(s.role), certificate_serial=s.certificate_serial, signed_at=_stamp(s.signed_at)) for s in finished.signatures
+            ],
+        )
+    return message
+
+
+def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
+    """A manifest in brief."""
+    return rpc.ManifestSummary(
+        manifest_id=manifest.manifest_id,
+        class_id=manifest.held.place.class_id,
+        state=manifest.state.value,
+        class_version=manifest.class_version,
+        merkle_root=manifest.merkle_root,
+        transcripts=manifest.transcripts,
+        approved=[_role(approval.role) for approval in manifest.approvals],
+        signed=[_role(role) for role in manifest.signed],
+    )
+
+
+def manifest_message(manifest: ManifestRow, entries: Iterable[EntryRow]) -> rpc.Manifest:
+    """A manifest with its lines."""
+    return rpc.Manifest(
+        summary=summary_message(manifest),
+        entries=[
+            rpc.ManifestEntry(
+                transcript=_ref_message(row.ref),
+                template_version=row.entry.template_version,
+                template_digest=row.entry.template_digest,
+                body_digest=row.entry.body_digest,
+                full_name=row.full_name,
+                corrections=row.corrections,
+            )
+            for row in entries
+        ],
+    )
+
+
+def progress_message(progress: ClassProgress) -> rpc.ClassProgress:
+    """How far a class is."""
+    return rpc.ClassProgress(
+        class_id=progress.class_id,
+        transcripts=progress.transcripts,
+        prepared=progress.prepared,
+        homeroom=progress.signed.get(SignatureRole.HOMEROOM_TEACHER, 0),
+        principal=progress.signed.get(SignatureRole.PRINCIPAL, 0),
+        seal=progress.signed.get(SignatureRole.SCHOOL_SEAL, 0),
+        failed=len(progress.failures),
+        failures=[f"{transcript_id}: {reason}" for transcript_id, reason in progress.failures],
+    )
+
+
+T = TypeVar("T")
+
+
+def _parts(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + _PUPILS_PER_MESSAGE] for start in range(0, max(len(items), 1), _PUPILS_PER_MESSAGE)]
+
+
+def _ref(message: common_pb2.TranscriptRef) -> Ref:
+    return Ref(message.transcript_id, message.pupil_id, message.version, message.content_digest, message.public_id)
+
+
+def _ref_message(ref: Ref) -> common_pb2.TranscriptRef:
+    return common_pb2.TranscriptRef(
+        transcript_id=ref.transcript_id,
+        pupil_id=ref.pupil_id,
+        version=ref.version,
+        content_digest=ref.content_digest,
+        public_id=ref.public_id,
+    )
+
+
+def _role(role: SignatureRole | None) -> common_pb2.SignatureRole.ValueType:
+    return common_pb2.SIGNATURE_ROLE_UNSPECIFIED if role is None else _ROLES[role]
+
+
+def _stamp(at: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(at.astimezone(UTC))
+    return stamp

@@ -1,0 +1,92 @@
+"""Transcripts on their way through signing: what arrives, and in which state each pupil's version is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class TranscriptState(StrEnum):
+    """Where one pupil's version stands. `signed` means that every signature is on and announced."""
+
+    SEALED = "sealed"
+    PREPARED = "prepared"
+    SIGNED = "signed"
+    HALTED = "halted"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One transcript in one version; nothing here tells who the pupil is."""
+
+    transcript_id: str
+    pupil_id: str
+    version: int
+    content_digest: bytes
+    public_id: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the document inside a pack."""
+        return f"{self.transcript_id}-v{self.version}.pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A class and whose it is."""
+
+    class_id: str
+    school_id: str
+    province_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPupil:
+    """A sealed record as grading sent it; `failure` says why it can't be printed, if it can't."""
+
+    ref: Ref
+    content: bytes
+    corrections: int
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedClass:
+    """One part (0-based) of a class version with the pupils that were sealed in it."""
+
+    place: Place
+    school_year: int
+    grade: int
+    level: str
+    class_version: int
+    part: int
+    parts: int
+    sealed_at: datetime
+    homeroom_staff_id: str | None
+    pupils: tuple[SealedPupil, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldClass:
+    """A class as stored, its row locked for the running transaction."""
+
+    place: Place
+    school_year: int
+    class_version: int
+    sealed_at: datetime
+    homeroom_staff_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A transcript that waits for its next signature: which PDF it is now, and in which pack that lies."""
+
+    ref: Ref
+    template_version: str
+    template_digest: bytes
+    body_digest: bytes
+    signed_roles: int
+    current_digest: bytes
+    current_pack: str

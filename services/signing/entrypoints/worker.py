@@ -1,0 +1,35 @@
+"""What a signing worker does: orders, from the mass topic and from the express topic."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hocba.signing.v1.events_pb2 import ExpressSigningOrder, SigningOrder
+from services.chassis.consumer import Received, on
+from services.signing import contracts
+from services.signing.application.prepare_pages import PreparePages
+from services.signing.application.sign_class import SignClass
+from services.signing.domain.orders import Step
+
+
+@dataclass(frozen=True)
+class SigningWorker:
+    """One order at a time: a second would only take the processor from the first. Mass and express take turns."""
+
+    prepare_pages: PreparePages
+    sign_class: SignClass
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @on(SigningOrder)
+    async def on_signing_order(self, events: Sequence[Received[SigningOrder]]) -> None:
+        for received in events:
+            await self._do(*contracts.order_of(received.event))
+
+    @on(ExpressSigningOrder)
+    async def on_express_signing_order(self, events: Sequence[Received[ExpressSigningOrder]]) -> None:
+        for received in events:
+            await self._do(*contracts.order_of(received.event.order))
+
+    async def _do(self, order_id: str, step: Step) -> None:
+        async with self.turn:
+            await (self.prepare_pages(order_id) if step is Step.PREPARE else self.sign_class(order_id))

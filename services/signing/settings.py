@@ -1,0 +1,23 @@
+"""Settings of signing."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ServiceSettings
+
+
+class SigningSettings(ServiceSettings):
+    """HOCBA_SIGNING_*"""
+
+    model_config = SettingsConfigDict(env_prefix="HOCBA_SIGNING_", frozen=True, extra="forbid")
+
+    staging_url: str = Field(description="where packs lie until the archive has admitted them: a folder, or a URL such as s3://bucket/prefix")
+    trust_dir: Path = Field(description="folder of trust anchors (*.cer, DER): nothing is signed with a certificate that leads to none of them")
+    keys_dir: Path | None = Field(None, description="workers only: folder of PKCS#12 files, <key name>.p12")
+    keys_password_file: Path | None = Field(None, description="file with the password of the PKCS#12 files; else <keys_dir>/password")
+    key_journal_dir: Path | None = Field(None, description="workers only: folder in which each worker journals what its keys are about to do")
+    verification_url: str = Field("https://tracuu.hocba.example/t", description="what the QR code leads to, before the public id; part of the page's bytes")
+    form_version: str = Field("v1", description="version of the forms that new pages are set with")
+    express_limit: int = Field(3, ge=0, description="orders of at most so many pupils go by the express topic, past a mass run")
