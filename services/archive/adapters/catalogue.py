@@ -1,0 +1,99 @@
+"""Reads the index and the register for those who may see them."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.archive.adapters.admissions import ref_of
+from services.archive.adapters.statements import QUERIES
+from services.archive.application.ports import Entry, Filter, RejectedEntry, Status, Viewer
+from services.archive.domain.register import GENESIS, Head, Line
+from services.chassis.database import SYSTEM, Database, RowScope
+
+LINES_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class PostgresCatalogue:
+    """Fulfils the port Catalogue; what a viewer may see is decided by the tables' row-level policies."""
+
+    database: Database
+
+    async def entry(self, viewer: Viewer, transcript_id: str, version: int) -> Entry | None:
+        """One version, or None."""
+        try:
+            wanted = uuid.UUID(transcript_id)
+        except ValueError:
+            return None
+        async with self.database.transaction(_scope(viewer)) as connection:
+            row = await connection.fetchrow(QUERIES["entry"], wanted, version, _classes(viewer))
+        return None if row is None else _entry(row)
+
+    async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
+        """A page in register order."""
+        narrowed = (wanted.school_id, wanted.class_id, wanted.pupil_id, wanted.school_year)
+        async with self.database.transaction(_scope(viewer)) as connection:
+            rows = await connection.fetch(QUERIES["entries"], after, *narrowed, _classes(viewer), limit)
+        return [_entry(row) for row in rows]
+
+    async def status(self, public_id: str) -> Status | None:
+        """The public status; the statement selects nothing that isn't public, so it runs for everybody."""
+        async with self.database.transaction(SYSTEM) as connection:
+            row = await connection.fetchrow(QUERIES["status"], public_id)
+        return None if row is None else Status(row["latest"], row["school_name"], row["school_year"], row["level"])
+
+    async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
+        """Open refusals."""
+        async with self.database.transaction(_scope(viewer)) as connection:
+            rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer))
+        return [RejectedEntry(ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
+
+    async def head_before(self, index: int) -> Head | None:
+        """The head after line `index` - 1."""
+        if index <= 1:
+            return Head(0, GENESIS)
+        async with self.database.transaction() as connection:
+            digest = await connection.fetchval(QUERIES["line_hash"], index - 1)
+        return None if digest is None else Head(index - 1, digest)
+
+    async def lines(self, start: int) -> AsyncIterator[Sequence[Line]]:
+        """The lines from `start` on."""
+        while True:
+            async with self.database.transaction() as connection:
+                rows = await connection.fetch(QUERIES["lines"], start, LINES_AT_ONCE)
+            if not rows:
+                return
+            yield [Line(row["register_index"], row["statement"], row["hash"], row["sha256"]) for row in rows]
+            start = rows[-1]["register_index"] + 1
+
+
+def _scope(viewer: Viewer) -> RowScope:
+    if viewer.everything or viewer.classes:
+        # Who sees single classes only is held to them by the statement's own condition.
+        return SYSTEM
+    if viewer.province:
+        return RowScope("province", province=viewer.province)
+    return RowScope("school", schools=viewer.schools) if viewer.schools else RowScope("none")
+
+
+def _classes(viewer: Viewer) -> list[str] | None:
+    return list(viewer.classes) if viewer.classes else None
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        ref=ref_of(row),
+        class_id=str(row["class_id"]),
+        school_id=str(row["school_id"]),
+        school_year=row["school_year"],
+        sha256=row["sha256"],
+        size=row["size"],
+        supersedes=row["supersedes"],
+        superseded_by=row["superseded_by"],
+        index=row["register_index"],
+        hash=row["hash"],
+        admitted_at=row["admitted_at"],
+        pack_name=row["object_name"],
+        offset=row["pack_offset"],
+    )

@@ -1,0 +1,92 @@
+-- name: lock_head
+-- The register's end, held until commit so that statements get their order.
+-- locks: register_head row
+SELECT entries, hash FROM register_head FOR UPDATE
+
+-- name: move_head
+UPDATE register_head SET entries = $1, hash = $2
+
+-- name: held
+-- Every admitted version of these transcripts.
+SELECT transcript_id, pupil_id, school_year, version, sha256, register_index
+FROM transcripts WHERE transcript_id = ANY ($1::uuid[])
+
+-- name: add_pack
+-- A repeat after a crash finds the pack as it was.
+INSERT INTO packs (digest, object_name, size, documents, stored_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (digest) DO NOTHING
+
+-- name: add_lines
+INSERT INTO register (register_index, statement, hash)
+SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])
+
+-- name: add_transcripts
+INSERT INTO transcripts (
+    class_id, school_id, province_id, school_year, manifest_id, pack_digest, admitted_at,
+    transcript_id, version, pupil_id, public_id, content_digest, sha256, pack_offset, size, supersedes, register_index, level, school_name)
+SELECT $1::uuid, $2::uuid, $3::text, $4::smallint, $5::uuid, $6::bytea, $7::timestamptz, v.*
+FROM unnest($8::uuid[], $9::integer[], $10::uuid[], $11::text[], $12::bytea[], $13::bytea[], $14::bigint[], $15::bigint[],
+    $16::integer[], $17::bigint[], $18::text[], $19::text[]) AS v
+
+-- name: add_voids
+INSERT INTO void_versions (school_id, province_id, recorded_at, reason, transcript_id, version, before_version)
+SELECT $1::uuid, $2::text, $3::timestamptz, 'never_issued', v.* FROM unnest($4::uuid[], $5::integer[], $6::integer[]) AS v
+ON CONFLICT (transcript_id, version) DO NOTHING
+
+-- name: add_rejected
+-- Answers with the refusals that are new; a repeat of one is none.
+INSERT INTO rejected (
+    class_id, school_id, province_id, school_year, manifest_id, pack, rejected_at,
+    transcript_id, version, sha256, pupil_id, public_id, content_digest, size, serials, reason, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+ON CONFLICT (transcript_id, version, sha256, reason) DO NOTHING
+RETURNING rejected_id
+
+-- name: refused
+SELECT transcript_id, version, sha256 FROM rejected WHERE transcript_id = ANY ($1::uuid[])
+
+-- name: open_rejections
+-- Refused documents for which nothing as new or newer was admitted since, with all that was announced about them.
+SELECT r.class_id, r.school_id, r.province_id, r.school_year, r.manifest_id, r.pack, r.transcript_id, r.version, r.sha256, r.pupil_id,
+    r.public_id, r.content_digest, r.size, r.serials, r.reason, r.detail, r.rejected_at
+FROM rejected r
+WHERE ($1 = '' OR r.school_id::text = $1) AND ($2 = '' OR r.class_id::text = $2)
+    AND ($3::text[] IS NULL OR r.class_id::text = ANY ($3))
+    AND NOT EXISTS (SELECT FROM transcripts t WHERE t.transcript_id = r.transcript_id AND t.version >= r.version)
+ORDER BY r.rejected_id
+
+-- name: entry
+-- One version, or the latest when the version is 0, with the version that replaced it.
+SELECT t.*, r.hash, p.object_name, coalesce(n.version, 0) AS superseded_by
+FROM transcripts t
+JOIN register r USING (register_index)
+JOIN packs p ON p.digest = t.pack_digest
+LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
+WHERE t.transcript_id = $1 AND ($2 = 0 OR t.version = $2) AND ($3::text[] IS NULL OR t.class_id::text = ANY ($3))
+ORDER BY t.version DESC LIMIT 1
+
+-- name: entries
+SELECT t.*, r.hash, p.object_name, coalesce(n.version, 0) AS superseded_by
+FROM transcripts t
+JOIN register r USING (register_index)
+JOIN packs p ON p.digest = t.pack_digest
+LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
+WHERE t.register_index > $1
+    AND ($2 = '' OR t.school_id::text = $2) AND ($3 = '' OR t.class_id::text = $3) AND ($4 = '' OR t.pupil_id::text = $4)
+    AND ($5 = 0 OR t.school_year = $5) AND ($6::text[] IS NULL OR t.class_id::text = ANY ($6))
+ORDER BY t.register_index LIMIT $7
+
+-- name: status
+-- What the public may know. Nothing here tells who the pupil is.
+SELECT t.school_name, t.school_year, t.level,
+    NOT EXISTS (SELECT FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) AS latest
+FROM transcripts t WHERE t.public_id = $1
+
+-- name: line_hash
+SELECT hash FROM register WHERE register_index = $1
+
+-- name: lines
+-- Statements with the document that the index gives them; a line without one doesn't fit.
+SELECT r.register_index, r.statement, r.hash, t.sha256
+FROM register r LEFT JOIN transcripts t USING (register_index)
+WHERE r.register_index >= $1 ORDER BY r.register_index LIMIT $2

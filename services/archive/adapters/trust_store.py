@@ -1,0 +1,155 @@
+"""The certificates that the archive trusts, read from a directory of PEM and DER files."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+
+from services.chassis.errors import Unavailable
+
+LONGEST_CHAIN = 6
+_SUFFIXES = {".pem", ".crt", ".cer", ".der", ".crl"}
+
+
+class TrustUnreadable(ValueError):
+    """The directory of trust anchors can't be used; the message names the file and the cure."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A path from a signer's certificate to an anchor, both included."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    def not_in_force(self, at: datetime) -> x509.Certificate | None:
+        """The first certificate of the path that was not valid at `at`."""
+        for certificate in self.certificates:
+            if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+                return certificate
+        return None
+
+
+@dataclass(frozen=True)
+class TrustStore:
+    """Anchors (self-signed), known intermediates and revocation lists; paths once found are remembered."""
+
+    anchors: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...] = ()
+    revocations: tuple[x509.CertificateRevocationList, ...] = ()
+    _chains: dict[bytes, Chain | None] = field(default_factory=dict, repr=False)
+
+    def chain(self, leaf: x509.Certificate, offered: Sequence[x509.Certificate]) -> Chain | None:
+        """A path from `leaf` to an anchor whose every signature and constraint holds; None when there is none."""
+        key = leaf.fingerprint(hashes.SHA256())
+        known = self._chains.get(key)
+        if known is None:
+            path = self._path((leaf,), [*offered, *self.intermediates])
+            known = None if path is None else Chain(path)
+            # Only a found path is remembered: another file may offer the intermediate that this one lacked.
+            if known is not None and len(self._chains) < 100_000:
+                self._chains[key] = known
+        return known
+
+    def revoked_at(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, datetime | None]:
+        """(whether a genuine list of this issuer is at hand, when it says the certificate was revoked)."""
+        known = False
+        for revocations in self.revocations:
+            if revocations.issuer != certificate.issuer or not revocations.is_signature_valid(issuer.public_key()):  # type: ignore[arg-type]  # CA keys only
+                continue
+            known = True
+            entry = revocations.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            if entry is not None:
+                return True, entry.revocation_date_utc
+        return known, None
+
+    def _path(self, path: tuple[x509.Certificate, ...], offered: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...] | None:
+        last = path[-1]
+        if last in self.anchors:
+            return path
+        if len(path) >= LONGEST_CHAIN:
+            return None
+        for issuer in [*self.anchors, *offered]:
+            if issuer in path or issuer.subject != last.issuer or not _may_issue(issuer, below=len(path) - 1):
+                continue
+            try:
+                last.verify_directly_issued_by(issuer)
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            found = self._path((*path, issuer), offered)
+            if found is not None:
+                return found
+        return None
+
+
+def _may_issue(certificate: x509.Certificate, below: int) -> bool:
+    """Whether it is a CA that may have `below` further CAs under it (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    if not constraints.ca or (constraints.path_length is not None and constraints.path_length < below):
+        return False
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+
+
+class TrustDirectory:
+    """The anchors of a directory, read when first needed and again whenever a file in it changes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._read: tuple[tuple[tuple[str, int, int], ...], TrustStore] | None = None
+
+    def __call__(self) -> TrustStore:
+        """The store as of now. Unavailable when the directory can't be used: no document is at fault for that."""
+        try:
+            stats = sorted((entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in os.scandir(self._directory))
+            seen = tuple(stats)
+            if self._read is None or self._read[0] != seen:
+                self._read = (seen, read_trust(self._directory))
+        except (TrustUnreadable, OSError) as error:
+            raise Unavailable(f"the trust anchors can't be read: {error}", code="trust_unreadable") from error
+        return self._read[1]
+
+
+def read_trust(directory: Path) -> TrustStore:
+    """The certificates in `directory`: self-signed ones become anchors, others intermediates, `.crl` files revocations."""
+    if not directory.is_dir():
+        raise TrustUnreadable(f"{directory} is not a directory; give the directory that holds the trust anchors (PEM or DER)")
+    certificates: list[x509.Certificate] = []
+    revocations: list[x509.CertificateRevocationList] = []
+    for path in sorted(directory.iterdir()):
+        if path.suffix.lower() not in _SUFFIXES or not path.is_file():
+            continue
+        data = path.read_bytes()
+        try:
+            if path.suffix.lower() == ".crl":
+                revocations.append(_crl(data))
+            elif b"-----BEGIN CERTIFICATE" in data:
+                certificates += x509.load_pem_x509_certificates(data)
+            elif b"-----BEGIN" not in data:
+                certificates.append(x509.load_der_x509_certificate(data))
+        except ValueError as error:
+            raise TrustUnreadable(f"{path} holds no certificate that can be read: {error}; remove or replace it") from error
+    return trust_of(certificates, revocations)
+
+
+def trust_of(certificates: Iterable[x509.Certificate], revocations: Iterable[x509.CertificateRevocationList] = ()) -> TrustStore:
+    """A store of these certificates; refused when there is no anchor among them."""
+    all_of_them = list(certificates)
+    anchors = tuple(certificate for certificate in all_of_them if certificate.subject == certificate.issuer)
+    if not anchors:
+        raise TrustUnreadable("there is no self-signed certificate among the trust anchors; add the root certificates")
+    rest = tuple(certificate for certificate in all_of_them if certificate.subject != certificate.issuer)
+    return TrustStore(anchors, rest, tuple(revocations))
+
+
+def _crl(data: bytes) -> x509.CertificateRevocationList:
+    return x509.load_pem_x509_crl(data) if data.startswith(b"-----") else x509.load_der_x509_crl(data)

@@ -1,0 +1,181 @@
+"""Admit a signed class: check every document again, keep the good ones for ever, park the others one by one."""
+
+import asyncio
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.archive.application.check_document import Announced, CheckDocument
+from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Staging, Vault
+from services.archive.domain.admission import Admit, Already, Held, decide
+from services.archive.domain.findings import Finding, Reason
+from services.archive.domain.pack import Pack, UnreadablePack, build_pack, read_pack
+from services.archive.domain.register import Head, Statement
+from services.archive.domain.sealed_record import RecordFacts, read_facts
+from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument
+from services.chassis.clock import Clock
+from services.chassis.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of a class."""
+
+    admitted: int
+    already: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A document that passed every check of its bytes."""
+
+    document: SignedDocument
+    data: bytes
+    facts: RecordFacts
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitTranscripts:
+    """Durable before acknowledged, harmless to repeat; one bad document never touches its classmates.
+
+    1. read the pack from staging, 2. check each document, 3. keep one immutable pack of the good ones, 4. write index,
+    register and events in one transaction. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
+    finds it in place.
+    """
+
+    staging: Staging
+    vault: Vault
+    admissions: Admissions
+    check: CheckDocument
+    clock: Clock
+
+    async def __call__(self, signed: SignedClass, *, again: bool = False) -> Admission:
+        """What was admitted, judged before, and newly rejected. NotFound when the pack is not in staging.
+
+        A document that was refused is not judged anew when its event comes again, unless `again` asks for it: the
+        pack may have left staging since, and a replay must change nothing.
+        """
+        ids = [document.ref.transcript_id for document in signed.documents]
+        refused_before = frozenset() if again else await self.admissions.refused(ids)
+        new, already, rejections = _sift(signed, await self.admissions.held(ids), refused_before)
+        if not new and not rejections:
+            return Admission(0, already, 0)
+        good, bad = await self._checked(signed, new)
+        rejections += bad
+        pack = build_pack({item.document.file_name: item.data for item in good}) if good else None
+        if pack is not None:
+            await self.vault.keep(pack.object_name(signed.school_year), pack.data)
+        now = self.clock.now()
+        async with self.admissions.transaction() as work:
+            if pack is not None:
+                await _write(work, signed, pack, good, now)
+            refused = await work.reject(signed, rejections, now)
+        return Admission(len(good), already, refused)
+
+    async def _checked(self, signed: SignedClass, documents: Sequence[SignedDocument]) -> tuple[list[_Checked], list[Rejection]]:
+        if not documents:
+            return [], []
+        data = await self.staging.read(signed.pack)
+        # Some milliseconds a document: away from the event loop, so that calls are answered meanwhile.
+        return await asyncio.to_thread(self._check_all, data, documents)
+
+    def _check_all(self, data: bytes, documents: Sequence[SignedDocument]) -> tuple[list[_Checked], list[Rejection]]:
+        try:
+            files = read_pack(data)
+        except UnreadablePack as error:
+            return [], [Rejection(document, Reason.PACK_UNREADABLE, str(error)) for document in documents]
+        good: list[_Checked] = []
+        bad: list[Rejection] = []
+        for document in documents:
+            result = self._check_one(document, files.get(document.file_name))
+            if isinstance(result, Finding):
+                bad.append(Rejection(document, result.reason, result.detail))
+            else:
+                good.append(result)
+        return good, bad
+
+    def _check_one(self, document: SignedDocument, data: bytes | None) -> _Checked | Finding:
+        if data is None:
+            return Finding(Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}")
+        announced = Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
+        verdict = self.check(data, announced)
+        if verdict.first is not None:
+            return verdict.first
+        facts = read_facts(verdict.record or b"")
+        if facts is None:
+            return Finding(Reason.RECORD_MISSING, "the attached record doesn't say which transcript it is")
+        if (facts.transcript_id, facts.version, facts.public_id) != (
+            document.ref.transcript_id,
+            document.ref.version,
+            document.ref.public_id,
+        ):
+            return Finding(Reason.RECORD_DIFFERS, "the attached record is that of another transcript or version")
+        return _Checked(document, data, facts)
+
+
+def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tuple[str, int, bytes]]) -> tuple[list[SignedDocument], int, list[Rejection]]:
+    """(documents to look at, number of repeats, refusals for their version alone)."""
+    new: list[SignedDocument] = []
+    rejections: list[Rejection] = []
+    already = 0
+    seen: set[str] = set()
+    for document in signed.documents:
+        decision = decide(document.ref, signed.school_year, document.sha256, held.get(document.ref.transcript_id))
+        if (document.ref.transcript_id, document.ref.version, document.sha256) in refused_before:
+            already += 1
+        elif isinstance(decision, Finding):
+            rejections.append(Rejection(document, decision.reason, decision.detail))
+        elif isinstance(decision, Already):
+            already += 1
+        elif document.ref.transcript_id in seen:
+            detail = "one message announces two versions of a transcript"
+            rejections.append(Rejection(document, Reason.VERSION_CONTRADICTS, detail))
+        else:
+            seen.add(document.ref.transcript_id)
+            new.append(document)
+    return new, already, rejections
+
+
+async def _write(work: AdmissionWork, signed: SignedClass, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:
+    head = await work.head()
+    held = await work.held(item.document.ref.transcript_id for item in good)
+    versions: list[AdmittedVersion] = []
+    for item in good:
+        version, head = _admitted(signed, pack, item, held.get(item.document.ref.transcript_id), head, now)
+        versions.append(version)
+    await work.admit(signed, pack, versions, head, now)
+
+
+def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None, head: Head, now: datetime) -> tuple[AdmittedVersion, Head]:
+    ref = item.document.ref
+    # Decided again under the register's lock: another process may have admitted a version since the first look.
+    decision = decide(ref, signed.school_year, item.document.sha256, held)
+    if not isinstance(decision, Admit):
+        raise Conflict(f"transcript {ref.transcript_id} was admitted by another process meanwhile; look again")
+    statement = Statement(
+        kind="supersede" if decision.supersedes else "issue",
+        public_id=ref.public_id,
+        version=ref.version,
+        sha256=item.document.sha256,
+        content_digest=ref.content_digest,
+        previous_index=held.indexes[decision.supersedes] if held is not None and decision.supersedes else None,
+        school_id=signed.school_id,
+        at=now,
+    ).canonical()
+    after = head.followed_by(statement)
+    place = pack.places[item.document.file_name]
+    version = AdmittedVersion(
+        ref=ref,
+        sha256=item.document.sha256,
+        size=place.size,
+        offset=place.offset,
+        supersedes=decision.supersedes,
+        skipped=decision.skipped,
+        index=after.entries,
+        statement=statement,
+        hash=after.hash,
+        level=item.facts.level,
+        school_name=item.facts.school_name,
+    )
+    return version, after

@@ -1,0 +1,212 @@
+"""What archiving needs from the outside, in its own words."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.archive.domain.admission import Held
+from services.archive.domain.document import FiledSignature
+from services.archive.domain.findings import Finding
+from services.archive.domain.pack import Pack
+from services.archive.domain.register import Head, Line
+from services.archive.domain.transcript import Rejection, SignedClass, TranscriptRef
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed, as the certificate says. `subject` is personal data: show it to who holds the file, never log it."""
+
+    role: str
+    subject: str
+    issuer: str
+    serial: str
+    """Lower-case hexadecimal without leading zeros."""
+    claimed_at: datetime | None
+    revocation: str
+    """`good` or `unknown`; a revoked certificate is a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureVerdict:
+    """What the cryptographic check of one signature says: valid when there are no findings."""
+
+    findings: tuple[Finding, ...]
+    signer: Signer | None
+
+
+class Signatures(Protocol):
+    """Checks signature values and certificate chains against the trust anchors."""
+
+    def check(self, signature: FiledSignature) -> SignatureVerdict:
+        """The verdict on one signature; never raises for what a hostile file can hold."""
+        ...
+
+
+class Staging(Protocol):
+    """Where signing leaves its packs until they are admitted."""
+
+    async def read(self, name: str) -> bytes:
+        """A staged pack; NotFound when it isn't there, Unavailable when the store is down."""
+        ...
+
+
+class Vault(Protocol):
+    """The archive's own store: objects are written once and never changed."""
+
+    async def keep(self, name: str, data: bytes) -> None:
+        """Store the object unless it is there already; on return it survives a crash. Conflict when other bytes hold its name."""
+        ...
+
+    async def read(self, name: str, offset: int, size: int) -> bytes:
+        """A range of an object; NotFound when it isn't there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedVersion:
+    """A version as the index keeps it."""
+
+    ref: TranscriptRef
+    sha256: bytes
+    size: int
+    offset: int
+    supersedes: int
+    """The version it replaces; 0 for a first one."""
+    skipped: tuple[int, ...]
+    """Versions between the two that were never issued; they go to the void register."""
+    index: int
+    statement: bytes
+    hash: bytes
+    level: str
+    school_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version as it is shown to those who may see it."""
+
+    ref: TranscriptRef
+    class_id: str
+    school_id: str
+    school_year: int
+    sha256: bytes
+    size: int
+    supersedes: int
+    superseded_by: int
+    """0: it is the latest."""
+    index: int
+    hash: bytes
+    admitted_at: datetime
+    pack_name: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What anybody may learn about a version from its random public id."""
+
+    latest: bool
+    school_name: str
+    school_year: int
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEntry:
+    """A refused document as it is shown."""
+
+    ref: TranscriptRef
+    class_id: str
+    reason: str
+    detail: str
+    rejected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose rows a reader may see: everything, a province, some schools, some classes; nothing when all are empty."""
+
+    everything: bool = False
+    province: str = ""
+    schools: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which versions a list asks for; empty fields don't narrow."""
+
+    school_id: str = ""
+    class_id: str = ""
+    pupil_id: str = ""
+    school_year: int = 0
+
+
+class AdmissionWork(Protocol):
+    """One transaction of admission. It holds the register's head until it ends."""
+
+    async def head(self) -> Head:
+        """The register's end, locked until the transaction ends, so that statements get their order."""
+        ...
+
+    async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
+        """What is admitted of these transcripts, by transcript id."""
+        ...
+
+    async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], head: Head, at: datetime) -> None:
+        """Write pack, index, register and void register, and announce them."""
+        ...
+
+    async def reject(self, signed: SignedClass, rejections: Sequence[Rejection], at: datetime) -> int:
+        """Write refusals and announce those that are new; returns how many were."""
+        ...
+
+
+class Admissions(Protocol):
+    """The database behind admission."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AdmissionWork]:
+        """Begin a transaction; it commits when the block ends without an error."""
+        ...
+
+    async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
+        """What is admitted of these transcripts, outside of any transaction."""
+        ...
+
+    async def refused(self, transcript_ids: Iterable[str]) -> frozenset[tuple[str, int, bytes]]:
+        """(transcript id, version, SHA-256) of the documents of these transcripts that were refused before."""
+        ...
+
+    async def refused_classes(self) -> Sequence[SignedClass]:
+        """The refused documents for which nothing as new or newer was admitted, by class and pack as announced."""
+        ...
+
+
+class Catalogue(Protocol):
+    """Reads the index for those who may see it."""
+
+    async def entry(self, viewer: Viewer, transcript_id: str, version: int) -> Entry | None:
+        """One version (0: the latest), or None when there is none that this viewer may see."""
+        ...
+
+    async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
+        """Versions in register order, those with an index above `after` only."""
+        ...
+
+    async def status(self, public_id: str) -> Status | None:
+        """What the public may know; None for an unknown id."""
+        ...
+
+    async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
+        """Refused documents for which nothing as new or newer has been admitted since."""
+        ...
+
+    async def head_before(self, index: int) -> Head | None:
+        """The register's head as it was before the line `index`; None when there is no line before it."""
+        ...
+
+    def lines(self, start: int) -> AsyncIterator[Sequence[Line]]:
+        """The register's lines from index `start` on, in order, some at a time."""
+        ...

@@ -1,0 +1,56 @@
+"""Which version may follow which: the rules of admission that need no look at the bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.archive.domain.findings import Finding, Reason
+from services.archive.domain.transcript import TranscriptRef
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the archive already holds of one transcript."""
+
+    pupil_id: str
+    school_year: int
+    digests: Mapping[int, bytes]
+    """SHA-256 of the document by version."""
+    indexes: Mapping[int, int]
+    """Register index by version."""
+
+    @property
+    def last(self) -> int:
+        """The highest admitted version."""
+        return max(self.digests)
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The version is admitted: it supersedes `supersedes` (0: none), and the versions in `skipped` were never issued."""
+
+    supersedes: int
+    skipped: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """The very same document was admitted before: a repeat, nothing to do."""
+
+
+Decision = Admit | Already | Finding
+
+
+def decide(ref: TranscriptRef, school_year: int, sha256: bytes, held: Held | None) -> Decision:
+    """Admit a version above the last admitted one, know a repeat, refuse everything else with its reason."""
+    if held is None:
+        return Admit(0, tuple(range(1, ref.version)))
+    if (held.pupil_id, held.school_year) != (ref.pupil_id, school_year):
+        return Finding(Reason.IDENTITY_CONTRADICTS, "the transcript id was admitted for another pupil or school year")
+    known = held.digests.get(ref.version)
+    if known is not None:
+        if known == sha256:
+            return Already()
+        return Finding(Reason.VERSION_CONTRADICTS, f"version {ref.version} was admitted as {known.hex()}")
+    if ref.version < held.last:
+        return Finding(Reason.VERSION_NOT_ABOVE, f"version {ref.version} came after version {held.last} was admitted")
+    return Admit(held.last, tuple(range(held.last + 1, ref.version)))

@@ -1,0 +1,105 @@
+"""What a transcript may contain: pages, their signature widgets and one attached record; nothing that acts or overlays."""
+
+from collections.abc import Iterator, Mapping
+
+from services.archive.domain.document import Profile
+from services.archive.domain.findings import Finding, Reason
+from services.archive.domain.form import SignatureField
+from services.archive.domain.pdf_file import PdfFile, decoded
+from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value
+
+_NEVER_IN_CATALOGUE = ("OpenAction", "AA", "OCProperties", "Collection", "Threads", "URI")
+_NEVER_IN_NAMES = ("JavaScript", "AP", "Renditions", "AlternatePresentations")
+_NEVER_IN_FORM = ("XFA", "NeedAppearances", "CO")
+MOST_PAGES = 64
+
+
+def check_content(file: PdfFile, revision: int, fields: Mapping[str, SignatureField]) -> Iterator[Finding]:
+    """Active content, overlays and optional layers. Our renderer makes none, so any is a forgery or a mistake."""
+    _, root = file.root(revision)
+    names = file.resolve(root.get("Names"), revision)
+    form = file.resolve(root.get("AcroForm"), revision)
+    for holder, never, where in (
+        (root, _NEVER_IN_CATALOGUE, "catalogue"),
+        (names, _NEVER_IN_NAMES, "name tree"),
+        (form, _NEVER_IN_FORM, "form"),
+    ):
+        if isinstance(holder, dict):
+            for key in never:
+                if holder.get(key) not in (None, False):
+                    yield Finding(Reason.ACTIVE_CONTENT, f"the {where} has /{key}")
+    widgets = {field.number for field in fields.values()}
+    for page_number, page in enumerate(_pages(file, root, revision), start=1):
+        if "AA" in page:
+            yield Finding(Reason.ACTIVE_CONTENT, f"page {page_number} has actions")
+        for annotation in file.array(page.get("Annots"), revision, "a page's list of annotations"):
+            if not isinstance(annotation, Reference) or annotation.number not in widgets:
+                yield Finding(Reason.ACTIVE_CONTENT, f"page {page_number} has an annotation that is no signature field")
+    if (number := _dangling_reference(file)) is not None:
+        # A later revision could give the number to something visible without touching any signed object.
+        yield Finding(Reason.ACTIVE_CONTENT, f"object {number} is referred to before it exists")
+    for field in fields.values():
+        if "A" in field.entries or "AA" in field.entries:
+            yield Finding(Reason.ACTIVE_CONTENT, f"the field of {field.role} has actions")
+
+
+def _dangling_reference(file: PdfFile) -> int | None:
+    """An object number that a revision's own objects refer to although it doesn't exist then; None when all exist."""
+    for index, revision in enumerate(file.revisions):
+        waiting: list[Value] = [revision.trailer]
+        waiting += [file.object_at(number, offset) for number, offset in revision.objects.items()]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Reference):
+                if file.offset_of(value.number, index) is None:
+                    return value.number
+            elif isinstance(value, list):
+                waiting += value
+            elif isinstance(value, Stream):
+                waiting += value.entries.values()
+            elif isinstance(value, dict):
+                waiting += value.values()
+    return None
+
+
+def attached_record(file: PdfFile, revision: int, profile: Profile) -> bytes | None:
+    """The one attached file, when it is the profile's; None when there is another, several or none."""
+    _, root = file.root(revision)
+    names = file.resolve(root.get("Names"), revision)
+    tree = file.resolve(names.get("EmbeddedFiles"), revision) if isinstance(names, dict) else None
+    if not isinstance(tree, dict) or "Kids" in tree:
+        return None
+    pairs = file.array(tree.get("Names"), revision, "the list of attached files")
+    if len(pairs) != 2 or pairs[0] != profile.attachment.encode("ascii"):
+        return None
+    specification = file.dictionary(pairs[1], revision, "the attached file's specification")
+    stream = _file_stream(file, specification, revision)
+    return None if stream is None else decoded(stream)
+
+
+def _file_stream(file: PdfFile, specification: Dictionary, revision: int) -> Stream | None:
+    streams = file.resolve(specification.get("EF"), revision)
+    if not isinstance(streams, dict):
+        return None
+    variants: list[Value] = [streams[key] for key in ("F", "UF") if key in streams]
+    # Readers differ in which of the two they take, so the two must be one.
+    if not variants or any(variant != variants[0] for variant in variants):
+        return None
+    stream = file.resolve(variants[0], revision)
+    return stream if isinstance(stream, Stream) else None
+
+
+def _pages(file: PdfFile, root: Dictionary, revision: int) -> list[Dictionary]:
+    pages: list[Dictionary] = []
+    waiting: list[Value] = [root.get("Pages")]
+    visited = 0
+    while waiting:
+        node = file.dictionary(waiting.pop(0), revision, "a node of the page tree")
+        visited += 1
+        if visited > 2 * MOST_PAGES:
+            raise MalformedPdf(f"the page tree has more than {MOST_PAGES} pages or runs in a circle")
+        if node.get("Type") == "Page":
+            pages.append(node)
+        else:
+            waiting = file.array(node.get("Kids"), revision, "a node's list of pages") + waiting
+    return pages

@@ -1,0 +1,73 @@
+"""What a transcript's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.archive.domain.findings import Finding
+
+HOMEROOM_TEACHER = "homeroom_teacher"
+PRINCIPAL = "principal"
+SCHOOL_SEAL = "school_seal"
+ROLES = (HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL)
+"""Signature roles in signing order."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRule:
+    """A signature that must be there: whose it is, and the form field that carries it."""
+
+    role: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who signs, in which order, and under which file name the machine-readable record is attached.
+
+    The first signature certifies (DocMDP, P=2: only further signing is allowed); the last one locks everything (FieldMDP
+    All, P=1), because an approval signature alone doesn't keep others from painting over the page.
+    """
+
+    signatures: tuple[SignatureRule, ...]
+    attachment: str
+    body_revisions: int = 1
+    """How many revisions the unsigned body has; the first signature covers them all."""
+
+    def signed_revisions(self) -> Iterator[tuple[int, SignatureRule]]:
+        """(index of the revision, the signature that it adds), in signing order."""
+        return enumerate(self.signatures, start=self.body_revisions)
+
+
+TRANSCRIPT = Profile(
+    signatures=(
+        SignatureRule(HOMEROOM_TEACHER, "HomeroomTeacher"),
+        SignatureRule(PRINCIPAL, "Principal"),
+        SignatureRule(SCHOOL_SEAL, "SchoolSeal"),
+    ),
+    attachment="hoc-ba.json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FiledSignature:
+    """A signature as it stands in the file; whether it is valid is for the cryptographic check to say."""
+
+    role: str
+    field: str
+    digest: bytes
+    """SHA-256 over the bytes that it covers."""
+    contents: bytes
+    """The CMS structure (DER), with the zeros that pad it."""
+    claimed_at: datetime | None
+    """The signing time that the signature's dictionary claims (/M)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was read from a document, and everything that is wrong with its structure."""
+
+    findings: tuple[Finding, ...]
+    signatures: tuple[FiledSignature, ...]
+    record: bytes | None
+    """The attached machine-readable record, exactly as attached."""

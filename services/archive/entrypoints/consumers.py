@@ -1,0 +1,21 @@
+"""What wakes the archive: signing has finished a class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hocba.signing.v1.events_pb2 import TranscriptsSigned
+from services.archive import contracts
+from services.archive.application.admit_transcripts import AdmitTranscripts
+from services.chassis.consumer import Received, on
+
+
+@dataclass(frozen=True)
+class ArchiveConsumers:
+    """Each class is a transaction of its own; a repeat changes nothing."""
+
+    admit: AdmitTranscripts
+
+    @on(TranscriptsSigned)
+    async def on_transcripts_signed(self, events: Sequence[Received[TranscriptsSigned]]) -> None:
+        for received in events:
+            await self.admit(contracts.signed_class(received.event))

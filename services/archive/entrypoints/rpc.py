@@ -1,0 +1,43 @@
+"""gRPC face of the archive."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+from services.archive import contracts
+from services.archive.application.get_status import GetStatus
+from services.archive.application.get_transcript import GetTranscript
+from services.archive.application.list_rejected import ListRejected
+from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.verify_register import VerifyRegister
+from services.chassis.identity import current_actor
+
+
+@dataclass(frozen=True)
+class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
+    """Errors become statuses in the chassis, not here."""
+
+    get_transcript: GetTranscript
+    list_transcripts: ListTranscripts
+    get_status: GetStatus
+    list_rejected: ListRejected
+    verify_register: VerifyRegister
+
+    async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
+        entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
+        return archive_pb2.GetTranscriptResponse(pdf=pdf, entry=contracts.entry(entry))
+
+    async def ListTranscripts(self, request: archive_pb2.ListTranscriptsRequest, context: Any) -> archive_pb2.ListTranscriptsResponse:
+        wanted = contracts.list_filter(request)
+        entries, token = await self.list_transcripts(contracts.viewer_of(current_actor()), wanted, request.page_token)
+        return archive_pb2.ListTranscriptsResponse(entries=[contracts.entry(item) for item in entries], next_page_token=token)
+
+    async def GetStatus(self, request: archive_pb2.GetStatusRequest, context: Any) -> archive_pb2.GetStatusResponse:
+        return contracts.status(*await self.get_status(request.public_id))
+
+    async def ListRejected(self, request: archive_pb2.ListRejectedRequest, context: Any) -> archive_pb2.ListRejectedResponse:
+        entries = await self.list_rejected(contracts.viewer_of(current_actor()), contracts.rejected_filter(request))
+        return archive_pb2.ListRejectedResponse(entries=[contracts.rejected(item) for item in entries])
+
+    async def VerifyRegister(self, request: archive_pb2.VerifyRegisterRequest, context: Any) -> archive_pb2.VerifyRegisterResponse:
+        return contracts.inspection(await self.verify_register(request.from_index))

@@ -1,0 +1,18 @@
+"""Settings of the archive."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ServiceSettings
+
+
+class ArchiveSettings(ServiceSettings):
+    """HOCBA_ARCHIVE_*"""
+
+    model_config = SettingsConfigDict(env_prefix="HOCBA_ARCHIVE_", frozen=True, extra="forbid")
+
+    staging_url: str = Field(description="where signing leaves its packs: a folder, or a URL such as s3://bucket/prefix")
+    store_url: str = Field(description="the archive's own store, written once: a folder, or a URL such as s3://bucket/prefix")
+    trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
