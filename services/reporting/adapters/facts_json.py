@@ -1,0 +1,76 @@
+"""Facts and waiting news as the JSON that the tables keep. Keys are short because there is a row for every pupil."""
+
+import json
+from typing import Any
+
+from services.reporting.domain.facts import Approved, Facts, Identified, News, NotSigned, Outcome, Placed, Signed, Trouble
+
+
+def facts_to_json(facts: Facts) -> str:
+    """Compact JSON; the same facts give the same text."""
+    told: dict[str, Any] = {}
+    if facts.placed:
+        told["placed"] = [facts.placed.version, facts.placed.active, facts.placed.class_id, facts.placed.school_id]
+    if facts.identified:
+        told["number"] = [facts.identified.version, facts.identified.has_number]
+    if facts.outcomes:
+        told["outcomes"] = {
+            class_id: [outcome.class_version, outcome.sealed, outcome.version, list(outcome.reasons)] for class_id, outcome in facts.outcomes.items()
+        }
+    if facts.sealed[0]:
+        told["sealed"] = list(facts.sealed)
+    for key, versions in (("approved", facts.approved), ("signed", facts.signed)):
+        if versions:
+            told[key] = dict(versions)
+    if facts.unsigned:
+        told["unsigned"] = {role: _trouble(trouble) for role, trouble in facts.unsigned.items()}
+    if facts.archived:
+        told["archived"] = facts.archived
+    if facts.rejected:
+        told["rejected"] = _trouble(facts.rejected)
+    return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+
+def facts_from_json(text: str) -> Facts:
+    """The facts that facts_to_json wrote."""
+    told = json.loads(text)
+    return Facts(
+        placed=Placed(*told["placed"]) if "placed" in told else None,
+        identified=Identified(*told["number"]) if "number" in told else None,
+        outcomes={
+            class_id: Outcome(class_version, sealed, version, tuple(reasons))
+            for class_id, (class_version, sealed, version, reasons) in told.get("outcomes", {}).items()
+        },
+        sealed=tuple(told.get("sealed", (0, ""))),
+        approved=told.get("approved", {}),
+        signed=told.get("signed", {}),
+        unsigned={role: Trouble(*trouble) for role, trouble in told.get("unsigned", {}).items()},
+        archived=told.get("archived", 0),
+        rejected=Trouble(*told["rejected"]) if "rejected" in told else None,
+    )
+
+
+def news_to_json(news: News) -> str:
+    """News of the kinds that may have to wait for a class's school year."""
+    match news:
+        case Approved(role, version):
+            told: dict[str, Any] = {"kind": "approved", "role": role, "version": version}
+        case Signed(role, version):
+            told = {"kind": "signed", "role": role, "version": version}
+        case NotSigned(role, trouble):
+            told = {"kind": "not_signed", "role": role, "trouble": _trouble(trouble)}
+        case _:
+            raise TypeError(f"{type(news).__name__} comes with its school year and never waits")
+    return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+
+def news_from_json(text: str) -> News:
+    """The news that news_to_json wrote."""
+    told = json.loads(text)
+    if told["kind"] == "not_signed":
+        return NotSigned(told["role"], Trouble(*told["trouble"]))
+    return (Approved if told["kind"] == "approved" else Signed)(told["role"], told["version"])
+
+
+def _trouble(trouble: Trouble) -> list[Any]:
+    return [trouble.version, trouble.at, trouble.reason]

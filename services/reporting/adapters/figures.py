@@ -1,0 +1,72 @@
+"""Reads the counters and what is shown beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.database import Database
+from services.reporting.adapters.statements import QUERIES
+from services.reporting.application.ports import Coverage, Difference, Missing, Place
+from services.reporting.domain.classes import CLOSED_UNLOCK_STATES, Sheet, Unlock
+from services.reporting.domain.standing import MEASURES
+
+
+@dataclass(frozen=True)
+class PostgresFigures:
+    """Fulfils the port Figures. Use cases have decided before what the caller may ask for."""
+
+    database: Database
+
+    async def latest_year(self) -> int:
+        """By the nation's counters: one index look-up."""
+        rows = await self._fetch("latest_year")
+        return int(rows[0]["school_year"] or 0)
+
+    async def school(self, school_id: str) -> Place | None:
+        """By id."""
+        rows = await self._fetch("school", school_id)
+        return Place(rows[0]["province_id"], rows[0]["school_id"], "", rows[0]["name"]) if rows else None
+
+    async def class_(self, class_id: str) -> Place | None:
+        """By id."""
+        rows = await self._fetch("class", class_id)
+        return Place(rows[0]["province_id"], rows[0]["school_id"], rows[0]["class_id"], rows[0]["name"], rows[0]["grade"]) if rows else None
+
+    async def coverage(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, int]:
+        """A handful of rows, whatever the scope."""
+        return {row["measure"]: row["pupils"] for row in await self._fetch("coverage", scope, scope_id, school_year)}
+
+    async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
+        """Schools or classes with anything counted."""
+        found: dict[Place, dict[str, int]] = {}
+        for row in await self._fetch("classes_of" if scope == "class" else "schools_of", school_year, province_id, school_id):
+            place = Place(row["province_id"], row["school_id"], row["class_id"], row["name"], row["grade"])
+            found.setdefault(place, {})[row["measure"]] = row["pupils"]
+        return [Coverage(place, counts) for place, counts in found.items()]
+
+    async def missing(self, school_year: int, school_id: str, class_id: str) -> Sequence[Missing]:
+        """Pupils by id."""
+        rows = await self._fetch("missing", school_year, school_id, class_id)
+        return [Missing(row["pupil_id"], row["class_id"], row["reason"], row["since"]) for row in rows]
+
+    async def sheets(self, class_id: str) -> Sequence[Sheet]:
+        """By subject and term."""
+        rows = await self._fetch("sheets", class_id)
+        return [Sheet(row["class_id"], row["subject"], row["term"], row["version"], row["expected"], row["filled"]) for row in rows]
+
+    async def unlocks(self, class_id: str) -> Sequence[Unlock]:
+        """Those that somebody still has to act on."""
+        rows = await self._fetch("unlocks", class_id, sorted(CLOSED_UNLOCK_STATES))
+        return [Unlock(row["unlock_id"], row["class_id"], row["version"], row["state"], row["moved_at"].isoformat()) for row in rows]
+
+    async def differences(self, school_year: int, province_id: str) -> Sequence[Difference]:
+        """Sums first, then the fresh count."""
+        sums = await self._fetch("sums", school_year, province_id)
+        found = [Difference(f"{row['scope']}_is_sum_of_parts", row["below"], row["above"], f"{row['scope_id']} {row['measure']}") for row in sums]
+        bits = [int(step) for step in MEASURES.values()]
+        fresh = await self._fetch("recount", school_year, province_id, list(MEASURES), bits)
+        return found + [Difference("class_is_count_of_pupils", row["fresh"], row["kept"], f"{row['class_id']} {row['measure']}") for row in fresh]
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self.database.transaction() as connection:
+            return await connection.fetch(QUERIES[statement], *arguments)

@@ -1,0 +1,54 @@
+"""Answer how far a nation, province, school or class is, for those who may know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.chassis.errors import Denied, NotFound
+from services.reporting.application.ports import Coverage, Figures, Place, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class GetCoverage:
+    """Counters of one scope and, when asked for, of its schools or classes. Costs the same for any number of pupils."""
+
+    figures: Figures
+
+    async def __call__(
+        self, viewer: Viewer, school_year: int, province_id: str, school_id: str, *, by_school: bool, by_class: bool
+    ) -> tuple[Coverage, Sequence[Coverage], int]:
+        """(the whole, its parts, the school year; 0 asks for the latest). Denied for a scope that isn't the viewer's."""
+        school_year = school_year or await self.figures.latest_year()
+        place = await self._place(province_id, school_id)
+        require(viewer, place)
+        if place.school_id:
+            scope, scope_id = "school", place.school_id
+        elif place.province_id:
+            scope, scope_id = "province", place.province_id
+        else:
+            scope, scope_id = "nation", ""
+        total = Coverage(place, await self.figures.coverage(school_year, scope, scope_id))
+        parts: Sequence[Coverage] = ()
+        if by_class or by_school:
+            kind = "class" if by_class else "school"
+            parts = await self.figures.parts(school_year, kind, province_id, school_id)
+        return total, parts, school_year
+
+    async def _place(self, province_id: str, school_id: str) -> Place:
+        if not school_id:
+            return Place(province_id=province_id)
+        place = await self.figures.school(school_id)
+        if place is None:
+            raise NotFound(f"reporting has not heard of school {school_id}; check the id", code="no_school")
+        return place
+
+
+def require(viewer: Viewer, place: Place) -> None:
+    """Denied unless the place is within what the viewer may see."""
+    allowed = (
+        viewer.everything
+        or (bool(place.province_id) and place.province_id in viewer.provinces)
+        or (bool(place.school_id) and place.school_id in viewer.schools)
+        or (bool(place.class_id) and place.class_id in viewer.classes)
+    )
+    if not allowed:
+        raise Denied("these numbers belong to others; ask for your own province, school or class", code="not_yours")

@@ -1,0 +1,36 @@
+"""Count everything anew from the pupils' facts."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from services.reporting.application.ports import Key, PupilRow, ReadModel
+from services.reporting.domain.counting import Cell, ClassFacts, cells_of
+from services.reporting.domain.standing import standing_of
+
+PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildCounters:
+    """Derives each standing again and replaces the counters, in one transaction that keeps writers out."""
+
+    model: ReadModel
+
+    async def __call__(self) -> int:
+        """How many pupils were counted. The result is what the events would have led to, whatever the counters said."""
+        async with self.model.transaction() as work:
+            await work.empty_counters()
+            counted, after = 0, None
+            counters: Counter[Cell] = Counter()
+            while rows := await work.page(after, PAGE):
+                classes = await work.classes({standing_of(row.facts).class_id for row in rows.values()} - {""})
+                fresh: dict[Key, PupilRow] = {}
+                for key, row in rows.items():
+                    standing = standing_of(row.facts)
+                    if standing != row.standing:
+                        fresh[key] = PupilRow(row.facts, standing, row.since)
+                    counters.update(cells_of(key.school_year, standing, classes.get(standing.class_id, ClassFacts(0))))
+                await work.save_pupils(fresh, classes)
+                counted, after = counted + len(rows), max(rows)
+            await work.add(counters)
+            return counted

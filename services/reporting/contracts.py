@@ -1,0 +1,247 @@
+"""Protobuf <-> domain: the one file of reporting that knows both."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hocba.archive.v1 import events_pb2 as archive_pb2
+from hocba.common.v1 import common_pb2
+from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
+from hocba.grading.v1 import events_pb2 as grading_pb2
+from hocba.locking.v1 import events_pb2 as locking_pb2
+from hocba.reporting.v1 import reporting_pb2
+from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.chassis.identity import Actor
+from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, PupilNews, Viewer
+from services.reporting.domain.classes import School, Sheet, Unlock
+from services.reporting.domain.counting import REASON_PREFIX, ClassFacts
+from services.reporting.domain.facts import (
+    HOMEROOM_TEACHER,
+    PRINCIPAL,
+    SCHOOL_SEAL,
+    Approved,
+    Archived,
+    Identified,
+    Judged,
+    News,
+    NotSigned,
+    Outcome,
+    Placed,
+    Rejected,
+    Signed,
+    Trouble,
+)
+from services.reporting.domain.standing import who_acts
+
+ROLE_NAMES = {
+    common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER: HOMEROOM_TEACHER,
+    common_pb2.SIGNATURE_ROLE_PRINCIPAL: PRINCIPAL,
+    common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
+}
+APPROVED_STATE = "approved"
+BatchNews = tuple[list[PupilNews], list[ClassNews]]
+
+
+def class_formed(event: enrollment_pb2.ClassFormed) -> ClassNews:
+    """A class as enrollment tells it."""
+    facts = ClassFacts(event.version, event.province_id, event.school_id, event.school_year, event.grade, event.name)
+    return ClassNews(event.class_id, facts)
+
+
+def pupils_enrolled(event: enrollment_pb2.PupilsEnrolled, at: datetime) -> BatchNews:
+    """Placement and identity of each pupil."""
+    hint = ClassNews(event.class_id, ClassFacts(0, "", event.school_id, event.school_year))
+    news = []
+    for pupil in event.pupils:
+        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number)):
+            news.append(PupilNews(event.class_id, pupil.pupil_id, event.school_year, item, at))
+    return news, [hint]
+
+
+def pupil_transferred(event: enrollment_pb2.PupilTransferred, at: datetime) -> BatchNews:
+    """The new place, or none."""
+    moves = bool(event.to_class_id)
+    class_id = event.to_class_id if moves else event.from_class_id
+    school_id = event.to_school_id if moves else event.from_school_id
+    province_id = event.to_province_id if moves else event.from_province_id
+    placed = Placed(event.version, moves, class_id, school_id)
+    hint = ClassNews(class_id, ClassFacts(0, province_id, school_id, event.school_year))
+    return [PupilNews(class_id, event.pupil_id, event.school_year, placed, at)], [hint]
+
+
+def class_sealed(event: grading_pb2.ClassSealed, at: datetime) -> BatchNews:
+    """Each pupil's outcome; nothing of the sealed records is opened here."""
+    hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, event.school_year, event.grade))
+    news = [
+        PupilNews(
+            event.class_id,
+            item.transcript.pupil_id,
+            event.school_year,
+            Judged(
+                event.class_id,
+                Outcome(event.class_version, item.sealed, item.transcript.version if item.sealed else 0, tuple(item.waiting_reasons)),
+            ),
+            at,
+        )
+        for item in event.outcomes
+    ]
+    return news, [hint]
+
+
+def manifest_moved(event: signing_pb2.ManifestMoved, at: datetime) -> BatchNews:
+    """Approvals; the other moves of a manifest don't change what a role has agreed to."""
+    role = ROLE_NAMES.get(event.role)
+    if event.state != APPROVED_STATE or role is None:
+        return [], []
+    return _news_of_class(event, ((ref, Approved(role, ref.version)) for ref in event.transcripts), at)
+
+
+def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
+    """Signatures, and failures with their reasons."""
+    role = ROLE_NAMES.get(event.role)
+    if role is None:
+        return [], []
+    news: list[tuple[common_pb2.TranscriptRef, News]] = []
+    for item in event.outcomes:
+        version = item.transcript.version
+        news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
+    return _news_of_class(event, news, at)
+
+
+def transcripts_signed(event: signing_pb2.TranscriptsSigned, at: datetime) -> BatchNews:
+    """Every role has signed."""
+    news = ((item.transcript, Signed(role, item.transcript.version)) for item in event.transcripts for role in ROLE_NAMES.values())
+    return _news_of_class(event, news, at, event.school_year)
+
+
+def transcripts_archived(event: archive_pb2.TranscriptsArchived, at: datetime) -> BatchNews:
+    """Issued."""
+    news = ((item.transcript, Archived(item.transcript.version)) for item in event.transcripts)
+    return _news_of_class(event, news, at, event.school_year)
+
+
+def transcripts_rejected(event: archive_pb2.TranscriptsRejected, at: datetime) -> BatchNews:
+    """Refused."""
+    news = ((item.transcript, Rejected(Trouble(item.transcript.version, at.isoformat(), item.reason))) for item in event.transcripts)
+    return _news_of_class(event, news, at, event.school_year)
+
+
+def school(event: enrollment_pb2.SchoolRegistered) -> School:
+    """A school's name and province."""
+    return School(event.school_id, event.version, event.name, event.province_id, event.province_name)
+
+
+def sheet(event: grading_pb2.SheetSaved) -> Sheet:
+    """A sheet's fill."""
+    return Sheet(event.class_id, event.subject, int(event.term), event.version, event.expected, event.filled)
+
+
+def unlock(event: locking_pb2.UnlockMoved) -> Unlock:
+    """Where an unlock stands."""
+    return Unlock(event.unlock_id, event.class_id, event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat())
+
+
+def viewer_of(actor: Actor) -> Viewer:
+    """Whose numbers the actor may see."""
+    everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
+    return Viewer(everything, actor.scoped("province"), actor.scoped("school"), actor.scoped("class"))
+
+
+def coverage(item: Coverage) -> reporting_pb2.Coverage:
+    """Counters for the wire; reasons by number of pupils, the most frequent first."""
+    counts = item.counts
+    reasons = sorted(((count, measure) for measure, count in counts.items() if measure.startswith(REASON_PREFIX)), reverse=True)
+    return reporting_pb2.Coverage(
+        province_id=item.place.province_id,
+        school_id=item.place.school_id,
+        class_id=item.place.class_id,
+        name=item.place.name,
+        grade=item.place.grade,
+        reasons=[_reason(measure.removeprefix(REASON_PREFIX), count) for count, measure in reasons],
+        enrolled=counts.get("enrolled", 0),
+        ready=counts.get("ready", 0),
+        sealed=counts.get("sealed", 0),
+        approved_homeroom=counts.get("approved_homeroom", 0),
+        approved_principal=counts.get("approved_principal", 0),
+        approved_seal=counts.get("approved_seal", 0),
+        signed_homeroom=counts.get("signed_homeroom", 0),
+        signed_principal=counts.get("signed_principal", 0),
+        signed_seal=counts.get("signed_seal", 0),
+        archived=counts.get("archived", 0),
+        rejected=counts.get("rejected", 0),
+    )
+
+
+def coverage_answer(total: Coverage, parts: Sequence[Coverage], school_year: int, as_of: datetime) -> reporting_pb2.GetCoverageResponse:
+    """The whole and its parts."""
+    told = [coverage(part) for part in parts]
+    return reporting_pb2.GetCoverageResponse(total=coverage(total), parts=told, as_of=_timestamp(as_of), school_year=school_year)
+
+
+def missing_answer(found: Iterable[Missing]) -> reporting_pb2.ListMissingResponse:
+    """Pupils by id."""
+    return reporting_pb2.ListMissingResponse(
+        pupils=[
+            reporting_pb2.MissingTranscript(
+                pupil_id=item.pupil_id,
+                class_id=item.class_id,
+                reason=item.reason,
+                who_acts=who_acts(item.reason),
+                since=_timestamp(item.since) if item.since else None,
+            )
+            for item in found
+        ]
+    )
+
+
+def class_status_answer(of_class: Coverage, sheets: Iterable[Sheet], unlocks: Iterable[Unlock]) -> reporting_pb2.GetClassStatusResponse:
+    """One class."""
+    return reporting_pb2.GetClassStatusResponse(
+        coverage=coverage(of_class),
+        sheets=[reporting_pb2.SheetFill(subject=item.subject, term=item.term, expected=item.expected, filled=item.filled) for item in sheets],
+        unlocks=[
+            reporting_pb2.OpenUnlock(unlock_id=item.unlock_id, state=item.state, moved_at=_timestamp(datetime.fromisoformat(item.moved_at))) for item in unlocks
+        ],
+    )
+
+
+def reconcile_answer(found: Iterable[Difference]) -> reporting_pb2.ReconcileResponse:
+    """Every difference."""
+    return reporting_pb2.ReconcileResponse(
+        differences=[reporting_pb2.Difference(check=item.check, left=item.left, right=item.right, detail=item.detail) for item in found]
+    )
+
+
+def _news_of_class(
+    event: signing_pb2.ManifestMoved
+    | signing_pb2.RoleSigned
+    | signing_pb2.TranscriptsSigned
+    | archive_pb2.TranscriptsArchived
+    | archive_pb2.TranscriptsRejected,
+    news: Iterable[tuple[common_pb2.TranscriptRef, News]],
+    at: datetime,
+    school_year: int = 0,
+) -> BatchNews:
+    hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, school_year))
+    return [PupilNews(event.class_id, ref.pupil_id, school_year, item, at) for ref, item in news], [hint]
+
+
+def _reason(code: str, pupils: int) -> reporting_pb2.Reason:
+    return reporting_pb2.Reason(code=code, pupils=pupils, who_acts=who_acts(code))
+
+
+def _timestamp(at: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(at)
+    return stamp
+
+
+def merged(parts: Iterable[BatchNews]) -> BatchNews:
+    """Several events' news as one batch."""
+    pupils: list[PupilNews] = []
+    classes: list[ClassNews] = []
+    for of_pupils, of_classes in parts:
+        pupils += of_pupils
+        classes += of_classes
+    return pupils, classes

@@ -1,0 +1,136 @@
+"""Where a pupil's transcript stands, what keeps it from the archive, and who must act: a pure function of the facts."""
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+from services.reporting.domain.facts import HOMEROOM_TEACHER, PRINCIPAL, ROLES, SCHOOL_SEAL, Facts, Outcome
+
+
+class Step(IntFlag):
+    """The steps of a transcript. Stored as a number: values are never reused."""
+
+    NONE = 0
+    ENROLLED = 1
+    READY = 2
+    """Marks and everything else the form needs are complete, as grading said when it sealed the class."""
+    SEALED = 4
+    APPROVED_HOMEROOM = 8
+    APPROVED_PRINCIPAL = 16
+    APPROVED_SEAL = 32
+    SIGNED_HOMEROOM = 64
+    SIGNED_PRINCIPAL = 128
+    SIGNED_SEAL = 256
+    ARCHIVED = 512
+    REJECTED = 1024
+
+
+APPROVED = {HOMEROOM_TEACHER: Step.APPROVED_HOMEROOM, PRINCIPAL: Step.APPROVED_PRINCIPAL, SCHOOL_SEAL: Step.APPROVED_SEAL}
+SIGNED = {HOMEROOM_TEACHER: Step.SIGNED_HOMEROOM, PRINCIPAL: Step.SIGNED_PRINCIPAL, SCHOOL_SEAL: Step.SIGNED_SEAL}
+MEASURES: dict[str, Step] = {str(step.name).lower(): step for step in Step if step}
+"""The name of each step's counter."""
+
+WHO_ACTS: dict[str, str] = {
+    "missing_marks": "subject_teacher",
+    "make_up_due": "subject_teacher",
+    "missing_conduct": "homeroom_teacher",
+    "missing_traits": "homeroom_teacher",
+    "missing_absences": "homeroom_teacher",
+    "missing_comments": "homeroom_teacher",
+    "electives_not_chosen": "registrar",
+    "no_personal_number": "registrar",
+    "transfer_under_way": "registrar",
+    "retake_in_summer": "subject_teacher",
+    "supplement_in_summer": "subject_teacher",
+    "summer_training": "homeroom_teacher",
+    "promotion_undecided": "principal",
+    "completion_undecided": "principal",
+    "not_sealed": "subject_teacher",
+    "rejected": "system_operator",
+    "signing_failed": "registrar",
+    "awaiting_homeroom_teacher": "homeroom_teacher",
+    "awaiting_principal": "principal",
+    "awaiting_school_seal": "clerk",
+    "signing_under_way": "system",
+    "archiving_under_way": "system",
+}
+"""Who can end each reason; the order is the order in which a pupil's one reason is chosen among several."""
+SOMEBODY = "homeroom_teacher"
+"""Who acts on a reason that this version of reporting doesn't know yet."""
+_INCOMPLETE = frozenset(("missing_marks", "make_up_due", "missing_conduct", "missing_traits", "missing_absences", "missing_comments", "electives_not_chosen"))
+_RANK = {reason: rank for rank, reason in enumerate(WHO_ACTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a pupil counts, which steps are done, and the one reason why the latest version isn't archived ("" if it is)."""
+
+    class_id: str
+    school_id: str
+    """As enrollment told it; the class itself knows better once it is known."""
+    steps: Step
+    reason: str
+
+
+NOWHERE = Standing("", "", Step.NONE, "")
+"""Of a pupil who counts in no class: left before being sealed, or not heard of yet."""
+
+
+def standing_of(facts: Facts) -> Standing:
+    """The standing that follows from the facts.
+
+    A pupil counts in the class that sealed the newest version, else in the class of the enrolment: the school that
+    sealed the year finishes it, wherever the pupil has gone since.
+    """
+    version, sealing_class = facts.sealed
+    placed = facts.placed
+    here = placed is not None and placed.active
+    if not version and (placed is None or not here):
+        return NOWHERE
+    class_id = sealing_class if version else (placed.class_id if placed else "")
+    school_id = placed.school_id if placed is not None and placed.class_id == class_id else ""
+    outcome = facts.outcomes.get(class_id)
+    steps = Step.ENROLLED
+    if outcome is not None and not _INCOMPLETE & set(outcome.reasons):
+        steps |= Step.READY
+    if version and outcome is not None and outcome.sealed:
+        steps |= Step.SEALED
+    if version:
+        steps |= _progress(facts, version)
+    return Standing(class_id, school_id, steps, "" if Step.ARCHIVED in steps else _reason(facts, version, outcome, steps))
+
+
+def who_acts(reason: str) -> str:
+    """The role that can end the reason; "" for no reason."""
+    return WHO_ACTS.get(reason, SOMEBODY) if reason else ""
+
+
+def _progress(facts: Facts, version: int) -> Step:
+    steps = Step.NONE
+    for role in ROLES:
+        if facts.approved.get(role, 0) >= version or facts.signed.get(role, 0) >= version:
+            steps |= APPROVED[role]
+        if facts.signed.get(role, 0) >= version:
+            steps |= SIGNED[role]
+    if facts.archived >= version:
+        return steps | Step.ARCHIVED
+    if facts.rejected is not None and facts.rejected.version >= version:
+        steps |= Step.REJECTED
+    return steps
+
+
+def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step) -> str:
+    if outcome is not None and not outcome.sealed and outcome.reasons:
+        return min(outcome.reasons, key=lambda reason: (_RANK.get(reason, len(_RANK)), reason))
+    if not version:
+        without_number = facts.identified is not None and not facts.identified.has_number
+        return "no_personal_number" if without_number else "not_sealed"
+    if Step.REJECTED in steps:
+        return "rejected"
+    for role in ROLES:
+        if SIGNED[role] in steps:
+            continue
+        trouble = facts.unsigned.get(role)
+        if trouble is not None and trouble.version >= version:
+            return "signing_failed"
+        return "signing_under_way" if APPROVED[role] in steps else f"awaiting_{role}"
+    return "archiving_under_way"

@@ -1,0 +1,39 @@
+"""gRPC face of reporting."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hocba.reporting.v1 import reporting_pb2, reporting_pb2_grpc
+from services.chassis.clock import Clock
+from services.chassis.identity import current_actor
+from services.reporting import contracts
+from services.reporting.application.get_class_status import GetClassStatus
+from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.list_missing import ListMissing
+from services.reporting.application.reconcile import Reconcile
+
+
+@dataclass(frozen=True)
+class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
+    """Errors become statuses in the chassis, not here."""
+
+    get_coverage: GetCoverage
+    list_missing: ListMissing
+    get_class_status: GetClassStatus
+    reconcile: Reconcile
+    clock: Clock
+
+    async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
+        viewer, scope = contracts.viewer_of(current_actor()), (request.school_year, request.province_id, request.school_id)
+        found = await self.get_coverage(viewer, *scope, by_school=request.by_school, by_class=request.by_class)
+        return contracts.coverage_answer(*found, self.clock.now())
+
+    async def ListMissing(self, request: reporting_pb2.ListMissingRequest, context: Any) -> reporting_pb2.ListMissingResponse:
+        viewer = contracts.viewer_of(current_actor())
+        return contracts.missing_answer(await self.list_missing(viewer, request.school_year, request.school_id, request.class_id))
+
+    async def GetClassStatus(self, request: reporting_pb2.GetClassStatusRequest, context: Any) -> reporting_pb2.GetClassStatusResponse:
+        return contracts.class_status_answer(*await self.get_class_status(contracts.viewer_of(current_actor()), request.class_id))
+
+    async def Reconcile(self, request: reporting_pb2.ReconcileRequest, context: Any) -> reporting_pb2.ReconcileResponse:
+        return contracts.reconcile_answer(await self.reconcile(contracts.viewer_of(current_actor()), request.school_year, request.province_id))
