@@ -1,0 +1,181 @@
+"""The invariants, each a function from the stores to what speaks against it.
+
+    I1  nothing lost: what was sealed is known to signing, what was signed to the end is archived or openly rejected
+    I2  one signed document per version, and it is the one that the intent and the archive name
+    I5  the keys did nothing else: every intent is announced, void with a reason, or still open
+    I6  no mark changed after its seal without an unlock that two persons carried; the audit trail's chain holds
+    I7  the archive's register is an unbroken chain
+    I8  a correction supersedes exactly the version before it; each transcript has one head
+    I9  reporting counts what the archive holds, by class, school and province
+    I10 replaying every topic changes nothing: `hocba audit fingerprint` before and after
+
+Call them when nothing is under way; what is, is told as a note and not as a problem.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from services.archive.domain import register
+from services.audit.stores import Stores
+from services.chassis.errors import Refused
+from services.locking.domain import audit as trail
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one invariant."""
+
+    invariant: str
+    title: str
+    checked: int
+    problems: list[str]
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.title}: {self.checked} checked, {'; '.join(self.problems) or 'holds'}"
+
+
+Key = tuple[str, int]
+
+
+async def nothing_lost(stores: Stores) -> Finding:
+    """I1."""
+    sealed: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("grading.sealed_versions")}
+    signing = {(row["id"], row["version"]): row for row in await stores.rows("signing.transcripts")}
+    archived: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.transcripts")}
+    rejected: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.rejected")}
+    parked = await stores.parked_records()
+    problems = [f"sealed {key[0]} v{key[1]} is unknown to signing" for key in sorted(sealed - signing.keys())]
+    signed = {key for key, row in signing.items() if row["state"] == "signed"}
+    problems += [f"signed {key[0]} v{key[1]} is neither archived nor rejected" for key in sorted(signed - archived - rejected)]
+    problems += [f"archived {key[0]} v{key[1]} was never sealed" for key in sorted(archived - sealed)]
+    states = Counter(row["state"] for key, row in signing.items() if key not in archived)
+    notes = [f"{count} transcripts are {state} and not archived" for state, count in sorted(states.items())]
+    notes += [f"{count} parked records in {service}" for service, count in parked.items() if count]
+    # A parked record is the open account of what seems lost.
+    if any(parked.values()):
+        notes, problems = notes + problems, []
+    return Finding("I1", "nothing lost", len(sealed), problems, notes)
+
+
+async def one_document_per_version(stores: Stores) -> Finding:
+    """I2."""
+    digests: dict[Key, set[str]] = defaultdict(set)
+    for name in ("signing.completions", "archive.transcripts"):
+        for row in await stores.rows(name):
+            digests[row["id"], row["version"]].add(row["sha256"])
+    contents: dict[Key, set[str]] = defaultdict(set)
+    for name in ("grading.sealed_versions", "signing.transcripts", "archive.transcripts"):
+        for row in await stores.rows(name):
+            contents[row["id"], row["version"]].add(row["digest"])
+    problems = [f"{key[0]} v{key[1]} has {len(found)} signed forms" for key, found in digests.items() if len(found) > 1]
+    problems += [f"{key[0]} v{key[1]} has {len(found)} contents" for key, found in contents.items() if len(found) > 1]
+    return Finding("I2", "one signed document per version", len(digests), problems)
+
+
+async def keys_did_nothing_else(stores: Stores) -> Finding:
+    """I5: each line of the key journals is a recorded intent's digest, and every announced signature has its line."""
+    rows = await stores.rows("signing.intents")
+    fates = Counter(row["fate"] for row in rows)
+    intended = {row["intent_id"]: row["to_be_signed"] for row in rows}
+    try:
+        uses = stores.key_uses()
+    except Refused as broken:
+        return Finding("I5", "the keys did nothing else", len(rows), [f"key journal {broken.message}"])
+    problems = []
+    for intent, digest in uses:
+        if intent not in intended:
+            problems.append(f"a key was used for intent {intent}, which nobody recorded")
+        elif digest != intended[intent]:
+            problems.append(f"a key signed another digest than intent {intent} names")
+    used = {intent for intent, _ in uses}
+    problems += [
+        f"signature of intent {row['intent_id']} was announced and no journal knows of it"
+        for row in rows
+        if row["fate"] == "announced" and row["intent_id"] not in used
+    ]
+    repeats = len(uses) - len(used)
+    notes = [f"{fates[fate]} intents are {fate}" for fate in ("void", "open") if fates[fate]] + (
+        [f"{repeats} uses repeat an earlier one, alike"] if repeats else []
+    )
+    return Finding("I5", "the keys did nothing else", len(uses), problems, notes)
+
+
+async def no_change_without_unlock(stores: Stores) -> Finding:
+    """I6."""
+    unlocks = {row["unlock_id"]: row for row in await stores.rows("locking.unlocks")}
+    changes = await stores.rows("grading.changes_after_seal")
+    problems = []
+    for change in changes:
+        unlock = unlocks.get(change["unlock_id"])
+        if unlock is None:
+            problems.append(f"{change['changes']} marks changed after the seal under unlock {change['unlock_id'] or '(none)'}, which locking does not know")
+        elif unlock["approver_person"] in (None, unlock["requester_person"]) or unlock["approver_account"] == unlock["requester_account"]:
+            problems.append(f"unlock {change['unlock_id']} was not carried by two persons")
+        elif unlock["until"] is None or change["last_at"] > unlock["until"] or change["first_at"] < unlock["requested_at"]:
+            problems.append(f"marks changed outside of the time of unlock {change['unlock_id']}")
+    problems += [f"unlock {row['unlock_id']} is {row['state']} and was never sealed again" for row in await stores.rows("locking.openings_without_reseal")]
+    lines = [trail.Line(row["stream"], row["number"], row["body"], bytes(row["hash"])) for row in await stores.rows("locking.audit_lines")]
+    heads = [trail.Head(row["stream"], row["number"], bytes(row["hash"])) for row in await stores.rows("locking.audit_heads")]
+    problems += [f"audit trail {fault.stream} line {fault.number}: {fault.what}" for fault in trail.faults(lines, heads)]
+    return Finding("I6", "no change after the seal without two persons", len(changes) + len(lines), problems)
+
+
+async def register_is_unbroken(stores: Stores) -> Finding:
+    """I7, the register's part."""
+    rows = await stores.rows("archive.register")
+    lines = [register.Line(row["register_index"], bytes(row["statement"]), bytes(row["hash"]), row["sha256"]) for row in rows]
+    seen = register.inspect(lines, register.Head(0, register.GENESIS))
+    problems = [f"register line {seen.first_broken} does not follow from the one before"] if seen.first_broken else []
+    [head] = await stores.rows("archive.register_head")
+    if not problems and seen.head != register.Head(head["entries"], bytes(head["hash"])):
+        problems.append(f"the register ends at line {seen.head.entries}, its head says {head['entries']}")
+    return Finding("I7", "the register is an unbroken chain", len(rows), problems)
+
+
+async def corrections_supersede(stores: Stores) -> Finding:
+    """I8."""
+    versions: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in await stores.rows("archive.transcripts"):
+        versions[row["id"]].append((row["version"], row["supersedes"]))
+    problems = []
+    for transcript, found in versions.items():
+        before = 0
+        for version, supersedes in sorted(found):
+            if supersedes != before:
+                problems.append(f"{transcript} v{version} supersedes v{supersedes}, not v{before}")
+            before = version
+    return Finding("I8", "a correction supersedes the version before it", len(versions), problems)
+
+
+async def reporting_counts_the_archive(stores: Stores) -> Finding:
+    """I9."""
+    heads: dict[str, str] = {row["id"]: row["class_id"] for row in await stores.rows("archive.transcripts")}
+    archived = Counter(heads.values())
+    reported = {row["class_id"]: row["archived"] for row in await stores.rows("reporting.archived_by_class")}
+    problems = [
+        f"class {class_id}: reporting counts {reported.get(class_id, 0)} archived, the archive holds {archived.get(class_id, 0)}"
+        for class_id in sorted(archived.keys() | reported.keys())
+        if reported.get(class_id, 0) != archived.get(class_id, 0)
+    ]
+    for row in await stores.rows("reporting.sums"):
+        if row["parts"] != row["whole"]:
+            problems.append(f"{row['what']}: parts sum to {row['parts']}, the whole says {row['whole']}")
+    return Finding("I9", "reporting counts what the archive holds", len(archived), problems)
+
+
+CHECKS: tuple[Callable[[Stores], Awaitable[Finding]], ...] = (
+    nothing_lost,
+    one_document_per_version,
+    keys_did_nothing_else,
+    no_change_without_unlock,
+    register_is_unbroken,
+    corrections_supersede,
+    reporting_counts_the_archive,
+)
+
+
+async def run_all(stores: Stores) -> list[Finding]:
+    """Every invariant's verdict."""
+    return [await check(stores) for check in CHECKS]

@@ -1,0 +1,74 @@
+-- name: grading.sealed_versions
+-- Every version that was ever sealed.
+SELECT transcript_id::text AS id, version, encode(digest, 'hex') AS digest FROM sealed_versions
+
+-- name: grading.changes_after_seal
+-- Marks that changed after their class was sealed for the year, with what allowed it.
+SELECT unlock_id, min(changed_at) AS first_at, max(changed_at) AS last_at, count(*) AS changes
+FROM mark_history WHERE after_seal GROUP BY unlock_id
+
+-- name: locking.openings_without_reseal
+-- Openings that ended and were not sealed again: a class left open behind everybody's back.
+SELECT u.unlock_id::text AS unlock_id, u.state FROM unlocks u
+WHERE u.state IN ('CORRECTED', 'EXPIRED', 'WITHDRAWN') AND u.until < now() - interval '1 hour'
+
+-- name: locking.unlocks
+SELECT unlock_id::text AS unlock_id, state, requester_person, approver_person, requester_account, approver_account, until, requested_at
+FROM unlocks
+
+-- name: locking.audit_lines
+SELECT stream, number, body, hash FROM audit_lines ORDER BY stream, number
+
+-- name: locking.audit_heads
+SELECT stream, number, hash FROM audit_heads
+
+-- name: signing.transcripts
+SELECT transcript_id::text AS id, version, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
+
+-- name: signing.completions
+-- The digest under which a version was signed to the end.
+SELECT transcript_id::text AS id, version, encode(result_digest, 'hex') AS sha256 FROM signature WHERE completes
+
+-- name: signing.intents
+-- Intents by what became of them. `open` ones are under way, or a worker died and will repeat them.
+SELECT i.intent_id::text AS intent_id, encode(i.to_be_signed, 'hex') AS to_be_signed,
+       CASE WHEN s.intent_id IS NOT NULL THEN 'announced' WHEN v.intent_id IS NOT NULL THEN 'void' ELSE 'open' END AS fate
+FROM intent i LEFT JOIN signature s USING (intent_id) LEFT JOIN void_intent v USING (intent_id)
+
+-- name: archive.transcripts
+SELECT transcript_id::text AS id, version, supersedes, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest,
+       class_id::text AS class_id, school_id::text AS school_id, province_id
+FROM transcripts ORDER BY transcript_id, version
+
+-- name: archive.rejected
+SELECT transcript_id::text AS id, version, reason FROM rejected
+
+-- name: archive.register
+SELECT r.register_index, r.statement, r.hash, t.sha256
+FROM register r LEFT JOIN transcripts t USING (register_index) ORDER BY r.register_index
+
+-- name: archive.register_head
+SELECT entries, hash FROM register_head
+
+-- name: parked
+SELECT count(*) AS records FROM hocba_parked WHERE replayed_at IS NULL
+
+-- name: waiting
+SELECT count(*) AS events FROM hocba_outbox
+
+-- name: reporting.archived_by_class
+SELECT scope_id AS class_id, pupils AS archived FROM counters WHERE scope = 'class' AND measure = 'archived' AND pupils <> 0
+
+-- name: reporting.sums
+-- Each wider scope against the sum of the narrower ones.
+WITH sums AS (
+    SELECT school_year, measure,
+           coalesce(sum(pupils) FILTER (WHERE scope = 'class'), 0)::bigint AS classes,
+           coalesce(sum(pupils) FILTER (WHERE scope = 'school'), 0)::bigint AS schools,
+           coalesce(sum(pupils) FILTER (WHERE scope = 'province'), 0)::bigint AS provinces,
+           coalesce(sum(pupils) FILTER (WHERE scope = 'nation'), 0)::bigint AS nation
+    FROM counters GROUP BY school_year, measure
+)
+SELECT measure || ': classes against schools' AS what, classes AS parts, schools AS whole FROM sums
+UNION ALL SELECT measure || ': schools against provinces', schools, provinces FROM sums
+UNION ALL SELECT measure || ': provinces against the nation', provinces, nation FROM sums

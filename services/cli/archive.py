@@ -1,0 +1,275 @@
+"""`hocba verify` (offline) and what `hocba archive` adds: fetch, status, rejected, retry-rejected, check-register."""
+
+import json
+import uuid
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.edge import FAILED, ask, reported, take_local_settings
+
+REFUSED = 1
+"""Exit code of a check that found something wrong."""
+Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")]
+_STATES = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_made": ("–", "bright_black")}
+
+
+class Language(StrEnum):
+    """The languages of the report."""
+
+    VI = "vi"
+    EN = "en"
+
+
+def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
+    """Add the commands."""
+    app.command("verify")(verify)
+    archive = groups["archive"]
+    archive.command("fetch")(fetch)
+    archive.command("status")(status)
+    archive.command("rejected")(rejected)
+    archive.command("retry-rejected")(retry_rejected)
+    archive.command("check-register")(check_register)
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Signed transcripts (PDF).", exists=True, dir_okay=False, readable=True)],
+    trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
+    sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
+    language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
+    as_json: Json = False,
+) -> None:
+    """Check signed transcripts offline: structure, coverage, certification, signatures, embedded data.
+
+    Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
+    """
+    # Imported here so that every other command starts without the libraries for certificates.
+    from services.archive.adapters.cms_signatures import CmsSignatures
+    from services.archive.adapters.trust_store import TrustUnreadable, read_trust
+    from services.archive.application.check_document import Announced, CheckDocument
+    from services.archive.domain.document import TRANSCRIPT
+    from services.chassis.clock import SystemClock
+
+    try:
+        store = read_trust(trust)
+        announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
+    except (TrustUnreadable, ValueError) as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(FAILED) from error
+    check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
+    reports = [_report(file, check(file.read_bytes(), announced)) for file in files]
+    if as_json:
+        typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
+    else:
+        for report in reports:
+            _tell(report, language)
+    if not all(report["accepted"] for report in reports):
+        raise typer.Exit(REFUSED)
+
+
+def _report(file: Path, verdict: Any) -> dict[str, Any]:
+    """The verdict as plain data: each check in order, each signer, and what the embedded record says it is."""
+    from services.archive.domain.findings import Check
+
+    checks = []
+    for check in Check:
+        found = [finding for finding in verdict.findings if finding.check is check]
+        state = "failed" if found else "not_made" if check in verdict.skipped else "passed"
+        checks.append({"check": check.value, "state": state, "findings": [{"reason": finding.reason.value, "detail": finding.detail} for finding in found]})
+    return {
+        "file": str(file),
+        "sha256": verdict.sha256.hex(),
+        "accepted": verdict.accepted,
+        "reason": verdict.first.reason.value if verdict.first else None,
+        "checks": checks,
+        "signers": [
+            {
+                "role": signer.role,
+                "subject": signer.subject,
+                "issuer": signer.issuer,
+                "serial": signer.serial,
+                "claimed_at": signer.claimed_at.isoformat() if signer.claimed_at else None,
+                "revocation": signer.revocation,
+            }
+            for signer in verdict.signers
+        ],
+        "record": _record(verdict.record),
+    }
+
+
+def _record(record: bytes | None) -> dict[str, Any] | None:
+    """What a person wants to compare with the page: whose record it is, of which school and year."""
+    try:
+        told = json.loads(record or b"null")
+        if not isinstance(told, dict):
+            return None
+        return {
+            "transcript_id": told["transcript"]["id"],
+            "version": told["transcript"]["version"],
+            "public_id": told["transcript"]["public_id"],
+            "school_year": told.get("school_year"),
+            "level": told.get("level"),
+            "school": told.get("school", {}).get("name"),
+            "pupil": told.get("pupil", {}).get("name"),
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+_WORDS = {
+    "accepted": ("HỢP LỆ", "VALID"),
+    "refused": ("KHÔNG HỢP LỆ", "NOT VALID"),
+    "not_made": ("không kiểm tra được ở đây", "could not be checked here"),
+    "pupil": ("Học sinh", "Pupil"),
+    "school": ("Trường", "School"),
+    "school_year": ("Năm học", "School year"),
+    "version": ("Phiên bản", "Version"),
+    "homeroom_teacher": ("Giáo viên chủ nhiệm", "Homeroom teacher"),
+    "principal": ("Hiệu trưởng", "Principal"),
+    "school_seal": ("Con dấu của trường", "School seal"),
+    "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
+    "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
+    "latest": (
+        "Không xác định được đây có phải là phiên bản mới nhất: tra cứu bằng mã QR.",
+        "Whether this is the latest version can't be known offline: look it up by the QR code.",
+    ),
+}
+
+
+def _tell(report: dict[str, Any], language: Language) -> None:
+    from services.archive.domain.findings import CHECK_WORDS, REASON_WORDS, Check, Reason
+
+    at = list(Language).index(language)
+    typer.secho(f"{report['file']}: ", nl=False, bold=True)
+    typer.secho(_WORDS["accepted" if report["accepted"] else "refused"][at], fg="green" if report["accepted"] else "red", bold=True)
+    for item in report["checks"]:
+        sign, colour = _STATES[item["state"]]
+        suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""
+        typer.secho(f"  {sign} {CHECK_WORDS[Check(item['check'])][at]}{suffix}", fg=colour)
+        for finding in item["findings"]:
+            typer.secho(f"      {REASON_WORDS[Reason(finding['reason'])][at]} [{finding['reason']}] {finding['detail']}", fg="red")
+    for signer in report["signers"]:
+        typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
+    for key in ("pupil", "school", "school_year", "version"):
+        if report["record"] and report["record"][key] is not None:
+            typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
+    typer.echo(f"  SHA-256: {report['sha256']}")
+    typer.echo(f"  {_WORDS['latest'][at]}")
+
+
+def fetch(
+    transcript_id: Annotated[uuid.UUID, typer.Argument(help="The transcript's id.")],
+    out: Annotated[Path, typer.Option(help="Where to write the PDF: a file, or a folder.")],
+    version: Annotated[int, typer.Option(help="The version; 0 is the latest.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Fetch an archived transcript, byte for byte as it was admitted."""
+    from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+
+    request = archive_pb2.GetTranscriptRequest(transcript_id=str(transcript_id), version=version)
+
+    async def question(channel: Any, metadata: Any) -> archive_pb2.GetTranscriptResponse:
+        stub: Any = archive_pb2_grpc.ArchiveStub(channel)
+        answer: archive_pb2.GetTranscriptResponse = await stub.GetTranscript(request, metadata=metadata)
+        return answer
+
+    answer = ask("archive", ("registrar@nation",), question)
+    path = out / f"{transcript_id}-v{answer.entry.transcript.version}.pdf" if out.is_dir() else out
+    with reported():
+        path.write_bytes(answer.pdf)
+    told = {
+        "file": str(path),
+        "version": answer.entry.transcript.version,
+        "sha256": answer.entry.sha256.hex(),
+        "superseded_by": answer.entry.superseded_by,
+        "register_index": answer.entry.register_index,
+    }
+    typer.echo(json.dumps(told) if as_json else f"{path}: version {told['version']}, SHA-256 {told['sha256']}, register line {told['register_index']}")
+
+
+def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
+    """Say what the public may know of a transcript: valid, superseded or unknown."""
+    from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+
+    async def question(channel: Any, metadata: Any) -> archive_pb2.GetStatusResponse:
+        stub: Any = archive_pb2_grpc.ArchiveStub(channel)
+        answer: archive_pb2.GetStatusResponse = await stub.GetStatus(archive_pb2.GetStatusRequest(public_id=public_id), metadata=metadata)
+        return answer
+
+    answer = ask("archive", ("public@nation",), question)
+    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level}
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else " · ".join(str(value) for value in told.values() if value))
+
+
+def rejected(
+    school: Annotated[str, typer.Option(help="Of this school only.")] = "",
+    class_id: Annotated[str, typer.Option("--class", help="Of this class only.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the documents that were refused and have no successor yet, with their reasons."""
+    from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+
+    request = archive_pb2.ListRejectedRequest(school_id=school, class_id=class_id)
+
+    async def question(channel: Any, metadata: Any) -> archive_pb2.ListRejectedResponse:
+        stub: Any = archive_pb2_grpc.ArchiveStub(channel)
+        answer: archive_pb2.ListRejectedResponse = await stub.ListRejected(request, metadata=metadata)
+        return answer
+
+    answer = ask("archive", ("system_operator@nation",), question)
+    rows = [
+        {
+            "transcript_id": item.transcript.transcript_id,
+            "version": item.transcript.version,
+            "class_id": item.class_id,
+            "reason": item.reason,
+            "detail": item.detail,
+            "rejected_at": item.rejected_at.ToJsonString(),
+        }
+        for item in answer.entries
+    ]
+    words = [f"{row['transcript_id']} v{row['version']}: {row['reason']} ({row['detail']})" for row in rows]
+    typer.echo(json.dumps(rows) if as_json else "\n".join(words) or "none")
+
+
+def retry_rejected(as_json: Json = False) -> None:
+    """Judge refused documents anew, after the cause is mended. Runs beside the service, with its settings."""
+    import asyncio
+    from dataclasses import asdict
+
+    from services.archive import app as archive
+
+    async def run() -> dict[str, int]:
+        settings = archive.SETTINGS.load()
+        service = archive.build(settings)
+        await service.database.open()
+        try:
+            total, lost = await archive.retry_rejected(settings, service)()
+        finally:
+            await service.database.close()
+        return {**asdict(total), "packs_lost": lost}
+
+    with reported():
+        take_local_settings("archive")
+        told = asyncio.run(run())
+    typer.echo(json.dumps(told) if as_json else ", ".join(f"{name}: {count}" for name, count in told.items()))
+
+
+def check_register(from_index: Annotated[int, typer.Option(help="Begin at this line.")] = 0, as_json: Json = False) -> None:
+    """Follow the register's hash chain to its end; exit code 1 when it is broken."""
+    from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+
+    async def question(channel: Any, metadata: Any) -> archive_pb2.VerifyRegisterResponse:
+        stub: Any = archive_pb2_grpc.ArchiveStub(channel)
+        request = archive_pb2.VerifyRegisterRequest(from_index=from_index)
+        answer: archive_pb2.VerifyRegisterResponse = await stub.VerifyRegister(request, metadata=metadata, timeout=600)
+        return answer
+
+    answer = ask("archive", ("system_operator@nation",), question)
+    told = {"entries": answer.entries, "unbroken": answer.unbroken, "first_broken_index": answer.first_broken_index, "head": answer.head.hex()}
+    words = f"{answer.entries} lines, unbroken, head {told['head']}" if answer.unbroken else f"broken at line {answer.first_broken_index}"
+    typer.echo(json.dumps(told) if as_json else words)
+    if not answer.unbroken:
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,218 @@
+"""What `hocba reporting` adds: coverage, missing, class, reconcile, rebuild."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.json_format import MessageToDict
+
+from services.cli.edge import ask, reported, take_local_settings
+
+DIFFERS = 1
+"""Exit code of a reconciliation that found differences."""
+Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+Year = Annotated[int, typer.Option("--year", help="The school year's first year: 2025 is 2025-2026. 0: the latest that is counted.")]
+_AS_SEER = ("ministry_officer@nation", "system_operator@nation")
+_STEPS = (
+    ("enrolled", "Học sinh"),
+    ("ready", "Đủ điểm"),
+    ("sealed", "Đã khóa"),
+    ("signed_homeroom", "GVCN"),
+    ("signed_principal", "HT"),
+    ("signed_seal", "Dấu"),
+    ("archived", "Lưu trữ"),
+    ("rejected", "Lỗi"),
+)
+REASONS = {
+    "missing_marks": "thiếu điểm",
+    "make_up_due": "chưa kiểm tra bù",
+    "missing_conduct": "thiếu kết quả rèn luyện",
+    "missing_traits": "thiếu đánh giá phẩm chất, năng lực",
+    "missing_absences": "thiếu số buổi nghỉ",
+    "missing_comments": "thiếu nhận xét",
+    "electives_not_chosen": "chưa đủ môn lựa chọn",
+    "no_personal_number": "không có số định danh cá nhân",
+    "transfer_under_way": "đang chuyển trường",
+    "retake_in_summer": "kiểm tra lại trong hè",
+    "supplement_in_summer": "đánh giá bổ sung trong hè",
+    "summer_training": "rèn luyện trong hè",
+    "promotion_undecided": "chưa quyết định lên lớp",
+    "completion_undecided": "chưa xét hoàn thành chương trình",
+    "not_sealed": "chưa khóa sổ",
+    "rejected": "bị từ chối lưu trữ",
+    "signing_failed": "ký lỗi",
+    "awaiting_homeroom_teacher": "chờ giáo viên chủ nhiệm ký",
+    "awaiting_principal": "chờ hiệu trưởng ký",
+    "awaiting_school_seal": "chờ đóng dấu",
+    "signing_under_way": "đang ký",
+    "archiving_under_way": "đang lưu trữ",
+}
+WHO = {
+    "subject_teacher": "giáo viên bộ môn",
+    "homeroom_teacher": "giáo viên chủ nhiệm",
+    "principal": "hiệu trưởng",
+    "clerk": "văn thư",
+    "registrar": "văn phòng nhà trường",
+    "system_operator": "quản trị hệ thống",
+    "system": "hệ thống",
+}
+
+
+def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
+    """Add the commands."""
+    reporting = groups["reporting"]
+    reporting.command("coverage")(coverage)
+    reporting.command("missing")(missing)
+    reporting.command("class")(class_status)
+    reporting.command("reconcile")(reconcile)
+    reporting.command("rebuild")(rebuild)
+
+
+def coverage(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help='Of this province, such as "2025-79"; without it, of the nation.')] = "",
+    school: Annotated[str, typer.Option(help="Of this school.")] = "",
+    by_class: Annotated[bool, typer.Option("--by-class", help="One line per class instead of per school.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How many transcripts have come how far, what keeps the others, and who must act."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    fine = by_class or bool(school)
+    request = reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, by_school=not fine, by_class=fine)
+    answer = _ask("GetCoverage", request)
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    _print_coverage(answer, f"Học bạ số năm học {answer.school_year}-{answer.school_year + 1}")
+
+
+def missing(
+    year: Year = 0,
+    school: Annotated[str, typer.Option(help="Of this school.")] = "",
+    class_id: Annotated[str, typer.Option("--class", help="Of this class.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Whose transcripts are missing, by pupil id, with the reason and who must act."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("ListMissing", reporting_pb2.ListMissingRequest(school_year=year, school_id=school, class_id=class_id))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    table = _table("Học bạ còn thiếu", "Lớp", "Học sinh", "Lý do", "Người xử lý", "Từ")
+    for item in answer.pupils:
+        since = item.since.ToJsonString() if item.HasField("since") else ""
+        table.add_row(item.class_id, item.pupil_id, REASONS.get(item.reason, item.reason), WHO.get(item.who_acts, item.who_acts), since)
+    _show(table)
+
+
+def class_status(class_id: Annotated[str, typer.Argument(help="The class's id.")], as_json: Json = False) -> None:
+    """One class: coverage, how far each sheet is filled, unlocks under way."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetClassStatus", reporting_pb2.GetClassStatusRequest(class_id=class_id))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    _print_coverage(reporting_pb2.GetCoverageResponse(total=answer.coverage), f"Lớp {answer.coverage.name}")
+    table = _table("Sổ điểm", "Môn", "Học kì", "Đã nhập", "Phải nhập")
+    for sheet in answer.sheets:
+        table.add_row(sheet.subject or "chủ nhiệm", str(sheet.term), str(sheet.filled), str(sheet.expected))
+    _show(table)
+    for unlock in answer.unlocks:
+        typer.echo(f"Mở khóa {unlock.unlock_id}: {unlock.state}")
+
+
+def reconcile(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Prove that the numbers add up: classes to schools to provinces to the nation. Exit code 1 when they don't."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("Reconcile", reporting_pb2.ReconcileRequest(school_year=year, province_id=province))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+    elif not answer.differences:
+        typer.secho("Số liệu khớp: không có chênh lệch.", fg="green")
+    else:
+        table = _table("Chênh lệch", "Phép kiểm", "Trái", "Phải", "Ở đâu")
+        for item in answer.differences:
+            table.add_row(item.check, str(item.left), str(item.right), item.detail)
+        _show(table)
+    if answer.differences:
+        raise typer.Exit(DIFFERS)
+
+
+def rebuild(as_json: Json = False) -> None:
+    """Count everything anew from the pupils' facts. Runs beside the service, with its settings; writers wait meanwhile."""
+    from services.reporting import app as reporting
+
+    async def run() -> int:
+        service = reporting.build(reporting.SETTINGS.load())
+        await service.database.open()
+        try:
+            return await reporting.rebuild_counters(service)()
+        finally:
+            await service.database.close()
+
+    with reported():
+        take_local_settings("reporting")
+        counted = asyncio.run(run())
+    typer.echo(json.dumps({"pupils": counted}) if as_json else f"{counted} pupils counted anew")
+
+
+def _ask(method: str, request: Any) -> Any:
+    from hocba.reporting.v1 import reporting_pb2_grpc
+
+    async def question(channel: Any, metadata: Any) -> Any:
+        return await getattr(reporting_pb2_grpc.ReportingStub(channel), method)(request, metadata=metadata)
+
+    return ask("reporting", _AS_SEER, question)
+
+
+def _plain(answer: Any) -> dict[str, Any]:
+    """The answer as JSON data: names as in the contract, counts of zero said."""
+    return MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def _table(title: str, *headings: str) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _show(table: Any) -> None:
+    from rich.console import Console
+
+    Console().print(table)
+
+
+def _print_coverage(answer: Any, title: str) -> None:
+    table = _table(title, "", *(words for _, words in _STEPS), "%")
+    table.columns[0].min_width = 9
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for part in answer.parts:
+        table.add_row(part.name or part.class_id or part.school_id, *_figures(part))
+    table.add_section()
+    table.add_row("Cộng", *_figures(answer.total), style="bold")
+    _show(table)
+    if answer.total.reasons:
+        reasons = _table("Chưa lưu trữ vì", "Lý do", "Học sinh", "Người xử lý")
+        for reason in answer.total.reasons:
+            reasons.add_row(REASONS.get(reason.code, reason.code), str(reason.pupils), WHO.get(reason.who_acts, reason.who_acts))
+        _show(reasons)
+
+
+def _figures(part: Any) -> list[str]:
+    """The counts of one line, and which share of those enrolled is archived."""
+    share = f"{100 * part.archived / part.enrolled:.1f}" if part.enrolled else ""
+    return [*(str(getattr(part, step)) for step, _ in _STEPS), share]

@@ -1,0 +1,164 @@
+"""The whole play: one school year's end from roster to archived, verified transcripts and totals that reconcile."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hocba.enrollment.v1 import enrollment_pb2
+from hocba.reporting.v1 import reporting_pb2
+from services.chassis.errors import Refused
+from services.rehearsal import gradebook, marks, plan, roster, signatures, validation
+from services.rehearsal.doors import Doors, all_of, new_id, open_doors, settled
+from services.rehearsal.gradebook import Correction
+from services.rehearsal.plan import PROVINCE, SCHOOL_YEAR, Plan
+from services.rehearsal.progress import Stage
+from services.stack.deployment import Deployment
+from services.stack.signer_pki import SignerPki
+
+OFFICER = "5f0c1d1e-0000-5000-8000-000000000001"
+
+
+@dataclass
+class Outcome:
+    """What a rehearsal did, for the summary and for tests."""
+
+    schools: int = 0
+    classes: int = 0
+    staff: int = 0
+    pupils: int = 0
+    mark_cells: int = 0
+    completions: int = 0
+    classes_locked: int = 0
+    sealed: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
+    corrections: list[dict[str, Any]] = field(default_factory=list)
+    manifests_approved: int = 0
+    archived: int = 0
+    superseded: int = 0
+    validated: int = 0
+    validators: list[str] = field(default_factory=list)
+    bytes_per_transcript: int = 0
+    differences: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    total_seconds: float = 0.0
+    documents: str = ""
+    anchors: str = ""
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether everything that was sealed is archived and every difference is zero."""
+        return self.archived == self.sealed == self.validated - self.superseded and not any(self.differences.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "reconciled": self.reconciled}
+
+
+async def play(deployment: Deployment, pupils: int, seed: int, stage: Stage, documents: Path) -> Outcome:
+    """Play a term end against a running stack and leave every archived PDF in `documents`."""
+    leaf = deployment.keys.leaf("edge")
+    doors = open_doors(deployment.addresses, ca=deployment.keys.ca, certificate=leaf.certificate, key=leaf.key, issuer=deployment)
+    began = time.monotonic()
+    try:
+        outcome = await _acts(doors, plan.make(pupils, seed), SignerPki(deployment.signers), stage, documents)
+    finally:
+        await doors.close()
+    outcome.seconds = {title: round(seconds, 1) for title, seconds in stage.seconds.items()}
+    outcome.total_seconds = round(time.monotonic() - began, 1)
+    outcome.documents, outcome.anchors = str(documents), str(deployment.signers / "anchors")
+    return outcome
+
+
+async def _acts(doors: Doors, cast: Plan, pki: SignerPki, stage: Stage, documents: Path) -> Outcome:
+    officer = doors.as_(OFFICER, f"doet_officer@province:{PROVINCE}")
+    outcome = Outcome(schools=len(cast.schools), classes=len(list(cast.classes())), pupils=cast.pupils)
+    outcome.staff = sum(len(school.staff()) for school in cast.schools)
+    with stage.act("Trường, giáo viên, lớp (schools, staff, classes)", outcome.schools + outcome.staff + outcome.classes) as step:
+        await all_of(roster.register(doors, officer, school, step) for school in cast.schools)
+    with stage.act("Học sinh (pupils: one workbook, two by hand)", outcome.pupils) as step:
+        await all_of(roster.enrol(doors, school, step) for school in cast.schools)
+    with stage.act("Đối chiếu dân cư (identities against the population database)", outcome.classes) as step:
+        await _verify_identities(doors, cast, step)
+    with stage.act("Chứng thư số của người ký (signers' certificates)", outcome.classes + 2 * outcome.schools) as step:
+        await signatures.certify(doors, cast, pki, step)
+    windows = await settled(lambda: gradebook.open_windows(doors, officer))
+    with stage.act("Nhập điểm và nhận xét cả năm (a year of marks)", marks.total_cells(cast)) as step:
+        outcome.mark_cells = await gradebook.enter_marks(doors, cast, step)
+    with stage.act("Hội đồng xét hoàn thành cấp học (councils decide)", len(gradebook.decided_by_council(cast))) as step:
+        outcome.completions = await gradebook.decide_completion(doors, cast, step)
+    with stage.act("Đóng sổ, khoá lớp (windows close, classes are sealed)", outcome.classes) as step:
+        await gradebook.close_windows(doors, officer, windows)
+        locks = await gradebook.locks(doors, officer, cast, step)
+    outcome.classes_locked = len(locks)
+    outcome.sealed = sum(lock.sealed for lock in locks.values())
+    for lock in locks.values():
+        for waiting in lock.waiting_reasons:
+            outcome.waiting[waiting.reason] = outcome.waiting.get(waiting.reason, 0) + waiting.pupils
+    await _correct(doors, officer, cast, stage, outcome, school=2, when="before signing")
+    await _sign(doors, officer, cast, stage, outcome, {class_id: lock.sealed for class_id, lock in locks.items()})
+    await _correct(doors, officer, cast, stage, outcome, school=1, when="after issue")
+    corrected = cast.schools[1].classes[0]
+    with stage.act("Ký lại và lưu trữ phiên bản 2 (version 2 supersedes)", outcome.sealed) as step:
+        await signatures.approve(doors, cast, {corrected.class_id: 1}, _silent(step))
+        await signatures.archived(doors, officer, outcome.sealed, step)
+    total = sum(len(school_class.pupils) for _, school_class in cast.classes()) + len(outcome.corrections)
+    with stage.act("Thẩm định mọi tệp đã lưu (every archived file validated)", total) as step:
+        report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, step)
+    outcome.validated, outcome.superseded = report.valid, report.superseded
+    outcome.validators, outcome.bytes_per_transcript = report.validators, report.mean_bytes
+    if report.problems:
+        raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
+    with stage.act("Đối soát (totals reconcile to zero)"):
+        await _reconcile(doors, officer, outcome)
+    return outcome
+
+
+async def _verify_identities(doors: Doors, cast: Plan, step: Any) -> None:
+    async def one(school: plan.School, school_class: plan.SchoolClass) -> None:
+        request = enrollment_pb2.VerifyIdentitiesRequest(request_id=new_id(), school_id=school.school_id, class_id=school_class.class_id)
+        await doors.enrollment.VerifyIdentities(request, metadata=roster.as_registrar(doors, school), timeout=60)
+        step.advance()
+
+    await all_of(one(school, school_class) for school, school_class in cast.classes())
+
+
+async def _correct(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome: Outcome, *, school: int, when: str) -> None:
+    place = cast.schools[school]
+    school_class = place.classes[0]
+    pupil = next(p for p in school_class.pupils if not p.fate)
+    value = "9.8" if pupil.ability < 0.9 else "6.2"
+    wrong = Correction(place, school_class, "toan", pupil, "ck", value)
+    with stage.act(f"Sửa một điểm có lý do, hai người duyệt ({when})", 5) as step:
+        version = await gradebook.correct(doors, officer, wrong, step)
+    outcome.corrections.append({"class": school_class.name, "school": place.name, "class_version": version, "when": when})
+
+
+async def _sign(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome: Outcome, sealed: dict[str, int]) -> None:
+    with stage.act("Ba vai duyệt danh sách (three roles approve)", 3 * outcome.classes) as step:
+        outcome.manifests_approved = await signatures.approve(doors, cast, sealed, step)
+    with stage.act("Ký và lưu trữ (three signatures each, then the archive)", outcome.sealed) as step:
+        coverage = await signatures.archived(doors, officer, outcome.sealed, step)
+    if coverage.rejected:
+        raise Refused(f"the archive rejected {coverage.rejected} transcripts: see `hocba archive rejected`")
+    outcome.archived = coverage.archived
+
+
+class _Silent:
+    """The bar of this act counts transcripts, so the approvals before them do not move it."""
+
+    done = 0
+
+    def advance(self, by: int = 1) -> None:
+        """Nothing."""
+
+
+def _silent(_: Any) -> Any:
+    return _Silent()
+
+
+async def _reconcile(doors: Doors, officer: Any, outcome: Outcome) -> None:
+    request = reporting_pb2.ReconcileRequest(school_year=SCHOOL_YEAR, province_id=PROVINCE)
+    answer = await doors.reporting.Reconcile(request, metadata=officer)
+    outcome.differences = {difference.check: difference.left - difference.right for difference in answer.differences}
+    if any(outcome.differences.values()):
+        raise Refused(f"totals do not reconcile: {outcome.differences}")

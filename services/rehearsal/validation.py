@@ -1,0 +1,112 @@
+"""Every archived PDF, fetched through the archive's door and judged again: by hocba's verifier, by pyHanko, by pdfsig if it is there."""
+
+import asyncio
+import hashlib
+import re
+import shutil
+import subprocess
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from hocba.archive.v1 import archive_pb2
+from services.rehearsal.doors import Doors, Metadata, all_of
+from services.rehearsal.plan import SCHOOL_YEAR, Plan
+from services.rehearsal.progress import Step
+
+PROCESSES = 2
+SIGNATURES = 3
+
+
+@dataclass
+class Report:
+    """What the validators said."""
+
+    valid: int = 0
+    superseded: int = 0
+    mean_bytes: int = 0
+    validators: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Path, documents: Path, step: Step) -> Report:
+    """Fetch and judge every version of every class; problems name transcript, version and reason."""
+    entries = [entry for _, school_class in cast.classes() for entry in await _entries(doors, officer, school_class.class_id)]
+    report = Report(validators=["digest", "pyHanko"] + (["pdfsig"] if shutil.which("pdfsig") else []))
+    sizes: list[int] = []
+    loop = asyncio.get_running_loop()
+    # Spawned, not forked: gRPC's threads do not survive a fork.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+
+        async def one(entry: Any) -> None:
+            ref = entry.transcript
+            request = archive_pb2.GetTranscriptRequest(transcript_id=ref.transcript_id, version=ref.version)
+            answer = await doors.archive.GetTranscript(request, metadata=officer, timeout=60)
+            path = documents / f"{ref.transcript_id}-v{ref.version}.pdf"
+            path.write_bytes(answer.pdf)
+            problems = [] if hashlib.sha256(answer.pdf).digest() == entry.sha256 else ["the bytes are not those of the register"]
+            problems += await loop.run_in_executor(pool, judge, str(path), str(anchors))
+            sizes.append(len(answer.pdf))
+            report.superseded += bool(entry.superseded_by)
+            report.valid += not problems
+            report.problems += [f"{path.name}: {problem}" for problem in problems]
+            step.advance()
+
+        await all_of((one(entry) for entry in entries), at_once=2 * PROCESSES)
+    report.mean_bytes = sum(sizes) // max(1, len(sizes))
+    return report
+
+
+async def _entries(doors: Doors, officer: Metadata, class_id: str) -> list[Any]:
+    found, token = [], ""
+    while True:
+        request = archive_pb2.ListTranscriptsRequest(class_id=class_id, school_year=SCHOOL_YEAR, page_token=token)
+        answer = await doors.archive.ListTranscripts(request, metadata=officer)
+        found += list(answer.entries)
+        token = answer.next_page_token
+        if not token:
+            return found
+
+
+def judge(path: str, anchors: str) -> list[str]:
+    """What speaks against a file; runs in a worker process."""
+    return _pyhanko(Path(path), anchors) + _pdfsig(Path(path))
+
+
+@lru_cache(maxsize=1)
+def _trust(anchors: str) -> Any:
+    from pyhanko import keys
+    from pyhanko_certvalidator import ValidationContext
+
+    files = [str(file) for file in sorted(Path(anchors).iterdir()) if file.suffix in (".cer", ".pem", ".crt")]
+    load: Any = keys.load_certs_from_pemder
+    return ValidationContext(trust_roots=list(load(files)), allow_fetching=False)
+
+
+def _pyhanko(path: Path, anchors: str) -> list[str]:
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.validation import validate_pdf_signature
+
+    with path.open("rb") as file:
+        signatures = PdfFileReader(file).embedded_signatures
+        if len(signatures) != SIGNATURES:
+            return [f"{len(signatures)} signatures instead of {SIGNATURES}"]
+        # The full difference analysis costs ten times the rest; hocba's own verifier has settled which changes are allowed.
+        verdicts = [validate_pdf_signature(signature, _trust(anchors), skip_diff=True) for signature in signatures]
+    return [
+        f"pyHanko: {signature.field_name} {verdict.summary()}"
+        for signature, verdict in zip(signatures, verdicts, strict=True)
+        if not (verdict.intact and verdict.valid and verdict.trusted)
+    ]
+
+
+def _pdfsig(path: Path) -> list[str]:
+    program = shutil.which("pdfsig")
+    if program is None:
+        return []
+    said = subprocess.run([program, "-nocert", str(path)], capture_output=True, text=True, check=False, timeout=60).stdout
+    valid = len(re.findall(r"Signature Validation: Signature is Valid", said))
+    return [] if valid == SIGNATURES else [f"pdfsig finds {valid} of {SIGNATURES} signatures valid"]
