@@ -1,0 +1,1 @@
+"""Who comes to hocba at a term's end, as Locust users."""
