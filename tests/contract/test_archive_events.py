@@ -1,0 +1,116 @@
+"""What the archive consumes and announces: the committed examples are taken and made exactly."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+
+from hocba.archive.v1 import archive_pb2
+from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.archive import contracts
+from services.archive.application.ports import AdmittedVersion, Status
+from services.archive.domain.document import ROLES
+from services.archive.domain.register import GENESIS, Head, Inspection
+from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument, TranscriptRef
+from services.chassis.errors import Malformed
+from services.chassis.identity import Actor, Role
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
+AT = datetime(2026, 5, 31, 10, 0, tzinfo=UTC)
+CLASS, SCHOOL, MANIFEST, FIRST, SECOND, PUPIL, OTHER = (f"00000000-0000-0000-0000-{number:012}" for number in range(1, 8))
+REFS = (
+    TranscriptRef(FIRST, PUPIL, 1, bytes(range(32)), "mfrggzdfmztwq2lkmfrggzdfmy"),
+    TranscriptRef(SECOND, OTHER, 3, bytes(range(1, 33)), "nfrggzdfmztwq2lkmfrggzdfmy"),
+)
+SERIALS = tuple((role, serial) for role, serial in zip(ROLES, ("a1", "b2", "c3"), strict=True))
+DOCUMENTS = tuple(SignedDocument(ref, bytes([number]) * 32, 60_000 + number, SERIALS) for number, ref in enumerate(REFS))
+SIGNED = SignedClass(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack.zip", DOCUMENTS)
+
+
+def admitted(document: SignedDocument, supersedes: int, index: int) -> AdmittedVersion:
+    return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), index, b"", b"", "PRIMARY", "Trường")
+
+
+def produced() -> dict[str, Message]:
+    """Every event, by the example it must equal."""
+    versions = [admitted(DOCUMENTS[0], 0, 41), admitted(DOCUMENTS[1], 1, 42)]
+    return {
+        "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, AT),
+        "TranscriptsRejected/one": contracts.transcripts_rejected(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
+    }
+
+
+@pytest.mark.parametrize("name", list(produced()))
+def test_produced_event_is_the_committed_example(name: str) -> None:
+    event, told = produced()[name], json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    assert MessageToDict(event, preserving_proto_field_name=True) == told
+    assert ParseDict(told, type(event)()) == event
+
+
+def signed_event() -> signing_pb2.TranscriptsSigned:
+    told = json.loads((EXAMPLES / "TranscriptsSigned/class.json").read_text(encoding="utf-8"))
+    return ParseDict(told, signing_pb2.TranscriptsSigned())
+
+
+def test_announced_class_is_taken() -> None:
+    assert contracts.signed_class(signed_event()) == SIGNED
+
+
+def test_fields_of_a_newer_producer_are_no_obstacle() -> None:
+    unknown = bytes([0xFA, 0x7D, 0x03]) + b"new"  # Field 2015, length-delimited: nobody here knows it.
+    event = signing_pb2.TranscriptsSigned.FromString(signed_event().SerializeToString() + unknown)
+    assert contracts.signed_class(event) == SIGNED
+
+
+@pytest.mark.parametrize("field", ["class_id", "school_id", "manifest_id"])
+def test_announcement_with_a_broken_id_is_malformed(field: str) -> None:
+    event = signed_event()
+    setattr(event, field, "12")
+    with pytest.raises(Malformed, match=field):
+        contracts.signed_class(event)
+
+
+def test_announcement_without_digests_is_malformed() -> None:
+    event = signed_event()
+    event.transcripts[0].sha256 = b""
+    with pytest.raises(Malformed, match="digests"):
+        contracts.signed_class(event)
+
+
+@pytest.mark.parametrize("text", ["00A1", "a1", "A1", "0:A1"])
+def test_certificate_serials_are_compared_as_numbers(text: str) -> None:
+    event = signed_event()
+    event.transcripts[0].signatures[0].certificate_serial = text
+    assert contracts.signed_class(event).documents[0].serials[0] == (ROLES[0], "a1")
+
+
+def test_unknown_and_malformed_public_ids_get_one_answer() -> None:
+    unknown = contracts.status(None, AT)
+    assert (unknown.status, unknown.school_name, unknown.school_year, unknown.level) == ("unknown", "", 0, "")
+    valid = contracts.status(Status(True, "Trường", 2025, "PRIMARY"), AT)
+    superseded = contracts.status(Status(False, "Trường", 2025, "PRIMARY"), AT)
+    assert (valid.status, superseded.status) == ("valid", "superseded")
+    assert {field.name for field in archive_pb2.GetStatusResponse.DESCRIPTOR.fields} == {"status", "school_name", "school_year", "level", "as_of"}
+
+
+def test_inspection_is_told_with_the_broken_line() -> None:
+    assert contracts.inspection(Inspection(Head(2, GENESIS), 3)).first_broken_index == 3
+    assert contracts.inspection(Inspection(Head(2, GENESIS), None)).unbroken
+
+
+@pytest.mark.parametrize(
+    ("scopes", "sees"),
+    [
+        (("nation",), (True, "", (), ())),
+        (("province:2025-79",), (False, "2025-79", (), ())),
+        ((f"school:{SCHOOL}",), (False, "", (SCHOOL,), ())),
+        ((f"class:{CLASS}",), (False, "", (), (CLASS,))),
+        ((), (False, "", (), ())),
+    ],
+)
+def test_viewer_sees_what_the_widest_scope_of_the_token_gives(scopes: tuple[str, ...], sees: tuple[object, ...]) -> None:
+    viewer = contracts.viewer_of(Actor("account", "person", tuple(Role("principal", scope) for scope in scopes)))
+    assert (viewer.everything, viewer.province, viewer.schools, viewer.classes) == sees

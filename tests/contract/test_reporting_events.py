@@ -1,0 +1,127 @@
+"""Reporting takes every committed example of an event that it consumes, and answers without names or marks."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+
+from hocba.archive.v1 import events_pb2 as archive_pb2
+from hocba.common.v1 import common_pb2
+from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
+from hocba.grading.v1 import events_pb2 as grading_pb2
+from hocba.options.v1 import options_pb2
+from hocba.reporting.v1 import reporting_pb2
+from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.chassis.consumer import Received, handlers_of
+from services.chassis.identity import Actor, Role
+from services.reporting import contracts
+from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.domain.counting import ClassFacts
+from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
+from services.reporting.entrypoints.consumers import ReportingConsumers
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
+AT = datetime(2026, 5, 31, 10, 0, tzinfo=UTC)
+CLASS, SCHOOL = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
+
+
+class Recorder:
+    """Stands for both use cases and keeps what they are given."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    async def __call__(self, *arguments: object, **named: object) -> None:
+        self.calls.append((arguments, named))
+
+
+def examples() -> Iterator[tuple[str, Message]]:
+    consumers = ReportingConsumers(Recorder(), Recorder())  # type: ignore[arg-type]  # Only its handlers are listed here.
+    for event in handlers_of(consumers):
+        for file in sorted((EXAMPLES / event.DESCRIPTOR.name).glob("*.json")):
+            yield f"{event.DESCRIPTOR.name}/{file.stem}", ParseDict(json.loads(file.read_text(encoding="utf-8")), event())
+
+
+@pytest.mark.parametrize(("name", "event"), list(examples()))
+async def test_committed_example_is_taken(name: str, event: Message) -> None:
+    recorder = Recorder()
+    consumers = ReportingConsumers(recorder, recorder)  # type: ignore[arg-type]  # Stands for both use cases.
+    await handlers_of(consumers)[type(event)]([Received(event, "", "", AT, {})])
+    assert recorder.calls, name
+
+
+def test_sealed_class_tells_outcomes_by_class_version() -> None:
+    told = json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text(encoding="utf-8"))
+    news, classes = contracts.class_sealed(ParseDict(told, grading_pb2.ClassSealed()), AT)
+    assert [item.news for item in news] == [
+        Judged(CLASS, Outcome(2, True, 2, ())),
+        Judged(CLASS, Outcome(2, False, 0, ("missing_marks", "no_personal_number"))),
+    ]
+    assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8))]
+
+
+def test_archived_transcripts_are_told_by_pupil() -> None:
+    told = json.loads((EXAMPLES / "TranscriptsArchived/first_and_correction.json").read_text(encoding="utf-8"))
+    news, _ = contracts.transcripts_archived(ParseDict(told, archive_pb2.TranscriptsArchived()), AT)
+    assert [(item.school_year, item.news) for item in news] == [(2025, Archived(1)), (2025, Archived(3))]
+
+
+def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
+    ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
+    event = signing_pb2.RoleSigned(
+        class_id=CLASS,
+        role=common_pb2.SIGNATURE_ROLE_PRINCIPAL,
+        outcomes=[signing_pb2.PupilSigning(transcript=ref, signed=True), signing_pb2.PupilSigning(transcript=ref, reason="certificate_expired")],
+    )
+    news, _ = contracts.role_signed(event, AT)
+    assert news == [
+        PupilNews(CLASS, "p", 0, Signed("principal", 2), AT),
+        PupilNews(CLASS, "p", 0, NotSigned("principal", Trouble(2, AT.isoformat(), "certificate_expired")), AT),
+    ]
+
+
+def test_role_of_a_newer_producer_is_passed_over() -> None:
+    event = signing_pb2.RoleSigned(class_id=CLASS, outcomes=[signing_pb2.PupilSigning(signed=True)])
+    event.role = 99  # type: ignore[assignment]  # What a newer contract may hold.
+    assert contracts.role_signed(event, AT) == ([], [])
+    assert contracts.manifest_moved(signing_pb2.ManifestMoved(class_id=CLASS, state="halted"), AT) == ([], [])
+
+
+@pytest.mark.parametrize(("to_class", "active"), [("c2", True), ("", False)])
+def test_transfer_places_the_pupil_or_takes_him_out(to_class: str, active: bool) -> None:
+    event = enrollment_pb2.PupilTransferred(
+        pupil_id="p", version=3, school_year=2025, from_class_id="c1", from_school_id="s1", to_class_id=to_class, to_school_id="s2" if to_class else ""
+    )
+    (news,), _ = contracts.pupil_transferred(event, AT)
+    assert news.news == (Placed(3, True, "c2", "s2") if active else Placed(3, False, "c1", "s1"))
+
+
+def test_coverage_lists_the_most_frequent_reason_first_with_who_acts() -> None:
+    counts = {"enrolled": 9, "archived": 3, "reason:rejected": 2, "reason:missing_marks": 4}
+    told = contracts.coverage(Coverage(Place("2025-79", SCHOOL, "", "Trường"), counts))
+    assert [(reason.code, reason.pupils, reason.who_acts) for reason in told.reasons] == [
+        ("missing_marks", 4, "subject_teacher"),
+        ("rejected", 2, "system_operator"),
+    ]
+    assert told.enrolled == told.archived + sum(reason.pupils for reason in told.reasons)
+
+
+def test_no_answer_of_reporting_has_a_field_for_personal_data() -> None:
+    def fields(message: Descriptor) -> Iterator[str]:
+        for field in message.fields:
+            assert not field.GetOptions().Extensions[options_pb2.personal], field.full_name
+            yield field.name
+
+    names = {name for message in reporting_pb2.DESCRIPTOR.message_types_by_name.values() for name in fields(message)}
+    assert not names & {"full_name", "mark", "average", "birth_date", "personal_number", "rank"}
+
+
+def test_viewer_keeps_every_scope_of_the_token() -> None:
+    roles = (Role("principal", f"school:{SCHOOL}"), Role("homeroom_teacher", f"class:{CLASS}"))
+    viewer = contracts.viewer_of(Actor("account", "person", roles))
+    assert (viewer.everything, viewer.schools, viewer.classes) == (False, (SCHOOL,), (CLASS,))

@@ -1,0 +1,85 @@
+"""What signing announces and consumes, field by field: producers must make these examples, consumers must take them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+
+from hocba.common.v1 import common_pb2
+from hocba.grading.v1 import events_pb2 as grading
+from services.chassis.errors import Malformed
+from services.signing import contracts
+from services.signing.domain.events import ClassSigned, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned, SignatureMade
+from services.signing.domain.manifest import ManifestState
+from services.signing.domain.orders import LineResult, Order, Step
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import Place, Ref
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
+AT = datetime(2026, 6, 2, 1, 0, tzinfo=UTC)
+ID = "00000000-0000-0000-0000-00000000000{}".format
+PLACE = Place(ID(1), ID(2), "2025-79")
+REF = Ref(ID(3), ID(4), 2, sha256(b"record").digest(), "mfrggzdfmztwq2lknnwg23tp")
+OTHER = replace(REF, transcript_id=ID(5), pupil_id=ID(6), version=1)
+PREPARE = Order(ID(7), PLACE, Step.PREPARE, None, None, 0, AT, "released", (REF, OTHER))
+SIGN = Order(ID(8), PLACE, Step.SIGN, ID(9), SignatureRole.PRINCIPAL, 0, AT, "released", (REF,))
+ROOT = sha256(b"root").digest()
+SIGNATURES = tuple(SignatureMade(role, f"{number}f3c", AT) for number, role in enumerate(SignatureRole, start=1))
+FINISHED = FinishedTranscript(REF, sha256(b"pdf").digest(), 98765, "lower_secondary/v1", SIGNATURES)
+
+PRODUCED: dict[str, Message] = {
+    "SigningOrder/prepare": contracts.messages_of(OrderReleased(PREPARE, express=False))[0],
+    "ExpressSigningOrder/one_pupil": contracts.messages_of(OrderReleased(SIGN, express=True))[0],
+    "ManifestMoved/ready": contracts.messages_of(ManifestMoved(PLACE, ID(9), 1, ManifestState.READY, None, ROOT, (REF, OTHER)))[0],
+    "ManifestMoved/approved": contracts.messages_of(ManifestMoved(PLACE, ID(9), 2, "approved", SignatureRole.HOMEROOM_TEACHER, ROOT, (REF, OTHER)))[0],
+    "RoleSigned/one_failed": contracts.messages_of(
+        RoleSigned(PLACE, SignatureRole.PRINCIPAL, ID(9), (LineResult(REF), LineResult(OTHER, "check_failed: told to nobody outside")))
+    )[0],
+    "TranscriptsSigned/one_class": contracts.messages_of(
+        ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-00.zip", sha256(b"pack").digest(), (FINISHED,), AT, AT)
+    )[0],
+}
+
+
+@pytest.mark.parametrize("case", PRODUCED)
+def test_signing_makes_the_example(case: str) -> None:
+    assert MessageToDict(PRODUCED[case], preserving_proto_field_name=True) == json.loads((EXAMPLES / f"{case}.json").read_text())
+
+
+def test_reason_of_a_failure_is_its_code_and_quotes_no_record() -> None:
+    (message,) = contracts.messages_of(RoleSigned(PLACE, SignatureRole.PRINCIPAL, ID(9), (LineResult(OTHER, "record_unreadable: $.pupil.name: …"),)))
+    assert [outcome.reason for outcome in message.outcomes] == ["record_unreadable"]  # type: ignore[attr-defined]
+
+
+def test_large_class_is_split_and_nobody_is_lost() -> None:
+    many = tuple(replace(REF, version=number) for number in range(1, 2001))
+    messages = contracts.messages_of(ManifestMoved(PLACE, ID(9), 1, ManifestState.READY, None, ROOT, many))
+    assert [t.version for m in messages for t in m.transcripts] == list(range(1, 2001))  # type: ignore[attr-defined]
+    assert max(m.ByteSize() for m in messages) < 512 * 1024
+
+
+def test_signing_takes_a_sealed_class_of_grading() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text()), grading.ClassSealed())
+    sealed = contracts.sealed_class_of(event, [b"record"])
+    assert len(sealed.pupils) == 1
+    assert sealed.pupils[0].content == b"record"
+    assert sealed.class_version == event.class_version
+
+
+def test_sealed_class_with_a_record_too_few_is_refused() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text()), grading.ClassSealed())
+    with pytest.raises(Malformed, match="1 sealed outcomes but 0 records"):
+        contracts.sealed_class_of(event, [])
+
+
+def test_unknown_role_on_the_wire_is_refused_and_unspecified_means_any() -> None:
+    with pytest.raises(Malformed):
+        contracts.role_of(99)
+    assert contracts.optional_role_of(common_pb2.SIGNATURE_ROLE_UNSPECIFIED) is None

@@ -1,0 +1,70 @@
+"""Staging and vault behave alike on every kind of store: written once, read by range, honest about what is missing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.archive.adapters.object_stores import ObjectStaging, ObjectVault, open_staging, open_vault
+from services.chassis.errors import Conflict, NotFound, Unavailable
+
+NAME = "packs/2025/ab/abcd.zip"
+
+
+def local(folder: Path) -> ObjectVault:
+    return open_vault(str(folder / "vault"))
+
+
+def by_file_url(folder: Path) -> ObjectVault:
+    return open_vault((folder / "kho lưu #1").as_uri())
+
+
+def in_memory(folder: Path) -> ObjectVault:
+    return open_vault("memory:///")
+
+
+KINDS = pytest.mark.parametrize("open_it", [local, by_file_url, in_memory])
+Open = Callable[[Path], ObjectVault]
+
+
+@KINDS
+async def test_object_is_kept_once_and_read_by_range(open_it: Open, tmp_path: Path) -> None:
+    vault = open_it(tmp_path)
+    await vault.keep(NAME, b"0123456789")
+    await vault.keep(NAME, b"0123456789")
+    assert await vault.read(NAME, 3, 4) == b"3456"
+    assert await ObjectStaging(vault.store).read(NAME) == b"0123456789"
+
+
+@KINDS
+async def test_other_bytes_under_a_known_name_are_refused_and_change_nothing(open_it: Open, tmp_path: Path) -> None:
+    vault = open_it(tmp_path)
+    await vault.keep(NAME, b"first")
+    with pytest.raises(Conflict, match="other bytes"):
+        await vault.keep(NAME, b"second")
+    assert await vault.read(NAME, 0, 5) == b"first"
+
+
+@KINDS
+async def test_missing_object_is_not_found(open_it: Open, tmp_path: Path) -> None:
+    vault = open_it(tmp_path)
+    with pytest.raises(NotFound):
+        await vault.read(NAME, 0, 1)
+    with pytest.raises(NotFound):
+        await ObjectStaging(vault.store).read(NAME)
+
+
+async def test_store_that_cannot_be_written_is_unavailable_rather_than_an_answer(tmp_path: Path) -> None:
+    vault = open_vault(str(tmp_path / "vault"))
+    # A file where a folder must be: what a broken mount looks like, for root too.
+    (tmp_path / "vault" / "packs").write_bytes(b"")
+    with pytest.raises(Unavailable):
+        await vault.keep(NAME, b"x")
+
+
+async def test_staging_and_vault_may_be_named_by_url(tmp_path: Path) -> None:
+    staging = open_staging(tmp_path.as_uri())
+    (tmp_path / "pack.zip").write_bytes(b"x")
+    assert await staging.read("pack.zip") == b"x"
+    assert replace(staging) == staging

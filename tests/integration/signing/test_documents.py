@@ -1,0 +1,178 @@
+"""Documents of every form, judged by programs that didn't make them: pyHanko's full validation, poppler, qpdf, and ours."""
+
+import io
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pikepdf
+import pytest
+from asn1crypto import x509
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from services.signing.adapters.verification import DocumentVerifier
+from services.signing.domain.roles import DEFAULT_ORDER
+from services.signing.domain.verdict import NotAsIntended
+from services.stack.signer_pki import SignerPki
+from tests.support.places import scratch_places
+from tests.support.records import LEVELS, canonical, example, record_of
+from tests.support.signed_pages import Office, an_office
+
+ID = "3c5a6c1e-6a0c-4c53-8f0f-3d6a3a6f6c11"
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Office]:
+    with scratch_places("office") as places:
+        yield an_office(SignerPki(places.keys / "signers"))
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def document(request: pytest.FixtureRequest, office: Office) -> tuple[bytes, bytes, str]:
+    """(signed PDF, record, level) of each form."""
+    content = record_of(request.param, ID)
+    return office.sign(office.page(content).pdf, content), content, request.param
+
+
+def statuses(pdf: bytes, office: Office) -> list[PdfSignatureStatus]:
+    """pyHanko's full validation of every signature, difference analysis included."""
+    root = x509.Certificate.load((office.pki.anchors / "root.cer").read_bytes())
+    context = ValidationContext(trust_roots=[root], moment=office.signed_at)
+    return [validate_pdf_signature(s, context) for s in PdfFileReader(io.BytesIO(pdf)).embedded_signatures]
+
+
+def test_pyhanko_finds_every_signature_valid_and_no_change_but_signing(document: tuple[bytes, bytes, str], office: Office) -> None:
+    found = statuses(document[0], office)
+    assert [status.bottom_line for status in found] == [True, True, True]
+    assert [status.docmdp_ok for status in found] == [True, True, True]
+    assert found[-1].coverage is SignatureCoverageLevel.ENTIRE_FILE
+    assert {status.modification_level.name for status in found} == {"FORM_FILLING", "NONE"}  # type: ignore[union-attr]
+
+
+def test_poppler_finds_all_three_signatures_valid(document: tuple[bytes, bytes, str], tmp_path: Path) -> None:
+    assert shutil.which("pdfsig"), "pdfsig is missing: `make test` installs it as root, else install poppler-utils"
+    (tmp_path / "transcript.pdf").write_bytes(document[0])
+    answer = subprocess.run(["pdfsig", "-nocert", "transcript.pdf"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert answer.stdout.count("Signature Validation: Signature is Valid.") == 3
+    assert answer.stdout.count("Total document signed") == 1
+
+
+def test_qpdf_finds_nothing_to_complain_of(document: tuple[bytes, bytes, str]) -> None:
+    with pikepdf.open(io.BytesIO(document[0])) as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert len(pdf.pages) == 2
+
+
+def test_attached_record_is_the_sealed_one_and_declared_as_source(document: tuple[bytes, bytes, str]) -> None:
+    pdf_bytes, content, _ = document
+    with pikepdf.open(io.BytesIO(pdf_bytes)) as pdf:
+        assert list(pdf.attachments) == ["hoc-ba.json"]
+        assert pdf.attachments["hoc-ba.json"].get_file().read_bytes() == content
+        assert str(pdf.Root.AF[0].AFRelationship) == "/Source"
+        with pdf.open_metadata() as metadata:
+            assert metadata.pdfa_status == "3B"
+
+
+def test_every_field_is_in_the_unsigned_page_and_the_last_one_locks_all(document: tuple[bytes, bytes, str], office: Office) -> None:
+    with pikepdf.open(io.BytesIO(office.page(document[1]).pdf)) as pdf:
+        fields = list(pdf.Root.AcroForm.Fields)
+        assert [str(field.T) for field in fields] == ["HomeroomTeacher", "Principal", "SchoolSeal"]
+        assert ["/Lock" in field for field in fields] == [False, False, True]
+        assert (str(fields[-1].Lock.Action), int(fields[-1].Lock.P)) == ("/All", 1)
+        assert not any("/V" in field for field in fields)
+
+
+def test_same_intent_gives_the_same_bytes(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, _ = document
+    other = an_office(office.pki)
+    other.signed_at = office.signed_at
+    assert other.sign(other.page(content).pdf, content) == pdf
+
+
+def test_own_verification_accepts_it(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, _ = document
+    DocumentVerifier(office.anchors.chain_of)(pdf, office.expectation(office.page(content), content))
+
+
+def test_any_changed_bit_is_found(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, level = document
+    verify = DocumentVerifier(office.anchors.chain_of)
+    expected = office.expectation(office.page(content), content)
+    chance = random.Random(level)
+    for _ in range(150):
+        place = chance.randrange(len(pdf))
+        changed = bytearray(pdf)
+        changed[place] ^= 1 << chance.randrange(8)
+        with pytest.raises(NotAsIntended):
+            verify(bytes(changed), expected)
+
+
+def test_bytes_after_the_end_and_cut_revisions_are_found(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, _ = document
+    verify = DocumentVerifier(office.anchors.chain_of)
+    page = office.page(content)
+    expected = office.expectation(page, content)
+    earlier = office.sign(page.pdf, content, DEFAULT_ORDER[:2])
+    assert pdf.startswith(earlier)
+    for wrong in (pdf + b"\n", pdf + b"%%EOF\n", earlier, page.pdf, pdf[:-1]):
+        with pytest.raises(NotAsIntended):
+            verify(wrong, expected)
+
+
+def test_other_record_other_page_and_other_signer_are_found(office: Office) -> None:
+    content, other = record_of("primary", ID), record_of("primary", ID, comment="Nhận xét khác.")
+    page = office.page(content)
+    pdf = office.sign(page.pdf, content)
+    verify = DocumentVerifier(office.anchors.chain_of)
+    with pytest.raises(NotAsIntended, match="isn't the one that was approved"):
+        verify(pdf, office.expectation(office.page(other), content))
+    with pytest.raises(NotAsIntended, match="isn't the sealed one"):
+        verify(pdf, office.expectation(page, other))
+    swapped = office.expectation(page, content)
+    swapped.signatures[0], swapped.signatures[1] = swapped.signatures[1], swapped.signatures[0]  # type: ignore[index]
+    with pytest.raises(NotAsIntended):
+        verify(pdf, swapped)
+
+
+def test_field_painted_over_the_page_afterwards_is_found(office: Office) -> None:
+    """The attack that an approval signature alone lets through: a new visible signature field that covers a mark."""
+    content = record_of("primary", ID)
+    page = office.page(content)
+    partly = office.sign(page.pdf, content, DEFAULT_ORDER[:1])
+    attacked = _with_painted_field(partly)
+    assert not all(status.bottom_line for status in statuses(attacked, office))
+    finished = office.sign(attacked, content, DEFAULT_ORDER[1:])
+    with pytest.raises(NotAsIntended):
+        DocumentVerifier(office.anchors.chain_of)(finished, office.expectation(page, content))
+
+
+def _with_painted_field(pdf: bytes) -> bytes:
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    append_signature_field(writer, SigFieldSpec("Painted", box=(100, 400, 200, 420), on_page=0))
+    out = io.BytesIO()
+    writer.write(out)  # type: ignore[no-untyped-call]  # pyHanko leaves it unannotated.
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_page_shows_every_vietnamese_letter_long_names_and_long_remarks(level: str, office: Office) -> None:
+    record = example(level)
+    letters = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềếểễệiìíỉĩịoòóỏõọôồốổỗộơờớởỡợuùúủũụưừứửữựyỳýỷỹỵđ"
+    record["pupil"]["name"] = "Nguyễn Phúc Công Tằng Tôn Nữ Hoàng Quỳnh Trang Ánh Nguyệt Minh Châu"
+    record["comments"]["homeroom"] = f"{letters} {letters.upper()} " + "Em có nhiều cố gắng trong học tập. " * 20
+    for subject in record["subjects"]:
+        if subject["taken"]:
+            subject["comment"] = "Nắm vững kiến thức, vận dụng tốt, cần mạnh dạn phát biểu hơn nữa. " * 3
+    content = canonical(record)
+    page = office.page(content)
+    assert office.page(content).digest == page.digest == sha256(page.pdf).digest()
+    with pikepdf.open(io.BytesIO(page.pdf)) as pdf:
+        assert len(pdf.pages) == 2, "a full form still fits on its two pages"

@@ -1,0 +1,33 @@
+"""Programs that judge our documents and that no Python package brings: installed by the system's package manager.
+
+Run by `make test` before the suites. A test that wants one and does not find it fails; it never skips.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+PACKAGES = {"pdfsig": "poppler-utils"}
+
+
+def main() -> int:
+    """Install what is missing; 1 when that cannot be done, with the command that would do it."""
+    missing = {program: package for program, package in PACKAGES.items() if shutil.which(program) is None}
+    if not missing:
+        return 0
+    packages = sorted(set(missing.values()))
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"installing {', '.join(packages)} for the tests", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages]
+        for command in (["apt-get", "-qq", "update"], install):
+            subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+    still = [program for program in missing if shutil.which(program) is None]
+    if still:
+        print(f"missing for the tests: {', '.join(still)}. As root: apt-get install {' '.join(packages)}", file=sys.stderr)
+    return 1 if still else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
