@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from services.archive.adapters.trust_store import TrustStore
+from services.archive.adapters.trust_store import TrustStore, read_certificate
 from services.archive.application.ports import SignatureVerdict, Signer
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding, Reason
@@ -126,8 +126,8 @@ def _signer_parts(info: cms.SignerInfo, certificates: Sequence[bytes]) -> _Parts
     return _Parts(
         signed_attributes=info["signed_attrs"].untag().dump(),
         message_digest=attributes["message_digest"].native,
-        certificate=x509.load_der_x509_certificate(matching[0]),
-        others=tuple(x509.load_der_x509_certificate(der) for der in certificates if der != matching[0]),
+        certificate=read_certificate(matching[0]),
+        others=tuple(read_certificate(der) for der in certificates if der != matching[0]),
         algorithm=info["signature_algorithm"].signature_algo,
         value=info["signature"].native,
     )

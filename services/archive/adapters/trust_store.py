@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
 from services.chassis.errors import Unavailable
@@ -78,7 +78,7 @@ class TrustStore:
                 continue
             try:
                 last.verify_directly_issued_by(issuer)
-            except (ValueError, TypeError, InvalidSignature):
+            except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
                 continue
             found = self._path((*path, issuer), offered)
             if found is not None:
@@ -149,6 +149,22 @@ def trust_of(certificates: Iterable[x509.Certificate], revocations: Iterable[x50
         raise TrustUnreadable("there is no self-signed certificate among the trust anchors; add the root certificates")
     rest = tuple(certificate for certificate in all_of_them if certificate.subject != certificate.issuer)
     return TrustStore(anchors, rest, tuple(revocations))
+
+
+def read_certificate(certificate: bytes) -> x509.Certificate:
+    """A DER certificate whose every part can be read; else ValueError, whatever the library raises for it.
+
+    `cryptography` reads names, dates, key and extensions only when asked, and errs in as many ways; all of it is asked here.
+    """
+    try:
+        found = x509.load_der_x509_certificate(certificate)
+        parts = (found.subject, found.issuer, found.not_valid_before_utc, found.not_valid_after_utc, found.public_key(), found.extensions)
+    except (TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from error
+    assert parts
+    if found.serial_number <= 0:
+        raise ValueError("the serial number isn't positive (RFC 5280 section 4.1.2.2)")
+    return found
 
 
 def _crl(data: bytes) -> x509.CertificateRevocationList:

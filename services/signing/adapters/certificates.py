@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
@@ -38,8 +38,8 @@ class TrustAnchors:
 
     def chain_of(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> list[bytes]:
         """The path from a certificate up to an anchor, without the anchor; every link signed, allowed and in its time."""
-        pool = [x509.load_der_x509_certificate(der) for der in chain]
-        current = x509.load_der_x509_certificate(certificate)
+        pool = [read_certificate(der) for der in chain]
+        current = read_certificate(certificate)
         path: list[bytes] = []
         for _ in range(_LONGEST_CHAIN):
             _in_time(current, at)
@@ -92,12 +92,25 @@ def _loaded(path: Path) -> x509.Certificate:
 _DER = serialization.Encoding.DER
 
 
+def read_certificate(certificate: bytes) -> x509.Certificate:
+    """A DER certificate whose every part can be read; else UntrustedCertificate, whatever the library raises for it.
+
+    `cryptography` reads names, dates, key and extensions only when asked, and errs in as many ways; all of it is asked here.
+    """
+    try:
+        found = x509.load_der_x509_certificate(certificate)
+        parts = (found.subject, found.issuer, found.not_valid_before_utc, found.not_valid_after_utc, found.public_key(), found.extensions)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise UntrustedCertificate(f"not a DER certificate that can be read ({error}); export it as DER, not PEM") from None
+    assert parts
+    if found.serial_number <= 0:
+        raise UntrustedCertificate("the certificate's serial number isn't positive (RFC 5280 section 4.1.2.2); ask the authority for another")
+    return found
+
+
 def facts_of(certificate: bytes) -> CertificateFacts:
     """What the pre-flight check needs to know; bytes that are no certificate raise UntrustedCertificate."""
-    try:
-        parsed = x509.load_der_x509_certificate(certificate)
-    except ValueError as error:
-        raise UntrustedCertificate(f"not a DER certificate ({error}); export it as DER, not PEM") from None
+    parsed = read_certificate(certificate)
     return CertificateFacts(
         sha256=hashlib.sha256(certificate).digest(),
         serial=serial_text(parsed.serial_number),
@@ -136,7 +149,7 @@ def _issuer_among(certificate: x509.Certificate, candidates: Iterable[x509.Certi
             continue
         try:
             certificate.verify_directly_issued_by(candidate)
-        except (InvalidSignature, ValueError, TypeError):
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             continue
         return candidate
     return None

@@ -15,11 +15,11 @@ from typing import Any
 
 import pikepdf
 from asn1crypto import cms, tsp
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import Revision, revisions_of
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
@@ -167,7 +167,7 @@ def _check_value(certificate: bytes, signer: Any, signed: bytes, wanted: Expecte
         "rsassa_pkcs1v15",
     ):
         raise NotAsIntended(f"{wanted.field}: not RSA PKCS#1 v1.5 with SHA-256")
-    key = x509.load_der_x509_certificate(certificate).public_key()
+    key = read_certificate(certificate).public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise NotAsIntended(f"{wanted.field}: not an RSA key")
     try:
