@@ -1,0 +1,45 @@
+"""Revisions appended to a file: a reader that isn't ours finds the objects, and the tip is found again."""
+
+import io
+
+import pikepdf
+import pytest
+
+from services.signing.adapters.increments import NotOurs, Tip, appended, cross_references, plain_row, runs_of, tip_of
+
+ID = b"0123456789ABCDEF" * 2
+
+
+def a_file() -> bytes:
+    body = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+    rows = b"\x00\x00\x00\x00\x00\xff\xff"
+    for number, text in enumerate([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"], start=1):
+        rows += plain_row(len(body))
+        body += b"%d 0 obj\n%b\nendobj\n" % (number, text)
+    return body + cross_references(3, rows, "0 4", 1, ID, None, len(body))
+
+
+def test_another_reader_finds_what_was_appended_and_the_tip_is_found_again() -> None:
+    base = a_file()
+    assert tip_of(base) == Tip(len(base), base.rindex(b"3 0 obj"), 4, 1, ID)
+    first, tip = appended(tip_of(base), [(4, b"(new)"), (1, b"<</Type/Catalog/Pages 2 0 R/New 4 0 R>>")])
+    second, last = appended(tip, [(6, b"(newer)"), (1, b"<</Type/Catalog/Pages 2 0 R/New 6 0 R>>")])
+    whole = base + first + second
+    assert tip_of(base + first) == tip
+    assert tip_of(whole) == last
+    with pikepdf.open(io.BytesIO(whole)) as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert str(pdf.Root.New) == "newer"
+    with pikepdf.open(io.BytesIO(base + first)) as pdf:
+        assert str(pdf.Root.New) == "new"
+
+
+def test_index_groups_neighbours() -> None:
+    assert runs_of([4]) == "4 1"
+    assert runs_of([1, 4, 5, 9]) == "1 1 4 2 9 1"
+
+
+@pytest.mark.parametrize("wrong", [b"", b"%PDF-1.7\n", a_file() + b"\n", a_file()[:-1], a_file().replace(b"/XRef", b"/XReg")])
+def test_a_file_that_ends_otherwise_is_not_ours(wrong: bytes) -> None:
+    with pytest.raises(NotOurs):
+        tip_of(wrong)
