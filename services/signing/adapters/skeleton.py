@@ -7,18 +7,21 @@ costs about two kilobytes a file and no time at all per document. The objects th
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.drawing import PAGE
+from services.signing.adapters.increments import NotOurs
 from services.signing.adapters.official_forms import SignatureBox
 from services.signing.adapters.structure import Element
 from services.signing.adapters.typefaces import BOLD, REGULAR, Alphabet
 from services.signing.domain.roles import SignatureRole
 
-HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+# The second line has four bytes that mark the file as binary, then how long the fixed part is.
+HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
 ATTACHMENT = "hoc-ba.json"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
@@ -29,27 +32,29 @@ _METRICS = {REGULAR: (b"Tinos", 80), BOLD: (b"Tinos-Bold", 120)}
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """A signature field: its object, and its dictionary without the end, as it stands before it is signed."""
+    """A signature field as it stands before it is signed."""
 
-    box: SignatureBox
     number: int
     begun: bytes
     """All entries but the appearance; what follows is /AP."""
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The fixed part of a file and all that is needed to finish it."""
+    """The fixed part of a file, and what signing has to know of it. It is read back from its bytes, by whoever has the file."""
 
     prefix: bytes
     rows: bytes
-    """Rows of the cross-reference stream for objects 0 to `first`-1."""
+    """Rows of the cross-reference stream for objects 0 to `first`-1; empty where only a finished file was read."""
     first: int
     """The first number of the part that differs: contents of the pages, then metadata, then the attached file."""
     catalog: bytes
     """The catalogue without its end, so that /Perms can be added to it."""
-    widgets: dict[SignatureRole, Widget]
-    empty_appearance: int
+    widgets: dict[str, Widget]
+    """Signature fields by name."""
+    resources: int
     hashed: hashlib._Hash = field(repr=False)
     """SHA-256 over the prefix, to be copied."""
 
@@ -57,6 +62,47 @@ class Skeleton:
     def size(self) -> int:
         """Length of the prefix."""
         return len(self.prefix)
+
+
+_LENGTH = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n1 0 obj\n(<</Type/Catalog.*)>>\nendobj\n")
+_BUNDLE = re.compile(rb"\n(\d+) 0 obj\n<</Type/ObjStm/N (\d+)/First (\d+)/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_FIELD = re.compile(rb"<</Type/Annot/Subtype/Widget/FT/Sig/T\((\w+)\).*/Rect\[([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)\]")
+_RESOURCES = re.compile(rb"/Resources (\d+) 0 R")
+
+
+def fixed_length(pdf: bytes) -> int:
+    """Length of the fixed part of a file, as its second line says; NotOurs for a file that hocba didn't write."""
+    found = _LENGTH.match(pdf)
+    if found is None or int(found[1]) > len(pdf):
+        raise NotOurs("the file doesn't begin as those that hocba writes do")
+    return int(found[1])
+
+
+def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
+    """What a fixed part says of itself."""
+    catalog = _LENGTH.match(prefix)
+    bundle = _BUNDLE.search(prefix, prefix.rfind(b"/Type/ObjStm") - 20)
+    if catalog is None or bundle is None:
+        raise NotOurs("the file's fixed part has no catalogue or object stream of ours")
+    number, count, first, length = (int(part) for part in bundle.groups())
+    content = zlib.decompress(prefix[bundle.end() : bundle.end() + length])
+    heads = [int(part) for part in content[:first].split()]
+    widgets: dict[str, Widget] = {}
+    resources = 0
+    for index in range(count):
+        start = first + heads[2 * index + 1]
+        end = first + heads[2 * index + 3] - 1 if index + 1 < count else len(content)
+        body = content[start:end]
+        if body.startswith(b"<</Type/Annot"):
+            found = _FIELD.match(body)
+            if found is None:
+                raise NotOurs("a field of the file isn't one of ours")
+            left, bottom, right, top = (float(corner) for corner in found.groups()[1:])
+            widgets[found[1].decode()] = Widget(heads[2 * index], body[: body.rindex(b"/AP<<")], round(right - left, 2), round(top - bottom, 2))
+        elif body.startswith(b"<</Type/Page/"):
+            page = _RESOURCES.search(body)
+            resources = int(page[1]) if page else 0
+    return Skeleton(prefix, rows, number + 1, catalog[2], widgets, resources, hashlib.sha256(prefix))
 
 
 @dataclass
@@ -91,10 +137,12 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     """Make the fixed part of a shape's documents."""
     objects = _Objects()
     catalog, pages_node, root = objects.new(), objects.new(), objects.new()
-    fonts = b"".join(_font(objects, alphabet, weight) for alphabet in alphabets for weight in (REGULAR, BOLD))
+    fonts = b""
+    for alphabet in alphabets:
+        unicode = objects.stream(_to_unicode(alphabet))
+        fonts += b"".join(_font(objects, alphabet, weight, unicode) for weight in (REGULAR, BOLD))
     resources = objects.add(b"<</Font<<%b>>>>" % fonts)
     profile = objects.stream(srgb_profile(), b"/N 3")
-    empty = objects.stream(b"", b"/Type/XObject/Subtype/Form/BBox[0 0 1 1]/Resources<<>>")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
     widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
@@ -102,25 +150,26 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     document = objects.new()
     parents: list[bytes] = []
     top: list[int] = []
+    boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
         top += [_element(objects, node, document, page, by_mcid) for node in nodes]
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
-    widgets: dict[SignatureRole, Widget] = {}
-    for index, box in enumerate(sorted(composer.form.boxes, key=lambda each: order.index(each.role))):
+    for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
         form = objects.add(
             b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>>>" % (document, pages[-1], number, pages[-1])
         )
         top.append(form)
         lock = b"/Lock<</Type/SigFieldLock/Action/All/P 1>>" if box.role is order[-1] else b""
-        widgets[box.role] = Widget(box, number, _widget(box, pages[-1], len(pages) + index, lock))
-        objects.small[number] = widgets[box.role].begun + b"/AP<</N %d 0 R>>>>" % empty
+        # An empty appearance has the size of the one to come: EU DSS takes a change of it for a change of the page.
+        empty = objects.stream(b"", b"/Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources<<>>" % (round(box.width, 2), round(box.height, 2)))
+        objects.small[number] = _widget(box, pages[-1], len(pages) + index, lock) + b"/AP<</N %d 0 R>>>>" % empty
         parents.append(b"%d 0 R" % form)
     objects.small[document] = b"<</Type/StructElem/S/Document/P %d 0 R/K[%b]>>" % (root, b" ".join(b"%d 0 R" % n for n in top))
     tree = objects.add(b"<</Nums[%b]>>" % b" ".join(b"%d %b" % (i, entry) for i, entry in enumerate(parents)))
     objects.small[root] = b"<</Type/StructTreeRoot/K %d 0 R/ParentTree %d 0 R/ParentTreeNextKey %d>>" % (document, tree, len(parents))
-    annotations = b" ".join(b"%d 0 R" % widgets[role].number for role in order if role in widgets)
+    annotations = b" ".join(b"%d 0 R" % widget_numbers[box.role] for box in boxes)
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
     static = [objects.stream(content) for content, _ in fixed]
@@ -145,8 +194,7 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         % (pages_node, metadata, root, profile, acroform, name, specification, specification)
     )
     objects.plain[catalog] = begun + b">>"
-    prefix, rows = _written(objects, bundle, first)
-    return Skeleton(prefix, rows, first, begun, widgets, empty, hashlib.sha256(prefix))
+    return read_skeleton(*_written(objects, bundle, first))
 
 
 def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
@@ -165,7 +213,7 @@ def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
         len(deflated),
         deflated,
     )
-    parts, places, position = [HEADER], dict[int, int](), len(HEADER)
+    parts, places, position = [HEADER % 0], dict[int, int](), len(HEADER % 0)
     for number, body in sorted({**objects.plain, **objects.streams}.items()):
         written = b"%d 0 obj\n%b\nendobj\n" % (number, body)
         places[number] = position
@@ -178,6 +226,7 @@ def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
             rows.append(b"\x01" + places[number].to_bytes(4, "big") + b"\x00\x00")
         else:
             rows.append(b"\x02" + bundle.to_bytes(4, "big") + inside[number].to_bytes(2, "big"))
+    parts[0] = HEADER % position
     return b"".join(parts), b"".join(rows)
 
 
@@ -215,14 +264,13 @@ def _widget(box: SignatureBox, page: int, parent: int, lock: bytes) -> bytes:
     )
 
 
-def _font(objects: _Objects, alphabet: Alphabet, weight: str) -> bytes:
+def _font(objects: _Objects, alphabet: Alphabet, weight: str, unicode: int) -> bytes:
     """Resource entry of a symbolic TrueType font (ISO 32000-1, 9.6.6.4; ISO 19005-2, 6.2.11.6)."""
     name, stem = _METRICS[weight]
     tag = hashlib.sha256(alphabet.program(weight)).digest()
     base = bytes(0x41 + byte % 26 for byte in tag[:6]) + b"+" + name
     program = alphabet.program(weight)
     file = objects.stream(program, b"/Length1 %d" % len(program))
-    unicode = objects.stream(_to_unicode(alphabet))
     descriptor = objects.add(
         b"<</Type/FontDescriptor/FontName/%b/Flags %d/FontBBox[-350 -307 1390 1050]/ItalicAngle 0/Ascent 891/Descent -216/CapHeight 662/StemV %d/FontFile2 %d 0 R>>"
         % (base, _SYMBOLIC, stem, file)
