@@ -27,14 +27,14 @@ def preview(
     # Imported here so that every other command starts without typesetting.
     import json
 
-    from services.signing.adapters.renderer import TypstRenderer
+    from services.signing.adapters.renderer import FormRenderer
     from services.signing.domain.record import UnreadableRecord, read_record
 
     try:
         # People edit records by hand to try a form; only canonical bytes have the digest that the page prints.
         value = json.loads(record.read_text(encoding="utf-8"))
         canonical = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-        body = TypstRenderer(url, form_version).render(read_record(canonical), _BANNER if draft else "")
+        body = FormRenderer(url, form_version).render(read_record(canonical), _BANNER if draft else "")
     except (UnreadableRecord, LookupError, ValueError) as error:
         typer.secho(f"{record}: {error}", err=True, fg="red")
         raise typer.Exit(2) from error

@@ -9,8 +9,8 @@ from services.chassis.clock import Clock, SystemClock
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
 from services.signing.adapters.key_store import NoKeys, Pkcs12KeyStore
-from services.signing.adapters.press import PadesSignatory, TypstPress
-from services.signing.adapters.renderer import TypstRenderer
+from services.signing.adapters.press import FormPress, PadesSignatory
+from services.signing.adapters.renderer import FormRenderer
 from services.signing.adapters.staging import PackStaging
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.adapters.verification import DocumentVerifier
@@ -61,7 +61,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     """A worker over the service's database, its staging and its keys."""
     certificates = X509Certificates(settings.trust_dir)
     staging = PackStaging(settings.staging_url)
-    renderer = TypstRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
+    renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,
@@ -74,7 +74,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
     )
-    return SigningWorker(PreparePages(transactions, TypstPress(renderer), staging, clock), sign)
+    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock), sign)
 
 
 def _keys(settings: SigningSettings, clock: Clock) -> tuple[KeyStore, KeyJournal]:

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from services.signing.adapters.drawing import leading, nums, text
+from services.signing.adapters.drawing import MM, leading, nums, text
 from services.signing.adapters.typefaces import BOLD, REGULAR, VIETNAMESE, typeface
 from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.roles import SignatureRole
@@ -68,23 +68,43 @@ def _person(content: StampContent, width: float, height: float) -> bytes:
 
 
 def _seal(content: StampContent, width: float, height: float) -> bytes:
+    """The details on the left, and a round seal on the right, where the box lies over the left third of the principal's signature."""
+    radius = min(height / 2 - 4, 10 * MM)
+    room = width - 2 * radius - 8
     name = _printable(content.certificate.common_name.upper())
-    wrapped = _wrapped(stamp_lines(content), width - 14)
-    names = typeface(BOLD).lines(name, 9, width - 12)
-    total = len(names) * leading(9) + 4 + len(wrapped) * leading(_SIZE)
-    y = min(height - 5, (height + total) / 2)
-    frame = b"1.6 w " + nums(1.5, 1.5, width - 3, height - 3) + b"re S\n"
-    heads = b"".join([text(width / 2, y - 8 - i * leading(9), line, 9, weight=BOLD, align="center") for i, line in enumerate(names)])
-    below = y - len(names) * leading(9) - 4
-    return frame + heads + _lines(wrapped, 7, below, below - 4, middle=width / 2)
+    wrapped = _wrapped(stamp_lines(content), room - 10)
+    names = typeface(BOLD).lines(name, 8.4, room - 8)
+    total = min(height - 8, len(names) * leading(8.4) + 3 + len(wrapped) * leading(_SIZE))
+    y = (height + total) / 2
+    frame = b".9 w " + nums(1, max(1.0, y - total - 4), room, min(height - 2, total + 8)) + b"re S\n"
+    heads = b"".join([text(1 + room / 2, y - 7.5 - i * leading(8.4), line, 8.4, weight=BOLD, align="center") for i, line in enumerate(names)])
+    below = y - len(names) * leading(8.4) - 3
+    return frame + heads + _lines(wrapped, 6, below, total - (y - below)) + _round_seal(name, width - radius - 3, height / 2, radius)
 
 
-def _lines(wrapped: list[str], x: float, top: float, room: float, middle: float | None = None) -> bytes:
+def _round_seal(name: str, x: float, y: float, radius: float) -> bytes:
+    lines = typeface(BOLD).lines(name, 5.6, radius * 1.45)
+    said = b"".join([text(x, y + (len(lines) / 2 - i - 0.8) * leading(5.6), line, 5.6, weight=BOLD, align="center") for i, line in enumerate(lines)])
+    return b"1.3 w " + _circle(x, y, radius) + b".6 w " + _circle(x, y, radius - 2.6) + said
+
+
+def _circle(x: float, y: float, radius: float) -> bytes:
+    """A circle of four Bézier curves."""
+    k = radius * 0.5523
+    curves = [
+        (radius, k, k, radius, 0.0, radius),
+        (-k, radius, -radius, k, -radius, 0.0),
+        (-radius, -k, -k, -radius, 0.0, -radius),
+        (k, -radius, radius, -k, radius, 0.0),
+    ]
+    return nums(x + radius, y) + b"m " + b"".join([nums(*(value + (x, y)[i % 2] for i, value in enumerate(curve))) + b"c " for curve in curves]) + b"S\n"
+
+
+def _lines(wrapped: list[str], x: float, top: float, room: float) -> bytes:
     """Lines from the top down, closer together where there is little room."""
     step = min(leading(_SIZE), room / max(len(wrapped), 1))
     size = min(_SIZE, step / 1.05)
-    align = "left" if middle is None else "center"
-    return b"".join([text(x if middle is None else middle, top - size - i * step, line, size, align=align) for i, line in enumerate(wrapped)])
+    return b"".join([text(x, top - size - i * step, line, size) for i, line in enumerate(wrapped)])
 
 
 def _wrapped(said: list[str], width: float) -> list[str]:

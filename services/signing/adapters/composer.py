@@ -66,6 +66,7 @@ class Composer:
         self._frame = Frame.of(facts["margins"])
         fields = ROW_FIELDS[Level(facts["form"].upper())]
         self._flows = [[_flow(self._frame, spec, fields, page["variants"]) for spec in page["flow"]] for page in facts["pages"]]
+        self._guess: dict[int, int] = {}
         self.leaf = lru_cache(maxsize=512)(self._leaf)
 
     def compose(self, sheet: Mapping[str, Any], qr: bytes, banner: str = "") -> tuple[Shape, list[bytes]]:
@@ -73,19 +74,42 @@ class Composer:
         history = len(sheet["history"])
         chosen: list[tuple[PageShape, int, list[list[float]]]] = []
         for index, page in enumerate(self.form.facts["pages"]):
-            flows = self._flows[index]
             signed = bool(page.get("signed"))
             room = self.leaf(index, False, False, signed, history).room
-            for variant in range(len(page["variants"])):
-                heights = [flow.measure(sheet, variant) for flow in flows]
-                if sum(map(sum, heights)) <= room:
-                    chosen.append((PageShape(index, False, False, signed, tuple([(0, len(each)) for each in heights])), variant, heights))
-                    break
+            variant, heights = self._fitting(index, sheet, room)
+            if sum(map(sum, heights)) <= room:
+                chosen.append((PageShape(index, False, False, signed, tuple([(0, len(each)) for each in heights])), variant, heights))
             else:
+                # Where a page has to be added anyway, there is room for type that reads well.
+                variant = page["continued_variant"]
+                heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
                 chosen += [(shape, variant, heights) for shape in self._broken(index, heights, history)]
         flow_shapes = tuple([flow.shape(sheet) for flows in self._flows for flow in flows])
         shape = Shape(history, banner, flow_shapes, tuple([page for page, _, _ in chosen]))
         return shape, [self._content(sheet, history, qr, *one) for one in chosen]
+
+    def _fitting(self, index: int, sheet: Mapping[str, Any], room: float) -> tuple[int, list[list[float]]]:
+        """The first variant that fits a page, or the last one, with the heights of its pieces.
+
+        Variants only ever get lower, so wherever the search begins it ends at the same one; it begins where the last sheet's did.
+        """
+        flows, last = self._flows[index], len(self.form.facts["pages"][index]["variants"]) - 1
+        variant = self._guess.get(index, 0)
+        heights = [flow.measure(sheet, variant) for flow in flows]
+        if sum(map(sum, heights)) > room:
+            while variant < last:
+                variant += 1
+                heights = [flow.measure(sheet, variant) for flow in flows]
+                if sum(map(sum, heights)) <= room:
+                    break
+        else:
+            while variant > 0:
+                airier = [flow.measure(sheet, variant - 1) for flow in flows]
+                if sum(map(sum, airier)) > room:
+                    break
+                variant, heights = variant - 1, airier
+        self._guess[index] = variant
+        return variant, heights
 
     def _broken(self, index: int, heights: Sequence[Sequence[float]], history: int) -> list[PageShape]:
         """The pages over which a flowing part goes on that no variant makes fit."""

@@ -61,8 +61,8 @@ def text(x: float, y: float, said: str, size: float, *, weight: str = REGULAR, a
         natural = face.width(said, size) * squeeze
         condensed = nums(squeeze * 100) + b"Tz "
     x -= {"left": 0.0, "center": natural / 2, "right": natural}[align]
-    lean = nums(1, 0, _SLANT, 1, x, y) if slant else nums(1, 0, 0, 1, x, y)
-    return b"BT " + condensed + lean + b"Tm" + face.shown(said, size) + (b" 100 Tz ET\n" if condensed else b" ET\n")
+    place = nums(1, 0, _SLANT, 1, x, y) + b"Tm" if slant else nums(x, y) + b"Td"
+    return b"BT " + condensed + place + face.shown(said, size) + (b" 100 Tz ET\n" if condensed else b" ET\n")
 
 
 def lines(x: float, y: float, said: list[str], size: float, *, weight: str = REGULAR, align: str = "left", slant: bool = False) -> bytes:

@@ -7,6 +7,7 @@ from its own upper left corner and moves the origin down, so that it can be reme
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from services.signing.adapters.drawing import (
@@ -17,6 +18,7 @@ from services.signing.adapters.drawing import (
     INK,
     REGULAR,
     TD,
+    TH,
     P,
     Pieces,
     artifact,
@@ -31,10 +33,12 @@ from services.signing.adapters.drawing import (
 )
 from services.signing.adapters.furniture import HEAD_FILL, Frame
 from services.signing.adapters.structure import Element, cell, row_of, table_at_end
+from services.signing.adapters.typefaces import number
 
 Variant = Sequence[float]
+Group = tuple[str, tuple[tuple[str, str], ...], str]
 _INSET = 3.2
-_HEAD = 15.0
+_HEAD = 20.0
 
 
 class Flow(Protocol):
@@ -65,6 +69,7 @@ class _Alike:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def moved(height: float) -> bytes:
     """Go down by a height."""
     return nums(1, 0, 0, 1, 0, -height) + b"cm\n"
@@ -80,6 +85,8 @@ class Rows(_Alike):
         self._index = [fields.index(column["field"]) for column in self._columns]
         self._author = fields.index(self._columns[-1]["by"]) if "by" in self._columns[-1] else None
         self._kinds = [_RowKind(self._edges, self._columns, size, air) for size, air in variants]
+        self._lines = _Openers(len(self._columns))
+        self._uprights = [number(x) for x in self._edges]
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """Heights of all rows."""
@@ -91,23 +98,17 @@ class Rows(_Alike):
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:
         """Rows with their rules."""
-        kind, author = self._kinds[variant], self._author
-        rows = sheet[self._source]
-        name, remark, rules = kind.name, kind.remark, kind.rules
-        middle = list(zip(self._index[1:-1], kind.cells, strict=True))
-        first, last = self._index[0], self._index[-1]
+        author, rows, width = self._author, sheet[self._source], len(self._columns)
+        last, lines_of, middle = self._index[-1], self._lines, self._index[:-1]
+        by_height = self._kinds[variant].by_height
         for index in part:
-            row, height = rows[index], heights[index]
-            out.append(TD[mcid])
-            out.append(name[row[first], height])
-            for at, cells in middle:
-                mcid += 1
-                out.append(TD[mcid])
-                out.append(cells[row[at], height])
-            out.append(TD[mcid + 1])
-            out.append(remark[row[last], row[author] if author is not None else "", height])
-            out.append(rules[height])
-            mcid += 2
+            row, (cells, remark, rules) = rows[index], by_height[heights[index]]
+            pieces = [cell[row[at]] for cell, at in zip(cells, middle, strict=True)]
+            out.append(lines_of[mcid] % (*pieces, remark[row[last], row[author] if author is not None else ""], rules))
+            mcid += width
+        # The uprights are drawn once, through all rows above.
+        total = sum(heights[part.start : part.stop])
+        out.append(b"/Artifact BMC\n" + b"".join([b"%b 0 m %b %b l S\n" % (x, x, number(total)) for x in self._uprights]) + CLOSE)
         return mcid
 
     def branch(self, shape: Any, part: range, mcid: int, nodes: list[Element]) -> int:
@@ -115,6 +116,17 @@ class Rows(_Alike):
         width = len(self._columns)
         table_at_end(nodes).kids.extend(row_of(width, mcid + width * index) for index in range(len(part)))
         return mcid + width * len(part)
+
+
+class _Openers(dict[int, bytes]):
+    """A row's cells to be filled in, by the number of its first one."""
+
+    def __init__(self, cells: int) -> None:
+        self._cells = cells
+
+    def __missing__(self, mcid: int) -> bytes:
+        opened = self[mcid] = b"".join([TD[mcid + index] + b"%b" for index in range(self._cells)]) + b"%b"
+        return opened
 
 
 class _RowKind:
@@ -134,42 +146,45 @@ class _RowKind:
             """Base line of the first of `count` lines in the middle of a height."""
             return -(height - count * leading(of)) / 2 - of * 0.93
 
-        def name(key: tuple[str, float]) -> bytes:
-            wrapped = regular.lines(key[0], size, name_room)
-            return lines(_INSET, block(len(wrapped), size, key[1]), wrapped, size) + CLOSE
+        def of_height(height: float) -> tuple[list[Pieces], Pieces, bytes]:
+            """Pieces of rows of one height: all but the last cell, the last cell, and the rules."""
 
-        def cells(column: Mapping[str, Any], x: float, end: float) -> Pieces:
-            weight = BOLD if column.get("strong") else REGULAR
-            return Pieces(lambda key: text((x + end) / 2, block(1, size, key[1]), key[0], size, weight=weight, align="center", width=end - x - 4) + CLOSE)
+            def name(key: str) -> bytes:
+                wrapped = regular.lines(key, size, name_room)
+                return lines(_INSET, block(len(wrapped), size, height), wrapped, size) + CLOSE
 
-        def remark(key: tuple[str, str, float]) -> bytes:
-            wrapped, authors = said(key[0], key[1])
-            y = block(len(wrapped) + len(authors), small, key[2])
-            x = edges[-2] + _INSET
-            signed = lines(x, y - len(wrapped) * leading(small), authors, small, slant=True)
-            return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE
+            def cell_of(column: Mapping[str, Any], x: float, end: float) -> Pieces:
+                weight = BOLD if column.get("strong") else REGULAR
+                y = block(1, size, height)
+                return Pieces(lambda key: text((x + end) / 2, y, key, size, weight=weight, align="center", width=end - x - 4) + CLOSE)
 
-        def rules(height: float) -> bytes:
-            upright = b"".join([path((x, 0), (x, -height)) for x in edges])
-            return artifact(upright + path((edges[0], -height), (edges[-1], -height))) + moved(height)
+            def remark(key: tuple[str, str]) -> bytes:
+                wrapped, authors = said(key[0], key[1])
+                y = block(len(wrapped) + len(authors), small, height)
+                x = edges[-2] + _INSET
+                signed = lines(x, y - len(wrapped) * leading(small), authors, small, slant=True)
+                return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE
 
-        self.name, self.remark, self.rules = Pieces(name), Pieces(remark), Pieces(rules)
-        self.cells = [cells(column, *edges[i + 1 : i + 3]) for i, column in enumerate(columns[1:-1])]
-        self.name_height = _Heights(lambda key: max(len(regular.lines(key, size, name_room)), 1) * leading(size) + 2 * air)
-        self.remark_height = _Heights(lambda key: sum(map(len, said(*key))) * leading(small) + 2 * air)
+            rules = artifact(path((edges[0], -height), (edges[-1], -height))) + moved(height)
+            cells = [Pieces(name), *(cell_of(column, *edges[i + 1 : i + 3]) for i, column in enumerate(columns[1:-1]))]
+            return cells, Pieces(remark), rules
+
+        self.by_height = _Heights(of_height)
+        self.name_height = _Heights(lambda key: round(max(len(regular.lines(key, size, name_room)), 1) * leading(size) + 2 * air, 2))
+        self.remark_height = _Heights(lambda key: round(sum(map(len, said(*key))) * leading(small) + 2 * air, 2))
 
 
-class _Heights(dict[Any, float]):
-    """Heights by what is said, bounded like the pieces."""
+class _Heights(dict[Any, Any]):
+    """Heights by what is said, and what follows from a height; bounded like the pieces."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
 
-    def __missing__(self, said: Any) -> float:
+    def __missing__(self, said: Any) -> Any:
         if len(self) >= 4_000:
             self.clear()
-        height = self[said] = round(self._make(said), 2)
-        return height
+        made = self[said] = self._make(said)
+        return made
 
 
 class Line(_Alike):
@@ -186,7 +201,8 @@ class Line(_Alike):
         self._heights = _Heights(lambda said: 5 + len(typeface(REGULAR).lines(said, self._size, self._width)) * leading(self._size))
 
     def _height(self, said: str) -> float:
-        return self._heights[said]
+        height: float = self._heights[said]
+        return height
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """One piece."""
@@ -210,8 +226,11 @@ class Notes(_Alike):
     def __init__(self, frame: Frame, spec: Mapping[str, Any], variants: Sequence[Variant]) -> None:
         self._source, self._width = spec["source"], frame.width
         self._sizes = [min(10.0, size) for size, _ in variants]
-        self._pieces = [Pieces(lambda note, size=size: self._drawn(note, size)) for size in self._sizes]
-        self._heights = [_Heights(lambda note, size=size: len(self._broken(note, size)) * leading(size) + 4) for size in self._sizes]
+        self._pieces = [Pieces(partial(self._drawn, size)) for size in self._sizes]
+        self._heights = [_Heights(partial(self._height, size)) for size in self._sizes]
+
+    def _height(self, size: float, note: tuple[str, str]) -> float:
+        return len(self._broken(note, size)) * leading(size) + 4
 
     def _broken(self, note: tuple[str, str], size: float) -> list[str]:
         """The value's lines; the first one stands behind the label."""
@@ -222,7 +241,7 @@ class Notes(_Alike):
         rest = note[1][len(first) :].strip() if note[1].startswith(first) else " ".join(note[1].split())[len(first) :].strip()
         return [first, *typeface(REGULAR).lines(rest, size, self._width)]
 
-    def _drawn(self, note: tuple[str, str], size: float) -> bytes:
+    def _drawn(self, size: float, note: tuple[str, str]) -> bytes:
         label, value = note
         after = typeface(BOLD).width(f"{label}: ", size)
         y = -size - 1
@@ -232,7 +251,7 @@ class Notes(_Alike):
         else:
             first, *rest = self._broken(note, size)
             body = text(after, y, first, size) + lines(0, y - leading(size), rest, size)
-        return head + body + CLOSE + moved(len(self._broken(note, size)) * leading(size) + 4)
+        return head + body + CLOSE + moved(self._height(size, note))
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """One piece a note."""
@@ -259,15 +278,15 @@ class Remarks(_Alike):
     def __init__(self, frame: Frame, spec: Mapping[str, Any], variants: Sequence[Variant]) -> None:
         self._source, self._width = spec["source"], frame.width
         self._variants = variants
-        self._pieces = [Pieces(lambda remark, size=size, least=least: self._drawn(remark, size, least)) for size, least in variants]
-        self._heights = [_Heights(lambda remark, size=size, least=least: self._height(remark, size, least)) for size, least in variants]
+        self._pieces = [Pieces(partial(self._drawn, size, least)) for size, least in variants]
+        self._heights = [_Heights(partial(self._height, size, least)) for size, least in variants]
 
-    def _height(self, remark: tuple[str, str], size: float, least: float) -> float:
+    def _height(self, size: float, least: float, remark: tuple[str, str]) -> float:
         wrapped = typeface(REGULAR).lines(remark[1], size, self._width - 10)
         return _HEAD + max(least, len(wrapped) * leading(size)) + 10 + 5
 
-    def _drawn(self, remark: tuple[str, str], size: float, least: float) -> bytes:
-        height = self._height(remark, size, least)
+    def _drawn(self, size: float, least: float, remark: tuple[str, str]) -> bytes:
+        height = self._height(size, least, remark)
         wrapped = typeface(REGULAR).lines(remark[1], size, self._width - 10)
         frame = artifact(box(0, -(height - 5), self._width, height - 5 - _HEAD))
         return frame + lines(5, -_HEAD - 4 - size, wrapped, size)
@@ -283,7 +302,7 @@ class Remarks(_Alike):
         for index in part:
             remark = remarks[index]
             frame, _, body = pieces[remark].partition(b"EMC\n")
-            heading = H2[mcid] + INK + text(0, -11, remark[0], 10, weight=BOLD) + BLACK + CLOSE
+            heading = H2[mcid] + INK + text(0, -16, remark[0], 10, weight=BOLD) + BLACK + CLOSE
             out += (heading, frame, CLOSE, P[mcid + 1], body, CLOSE, moved(heights[index]))
             mcid += 2
         return mcid
@@ -302,17 +321,18 @@ class Groups:
         self._source, self._heading, self._heads = spec["source"], spec["heading"], spec["head"]
         self._edges = [edge - frame.left for edge in frame.columns(spec["columns"])]
         self._variants = variants
-        self._pieces = [Pieces(lambda group, size=size, air=air: self._drawn(group, size, air)) for size, air in variants]
-        self._heights = [_Heights(lambda group, size=size, air=air: self._height(group, size, air)) for size, air in variants]
+        self._pieces = [Pieces(partial(self._drawn, size, air)) for size, air in variants]
+        self._heights = [_Heights(partial(self._height, size, air)) for size, air in variants]
+        self._head = Pieces(self._drawn_head)
 
-    def _row(self, group: tuple[str, tuple[tuple[str, str], ...], str], size: float, air: float) -> float:
+    def _row(self, size: float, air: float, group: Group) -> float:
         """Height of one row: the remark stretches all rows of its group alike."""
         wrapped = typeface(REGULAR).lines(group[2], max(size - 0.4, 6.8), self._edges[3] - self._edges[2] - 2 * _INSET)
         needed = len(wrapped) * leading(max(size - 0.4, 6.8)) + 2 * air
         return max(leading(size) + 2 * air, needed / max(len(group[1]), 1))
 
-    def _height(self, group: tuple[str, tuple[tuple[str, str], ...], str], size: float, air: float) -> float:
-        return (leading(size) + 2 * air if group[0] else 0) + self._row(group, size, air) * len(group[1])
+    def _height(self, size: float, air: float, group: Group) -> float:
+        return (leading(size) + 2 * air if group[0] else 0) + self._row(size, air, group) * len(group[1])
 
     def _head_height(self, variant: int) -> float:
         size, air = self._variants[variant]
@@ -329,7 +349,8 @@ class Groups:
         size, air = self._variants[variant]
         for index in part:
             if index == 0:
-                mcid = self._write_head(size, air, mcid, out)
+                out.append(self._head[size, air, mcid])
+                mcid += 1 + len(self._heads)
             group = sheet[self._source][index]
             *cells, rules = self._pieces[variant][group].split(b"\x00")
             for piece in cells:
@@ -338,23 +359,24 @@ class Groups:
             out.append(rules)
         return mcid
 
-    def _write_head(self, size: float, air: float, mcid: int, out: list[bytes]) -> int:
+    def _drawn_head(self, key: tuple[float, float, int]) -> bytes:
+        size, air, mcid = key
         height = leading(size) + 2 * air
-        out += (H2[mcid], INK, text(0, -11, self._heading, 10, weight=BOLD), BLACK, CLOSE, moved(_HEAD))
+        out = [H2[mcid], INK, text(0, -16, self._heading, 10, weight=BOLD), BLACK, CLOSE, moved(_HEAD)]
         out.append(artifact(HEAD_FILL + box(0, -height, self._edges[-1], height, b"f") + BLACK))
         for index, label in enumerate(self._heads):
             x, end = self._edges[index], self._edges[index + 1]
             said = text((x + end) / 2, -height / 2 - size * 0.34, label, size, weight=BOLD, align="center", width=end - x - 4)
-            out += (b"/TH<</MCID %d>>BDC " % (mcid + 1 + index), INK, said, BLACK, CLOSE)
+            out += [TH[mcid + 1 + index], INK, said, BLACK, CLOSE]
         frame = b"".join([path((x, 0), (x, -height)) for x in self._edges])
         ends = self._edges[0], self._edges[-1]
         out.append(artifact(frame + path((ends[0], 0), (ends[1], 0)) + path((ends[0], -height), (ends[1], -height))) + moved(height))
-        return mcid + 1 + len(self._heads)
+        return b"".join(out)
 
-    def _drawn(self, group: tuple[str, tuple[tuple[str, str], ...], str], size: float, air: float) -> bytes:
+    def _drawn(self, size: float, air: float, group: Group) -> bytes:
         """The cells' contents with zero bytes between them, then rules and the move."""
         caption, rows, remark = group
-        row, small = self._row(group, size, air), max(size - 0.4, 6.8)
+        row, small = self._row(size, air, group), max(size - 0.4, 6.8)
         edges = self._edges
         top = -(leading(size) + 2 * air) if caption else 0.0
         cells, rules = [], [path((edges[0], 0), (edges[0], top)), path((edges[-1], 0), (edges[-1], top)), path((edges[0], top), (edges[-1], top))]
@@ -367,8 +389,7 @@ class Groups:
             rules.append(path((edges[0], top - row * (index + 1)), (edges[2] if index + 1 < len(rows) else edges[3], top - row * (index + 1))))
             if index == 0:
                 wrapped = typeface(REGULAR).lines(remark, small, edges[3] - edges[2] - 2 * _INSET)
-                first = top - (row * len(rows) - len(wrapped) * leading(small)) / 2 - small * 0.93
-                cells.append(lines(edges[2] + _INSET, first, wrapped, small))
+                cells.append(lines(edges[2] + _INSET, top - air - small * 0.93, wrapped, small))
         bottom = top - row * len(rows)
         rules += [path((x, top), (x, bottom)) for x in edges]
         return b"\x00".join([*cells, artifact(b"".join(rules)) + moved(-bottom)])

@@ -6,7 +6,7 @@ document at places that were fixed once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -175,7 +175,7 @@ class Furniture:
                 middle, width = (edges[index] + edges[index + 1]) / 2, edges[index + 1] - edges[index] - 4
                 left = spec["columns"][index] is None
                 place = partial(text, edges[index] + 3 if left else middle, y, size=size, align="left" if left else "center", width=width)
-                self.history.append((row, index, Value("", TD[self.mcid], Pieces(lambda said, place=place: place(said) + CLOSE))))
+                self.history.append((row, index, Value("", TD[self.mcid], Pieces(partial(_closed, place)))))
                 cells.append(cell("TD", self.mcid))
                 self.mcid += 1
             table.kids.append(Element("TR", list(cells)))
@@ -185,7 +185,7 @@ class Furniture:
 
     def heading(self, spec: Mapping[str, Any]) -> None:
         """A heading of the second rank."""
-        self.y -= 15
+        self.y -= 19
         self.nodes.append(Element("H2", [self.say(H2, INK + text(self.frame.left, self.y + 3, spec["text"], 10, weight=BOLD) + BLACK)]))
 
     def grid(self, spec: Mapping[str, Any]) -> None:
@@ -280,6 +280,10 @@ def watermark(said: str) -> bytes:
     half = bold.width(said, size) / 2
     lean = nums(0.82, 0.57, -0.57, 0.82, PAGE[0] / 2 - half * 0.82, PAGE[1] / 2 - half * 0.57)
     return artifact(_FAINT_RED + b"BT " + lean + b"Tm" + bold.shown(said, size) + b" ET\n" + BLACK)
+
+
+def _closed(draw: Callable[[str], bytes], said: str) -> bytes:
+    return draw(said) + CLOSE
 
 
 def _filled(x: float, y: float, size: float, weight: str, end: float, said: str) -> bytes:

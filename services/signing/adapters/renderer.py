@@ -19,11 +19,11 @@ import deflate
 import orjson
 
 from services.signing.adapters.composer import Composer, Shape
-from services.signing.adapters.increments import cross_references, plain_row
+from services.signing.adapters.increments import Tip, cross_references, plain_row
 from services.signing.adapters.official_forms import FORMS, Form, form_of
 from services.signing.adapters.qr_codes import QrCodes, drawn
 from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
-from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_for
+from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
 from services.signing.domain.record import Record, UnreadableRecord, texts_of
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.sheet import lookup_url, sheet_of
@@ -38,9 +38,16 @@ class Body:
 
     skeleton: Skeleton
     tail: bytes
-    digest: bytes
+    state: hashlib._Hash
+    """SHA-256 over the whole file, to be copied."""
+    tip: Tip
     template_version: str
     template_digest: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the file."""
+        return self.state.digest()
 
     @property
     def pdf(self) -> bytes:
@@ -63,19 +70,17 @@ class FormRenderer:
     def render(self, record: Record, banner: str = "") -> Body:
         """The page of one record. Text that the form's fonts can't show is refused, never replaced by boxes."""
         composer: Composer = self._composer(record.level)
-        content = record.content
+        qr = drawn(*self._codes(len(record.public_id)).rows(record.public_id))
         try:
-            alphabets = alphabets_for(content.decode() + banner)
+            shape, pages = composer.compose(sheet_of(record), qr, banner)
         except Unprintable as error:
             raise _misplaced(record, error) from None
-        qr = drawn(*self._codes(len(record.public_id)).rows(record.public_id))
-        shape, pages = composer.compose(sheet_of(record), qr, banner)
-        skeleton: Skeleton = self.skeleton(composer, shape, alphabets)
-        tail = _tail(skeleton, pages, content, _metadata(composer.form, record))
-        digest = skeleton.hashed.copy()
-        digest.update(tail)
+        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages))
+        tail, tip = _tail(skeleton, pages, record, _metadata(composer.form, record))
+        state = skeleton.hashed.copy()
+        state.update(tail)
         form = composer.form
-        return Body(skeleton, tail, digest.digest(), form.facts["template_version"], self.template_digest(form.template_version))
+        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version))
 
     def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...]) -> Skeleton:
         return skeleton_of(composer, shape, alphabets, self._order)
@@ -97,50 +102,53 @@ class FormRenderer:
 
 
 def _misplaced(record: Record, error: Unprintable) -> UnreadableRecord:
-    for path, text in texts_of("$", record.data):
-        for sign in text:
-            if sign in error.characters:
-                return UnreadableRecord(f"{path}: character U+{ord(sign):04X} isn't in the form's fonts; write it with letters that they have")
-    return UnreadableRecord(f"characters {error} aren't in the form's fonts")
+    sign = error.character
+    where = next((path for path, text in texts_of("$", record.data) if sign in text), "$")
+    return UnreadableRecord(f"{where}: character U+{ord(sign):04X} isn't in the form's fonts; write it with letters that they have")
 
 
 def _deflated(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, _LEVEL))
 
 
-def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: bytes, metadata: bytes) -> bytes:
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record, metadata: bytes) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
     rows: list[bytes] = [skeleton.rows]
     position, number = skeleton.size, skeleton.first
-    hashed = hashlib.sha256(record)
+    hashed = hashlib.sha256(record.digest)
     for page in pages:
         packed = _deflated(page)
         hashed.update(packed)
         parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
         number += 1
     parts.append(b"%d 0 obj\n<</Type/Metadata/Subtype/XML/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(metadata), metadata))
-    packed = _deflated(record)
+    packed = _deflated(record.content)
     parts.append(
         b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(D:20000101000000Z)>>/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n"
-        % (number + 1, len(record), len(packed), packed)
+        % (number + 1, len(record.content), len(packed), packed)
     )
     for part in parts:
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
     parts.append(cross_references(number + 2, b"".join(rows), f"0 {number + 3}", CATALOG, file_id, None, position))
-    return b"".join(parts)
+    tail = b"".join(parts)
+    return tail, Tip(skeleton.size + len(tail), position, number + 3, CATALOG, file_id)
 
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" \
 xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" \
-xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">\
+xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" \
+xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">\
 <pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance><pdfuaid:part>1</pdfuaid:part><dc:format>application/pdf</dc:format>\
 <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title} {year}</rdf:li></rdf:Alt></dc:title><dc:language><rdf:Bag><rdf:li>vi-VN</rdf:li></rdf:Bag></dc:language>\
 <dc:identifier>hocba:{transcript}:{version}</dc:identifier><dc:description><rdf:Alt><rdf:li xml:lang="x-default">{schema}, {form}</rdf:li></rdf:Alt></dc:description>\
-<xmp:CreatorTool>hocba</xmp:CreatorTool></rdf:Description></rdf:RDF></x:xmpmeta>
+<xmp:CreatorTool>hocba</xmp:CreatorTool>\
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA</pdfaSchema:schema><pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>\
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource"><pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>\
+<pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 
 

@@ -47,6 +47,8 @@ class SignatureTerms:
 class Waiting:
     """A document with everything on it but a signature value."""
 
+    before_digest: bytes
+    """SHA-256 of the document as it was."""
     before: tuple[bytes, ...]
     after: bytes
     digest: bytes
@@ -128,7 +130,7 @@ class Signing:
             (widget.number, b"%b/AP<</N %d 0 R>>/V %d 0 R>>" % (widget.begun, stamp, signature)),
             (
                 stamp,
-                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Length %d>>\nstream\n%bendstream"
+                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Length %d>>\nstream\n%b\nendstream"
                 % (widget.width, widget.height, skeleton.resources, len(drawn), drawn),
             ),
         ]
@@ -183,7 +185,7 @@ class Signing:
         whole.update(after)
         digest = whole.digest()
         reached = Tip(end + len(after), table_at, self._size + 3, tip.root, tip.file_id)
-        return Waiting((*document.parts, begun), after, digest, self._cms.to_be_signed(digest), self._cms, state, reached)
+        return Waiting(document.state.digest(), (*document.parts, begun), after, digest, self._cms.to_be_signed(digest), self._cms, state, reached)
 
 
 def _reference(first: bool, last: bool) -> bytes:

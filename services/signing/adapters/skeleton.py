@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import deflate
+
 from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.drawing import PAGE
 from services.signing.adapters.increments import NotOurs
@@ -128,7 +130,7 @@ class _Objects:
     def stream(self, content: bytes, entries: bytes = b"") -> int:
         """A deflated stream; its number."""
         number = self.new()
-        deflated = zlib.compress(content, 9)
+        deflated = _smallest(content)
         self.streams[number] = b"<<%b/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream" % (entries, len(deflated), deflated)
         return number
 
@@ -157,9 +159,7 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
-        form = objects.add(
-            b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>>>" % (document, pages[-1], number, pages[-1])
-        )
+        form = objects.add(b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>>>" % (document, pages[-1], number, pages[-1]))
         top.append(form)
         lock = b"/Lock<</Type/SigFieldLock/Action/All/P 1>>" if box.role is order[-1] else b""
         # An empty appearance has the size of the one to come: EU DSS takes a change of it for a change of the page.
@@ -178,9 +178,14 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     metadata, attached = first + len(pages), first + len(pages) + 1
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
-        objects.small[page] = (
-            b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>"
-            % (pages_node, *PAGE, resources, static[index], first + index, index, shown)
+        objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
+            pages_node,
+            *PAGE,
+            resources,
+            static[index],
+            first + index,
+            index,
+            shown,
         )
     name = ATTACHMENT.encode()
     objects.small[specification] = (
@@ -188,10 +193,10 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         % (name, name, attached, attached)
     )
     begun = (
-        b"<</Type/Catalog/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
+        b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
         b"/ViewerPreferences<</DisplayDocTitle true>>/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)"
-        b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>]/AcroForm %d 0 R/Names<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>/AF[%d 0 R]"
-        % (pages_node, metadata, root, profile, acroform, name, specification, specification)
+        b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>]/Names<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>/AF[%d 0 R]"
+        % (acroform, pages_node, metadata, root, profile, name, specification, specification)
     )
     objects.plain[catalog] = begun + b">>"
     return read_skeleton(*_written(objects, bundle, first))
@@ -206,7 +211,7 @@ def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
         offsets.append(at)
         at += len(body) + 1
     index = b" ".join(b"%d %d" % pair for pair in zip(numbers, offsets, strict=True)) + b"\n"
-    deflated = zlib.compress(index + b"\n".join(bodies), 9)
+    deflated = _smallest(index + b"\n".join(bodies))
     objects.streams[bundle] = b"<</Type/ObjStm/N %d/First %d/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream" % (
         len(numbers),
         len(index),
@@ -228,6 +233,10 @@ def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
             rows.append(b"\x02" + bundle.to_bytes(4, "big") + inside[number].to_bytes(2, "big"))
     parts[0] = HEADER % position
     return b"".join(parts), b"".join(rows)
+
+
+def _smallest(content: bytes) -> bytes:
+    return bytes(deflate.zlib_compress(content, 12))  # Slow, and made once per shape.
 
 
 def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int]) -> int:
@@ -272,7 +281,8 @@ def _font(objects: _Objects, alphabet: Alphabet, weight: str, unicode: int) -> b
     program = alphabet.program(weight)
     file = objects.stream(program, b"/Length1 %d" % len(program))
     descriptor = objects.add(
-        b"<</Type/FontDescriptor/FontName/%b/Flags %d/FontBBox[-350 -307 1390 1050]/ItalicAngle 0/Ascent 891/Descent -216/CapHeight 662/StemV %d/FontFile2 %d 0 R>>"
+        b"<</Type/FontDescriptor/FontName/%b/Flags %d/FontBBox[-350 -307 1390 1050]/ItalicAngle 0/Ascent 891/Descent -216/CapHeight 662"
+        b"/StemV %d/FontFile2 %d 0 R>>"
         % (base, _SYMBOLIC, stem, file)
     )
     widths = b" ".join(b"%d" % width for width in alphabet.widths(weight))

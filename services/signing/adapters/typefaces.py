@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -68,24 +68,24 @@ LATIN = Alphabet("latin", "X")
 
 
 class Unprintable(ValueError):
-    """Text holds characters that no font of the forms has."""
+    """Text holds a character that no font of the forms has."""
 
-    def __init__(self, characters: set[str]) -> None:
-        super().__init__(", ".join(f"U+{ord(c):04X}" for c in sorted(characters)))
-        self.characters = characters
+    def __init__(self, character: str) -> None:
+        super().__init__(f"U+{ord(character):04X}")
+        self.character = character
 
 
-def alphabets_for(text: str) -> tuple[Alphabet, ...]:
-    """What is needed to print all of a text; Unprintable when even both alphabets lack something."""
-    try:
-        codecs.charmap_encode(text, "strict", VIETNAMESE.encoding)
-    except UnicodeEncodeError:
-        foreign = set(text) - VIETNAMESE.codes.keys() - {"\n"}
-        lacking = foreign - LATIN.codes.keys()
-        if lacking:
-            raise Unprintable(lacking) from None
-        return (VIETNAMESE, LATIN) if foreign else (VIETNAMESE,)
-    return (VIETNAMESE,)
+def alphabets_in(pages: Sequence[bytes]) -> tuple[Alphabet, ...]:
+    """The alphabets whose fonts these pages' contents select."""
+    foreign = any(b"/XR " in page or b"/XB " in page for page in pages)
+    return (VIETNAMESE, LATIN) if foreign else (VIETNAMESE,)
+
+
+class _Widths(dict[str, int]):
+    """Widths of characters; one that no font has is refused, never left out or replaced by a box."""
+
+    def __missing__(self, character: str) -> int:
+        raise Unprintable(character)
 
 
 class _Words(dict[str, int]):
@@ -109,7 +109,7 @@ class Typeface:
     _words: _Words = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        widths = {}
+        widths = _Widths()
         for alphabet in (LATIN, VIETNAMESE):
             by_code = alphabet.widths(self.weight)
             widths.update({character: by_code[code] for character, code in alphabet.codes.items()})
@@ -124,7 +124,7 @@ class Typeface:
         room = width * 1000 / size
         if "\n" in text:
             return [line for part in text.split("\n") for line in self.lines(part, size, width)]
-        if not text or len(text) * 250 < room and self._words[text] <= room:
+        if not text or (len(text) * 250 < room and self._words[text] <= room):
             return [text] if text else []
         words = self._words
         space = words[" "]

@@ -52,7 +52,7 @@ def sheet_of(record: Record) -> dict[str, Any]:
         "corrections": corrections_text(data["corrections"]),
         "issued_at": f"{place}, ngày ký ghi trong chữ ký số" if place else "",
         "principal_title": (school["principal_title"] or "Hiệu trưởng").upper(),
-        "lookup": f"Mã tra cứu: {grouped(transcript['public_id'])} · Phiên bản {transcript['version']} · Mã học bạ: {transcript['id']}",
+        "lookup": f"Mã tra cứu: {grouped(transcript['public_id'].upper())} · Phiên bản {transcript['version']} · Mã học bạ: {transcript['id']}",
         "digest": f"SHA-256 của dữ liệu đính kèm: {record.digest.hex()}",
         "history": [
             (

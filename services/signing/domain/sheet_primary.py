@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.signing.domain.words import joined, mark_text, programme_text
+from services.signing.domain.words import listed, mark_text, programme_text
 
 _EXEMPT = "Miễn"
 PRIMARY_ROW = ("name", "level", "mark", "remark")
@@ -21,7 +21,7 @@ def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
     awards, comments = data["awards"], data["comments"]
     notes = [
         ("Đánh giá kết quả giáo dục", result),
-        ("Khen thưởng", joined([awards["title"], *awards["others"]])),
+        ("Khen thưởng", listed([awards["title"], *awards["others"]])),
         ("Hoàn thành chương trình lớp học/chương trình tiểu học", completed if promotion.startswith(completed) else f"{completed}. {promotion}."),
         ("Công nhận hoàn thành chương trình", programme_text(data["completion"])),
         ("Nhận xét của giáo viên chủ nhiệm", comments["homeroom"] or ""),
@@ -33,8 +33,10 @@ def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
         "rows": [_row(subject) for subject in data["subjects"]],
         "qualities": [_group("", data["qualities"])],
         "competences": [_group("3.1. Năng lực chung", data["general_competences"]), _group("3.2. Năng lực đặc thù", data["specific_competences"])],
-        "health": f"Chiều cao: {results['height_cm'] or '…'} cm, Cân nặng: {results['weight_kg'] or '…'} kg, "
-        f"Số ngày nghỉ có phép: {results['absences_excused']}, không phép: {results['absences_unexcused']}",
+        "height": f"{mark_text(results['height_cm'])} cm" if results["height_cm"] else "",
+        "weight": f"{mark_text(results['weight_kg'])} kg" if results["weight_kg"] else "",
+        "excused": str(results["absences_excused"]),
+        "unexcused": str(results["absences_unexcused"]),
         "notes": [(f"{number}. {label}", value) for number, (label, value) in enumerate(said, start=4)],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.signing.domain.words import joined, mark_text, programme_text
+from services.signing.domain.words import joined, listed, mark_text, programme_text
 
 _NOT_TAKEN = "–"
 _EXEMPT = "Miễn"
@@ -17,9 +17,9 @@ def secondary_parts(data: dict[str, Any]) -> dict[str, Any]:
     results, awards, comments = data["results"], data["awards"], data["comments"]
     summer, first, second, year = results["after_summer"], results["term_1"], results["term_2"], results["year"]
     notes = [
-        ("Chứng chỉ (nếu có)", joined(awards["certificates"])),
-        ("Kết quả tham gia các cuộc thi (nếu có)", joined(awards["competitions"])),
-        ("Khen thưởng (nếu có)", joined([awards["title"], *awards["others"]])),
+        ("Chứng chỉ (nếu có)", listed(awards["certificates"])),
+        ("Kết quả tham gia các cuộc thi (nếu có)", listed(awards["competitions"])),
+        ("Khen thưởng (nếu có)", listed([awards["title"], *awards["others"]])),
     ]
     if data["completion"] is not None:
         notes.append(("Công nhận hoàn thành chương trình", programme_text(data["completion"])))
@@ -49,23 +49,16 @@ def _row(subject: dict[str, Any]) -> tuple[str, ...]:
     if subject["topic_cluster"] and subject["taken"]:
         name += " (có chuyên đề)"
     teachers = subject["teachers"]
-    if len(teachers) == 1:
-        teacher = teachers[0]["name"]
-    else:
-        # The responsible one is named first, as he or she answers for the mark.
-        teacher = joined([t["name"] for t in sorted(teachers, key=lambda t: not t["responsible"])])
+    # The responsible one is named first, as he or she answers for the mark.
+    teacher = teachers[0]["name"] if len(teachers) == 1 else joined([t["name"] for t in sorted(teachers, key=lambda t: not t["responsible"])])
     if not subject["taken"]:
         return (name, _NOT_TAKEN, _NOT_TAKEN, _NOT_TAKEN, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
-    exempt = subject["exempt"]
-    return (
-        name,
-        mark_text(subject["term_1"]) or (_EXEMPT if "TERM_1" in exempt else ""),
-        mark_text(subject["term_2"]) or (_EXEMPT if "TERM_2" in exempt else ""),
-        mark_text(subject["year"]) or (_EXEMPT if exempt else ""),
-        mark_text(subject["after_retake"]),
-        subject["comment"] or "",
-        teacher,
-    )
+    first, second, year = mark_text(subject["term_1"]), mark_text(subject["term_2"]), mark_text(subject["year"])
+    if exempt := subject["exempt"]:
+        first = first or (_EXEMPT if "TERM_1" in exempt else "")
+        second = second or (_EXEMPT if "TERM_2" in exempt else "")
+        year = year or _EXEMPT
+    return (name, first, second, year, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
 
 
 def _approval(data: dict[str, Any], results: dict[str, Any]) -> str:

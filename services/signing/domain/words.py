@@ -26,6 +26,11 @@ def joined(texts: Iterable[str | None]) -> str:
     return ", ".join([text for text in texts if text])
 
 
+def listed(texts: Iterable[str | None]) -> str:
+    """Things that may have commas inside, with semicolons between them."""
+    return "; ".join([text for text in texts if text])
+
+
 def guardian_text(person: dict[str, Any] | None) -> str:
     """A parent or guardian with the occupation behind the name."""
     if person is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont, newTable
@@ -68,7 +69,7 @@ def main() -> None:
     }
     for name, characters in alphabets.items():
         codes = codes_of(characters)
-        facts = {"codes": codes, "widths": {}}
+        facts: dict[str, dict[str, Any]] = {"codes": dict(codes), "widths": {}}
         for weight in WEIGHTS:
             program, widths = made(weight, codes)
             (FOLDER / "subsets" / f"{name}-{weight}.ttf").write_bytes(program)
