@@ -11,7 +11,7 @@ from services.signing.adapters.staging import packed
 from services.signing.application.sign_class import SignClass
 from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.record import Level
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 AT = datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)
@@ -24,12 +24,13 @@ def test_pack_depends_on_names_and_contents_alone() -> None:
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_fields_are_named_by_role_and_boxes_do_not_overlap(level: Level) -> None:
-    boxes = form_of(level).boxes
-    assert [box.field for box in boxes] == [SignClass.signatory_field(box.role) for box in boxes]
-    for box in boxes:
-        for other in boxes:
-            assert box is other or box.left + box.width <= other.left + 0.1 or other.left + other.width <= box.left + 0.1
+def test_fields_are_named_by_role_and_the_seal_lies_over_a_third_of_the_principals_signature(level: Level) -> None:
+    boxes = {box.role: box for box in form_of(level).boxes}
+    assert [box.field for box in boxes.values()] == [SignClass.signatory_field(role) for role in boxes]
+    teacher, principal, seal = (boxes[role] for role in DEFAULT_ORDER)
+    assert teacher.left + teacher.width < seal.left
+    over = seal.left + seal.width - principal.left
+    assert 0.25 * principal.width < over < 0.4 * principal.width, "decree 30/2020, annex I: about the left third"
 
 
 def test_unknown_form_is_refused_with_the_list_of_what_there_is() -> None:
