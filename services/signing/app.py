@@ -6,9 +6,13 @@ from hocba.signing.v1 import signing_pb2_grpc
 from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SigningOrder, TranscriptsSigned
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
-from services.signing.adapters.key_store import NoKeys, Pkcs12KeyStore
+from services.signing.adapters.keys import crypto_mb
+from services.signing.adapters.keys.memory_guard import no_core_dumps
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyHome, KeyRouter, NoKeys
 from services.signing.adapters.press import PadesSignatory, TypstPress
 from services.signing.adapters.renderer import TypstRenderer
 from services.signing.adapters.staging import PackStaging
@@ -27,6 +31,7 @@ from services.signing.application.retry_failed import RetryFailed
 from services.signing.application.sign_class import SignClass
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.application.views import GetManifest, GetPreview, GetProgress, ListManifests
+from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.entrypoints.consumers import SigningConsumers
 from services.signing.entrypoints.rpc import SigningRPC
@@ -78,10 +83,25 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
 
 
 def _keys(settings: SigningSettings, clock: Clock) -> tuple[KeyStore, KeyJournal]:
-    if settings.keys_dir is None or settings.key_journal_dir is None:
+    homes = key_homes(settings)
+    if not homes or settings.key_journal_dir is None:
         return NoKeys(), NoKeys()
-    password = settings.keys_password_file or settings.keys_dir / "password"
-    return Pkcs12KeyStore(settings.keys_dir, password), FileKeyJournal(settings.key_journal_dir, settings.instance, clock)
+    no_core_dumps()
+    return KeyRouter(homes), FileKeyJournal(settings.key_journal_dir, settings.instance, clock)
+
+
+def key_homes(settings: SigningSettings) -> dict[Home, KeyHome]:
+    """The homes of keys that answer at once, as far as the settings name them."""
+    homes: dict[Home, KeyHome] = {}
+    if settings.keys_dir is not None:
+        try:
+            mass = crypto_mb.load()
+            log.info("mass keys", library=mass.where.name)
+        except crypto_mb.NotHere as reason:
+            mass = None
+            log.info("mass keys", library="OpenSSL", reason=str(reason))
+        homes[Home.PKCS12] = Pkcs12Keys(settings.keys_dir, settings.keys_password_file or settings.keys_dir / "password", mass)
+    return homes
 
 
 def key_use(service: Service, journals: Path) -> CheckKeyUse:

@@ -11,10 +11,12 @@ from hashlib import sha256
 
 from services.signing.adapters.certificates import TrustAnchors, facts_of
 from services.signing.adapters.cms_template import CmsTemplate, cms_template
-from services.signing.adapters.key_store import Pkcs12KeyStore
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyRouter
 from services.signing.adapters.pades import REASONS, SignatureRequest, prepare
 from services.signing.adapters.renderer import Body, TypstRenderer, form_of
 from services.signing.adapters.stamps import StampContent, StampRenderer
+from services.signing.domain.key_names import Home
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
@@ -31,7 +33,7 @@ class Office:
     pki: SignerPki
     made: Mapping[SignatureRole, SignerCertificate]
     templates: Mapping[SignatureRole, CmsTemplate]
-    keys: Pkcs12KeyStore
+    keys: KeyRouter
     renderer: TypstRenderer
     stamps: StampRenderer
     signed_at: datetime
@@ -78,6 +80,6 @@ def an_office(pki: SignerPki) -> Office:
     ]
     made = dict(zip(DEFAULT_ORDER, pki.make(signers), strict=True))
     templates = {role: cms_template(one.certificate, list(one.chain)) for role, one in made.items()}
-    keys = Pkcs12KeyStore(pki.keys, pki.password_file)
+    keys = KeyRouter({Home.PKCS12: Pkcs12Keys(pki.keys, pki.password_file)})
     now = datetime.now(UTC).replace(microsecond=0)
     return Office(pki, made, templates, keys, TypstRenderer(URL), StampRenderer(), now)

@@ -169,17 +169,31 @@ class Signatory(Protocol):
 
 
 class KeyStore(Protocol):
-    """Where keys live: a file, a token, a remote provider."""
+    """Homes of keys that answer at once: files and tokens."""
 
     async def sign(self, key_name: str, digests: Sequence[bytes]) -> list[bytes]:
-        """Signatures over SHA-256 digests, in their order. Unavailable when the home of the key is."""
+        """Signatures over SHA-256 digests, in their order.
+
+        Unavailable when the home of the key is away (ask again later), Refused when this signer can't be served (tell him).
+        """
         ...
+
+
+class Noted(Protocol):
+    """One use of a key as its journal keeps it; an intent is one."""
+
+    @property
+    def intent_id(self) -> str: ...
+    @property
+    def to_be_signed(self) -> bytes: ...
+    @property
+    def certificate_sha256(self) -> bytes: ...
 
 
 class KeyJournal(Protocol):
     """Says what a key is about to do, on disk before it does it."""
 
-    async def note(self, key_name: str, order_id: str, intents: Sequence[Intent]) -> None:
+    async def note(self, key_name: str, order_id: str, uses: Sequence[Noted]) -> None:
         """Durable on return."""
         ...
 

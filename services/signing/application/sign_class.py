@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 
@@ -48,6 +48,16 @@ class Ready:
     signatures: dict[Ref, tuple[ExpectedSignature, ...]]
 
 
+@dataclass(slots=True)
+class Made:
+    """What came of using the key: documents, intents whose document failed its check, and pupils whom the key's home refused."""
+
+    signed: list[Signed] = field(default_factory=list)
+    documents: list[tuple[str, bytes]] = field(default_factory=list)
+    spoilt: dict[str, LineResult] = field(default_factory=dict)
+    refused: list[LineResult] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class SignClass:
     """Do a SIGN order. A repeat finds what was announced and leaves it; what was cut off before that is made again, alike.
@@ -90,12 +100,12 @@ class SignClass:
         batch = await self.signatory.prepare(tasks, ready.terms)
         intents, refused = await self._intend(ready, tasks, batch)
         failures += refused
-        signed, documents, broken = await self._sign(ready, tasks, batch, intents)
-        failures += broken.values()
+        made = await self._sign(ready, tasks, batch, intents)
+        failures += [*made.refused, *made.spoilt.values()]
         pack = None
-        if documents:
-            pack = await self.staging.put(ready.order.place.class_id, ready.terms.role.value, documents)
-        await self.announce_signed(ready.order, signed, pack, failures, list(broken))
+        if made.documents:
+            pack = await self.staging.put(ready.order.place.class_id, ready.terms.role.value, made.documents)
+        await self.announce_signed(ready.order, made.signed, pack, failures, list(made.spoilt))
 
     async def _ready(self, order_id: str) -> Ready | None:
         async with self.transactions() as work:
@@ -185,28 +195,29 @@ class SignClass:
                 failures.append(LineResult(ref, "intent_differs: another document was intended before; retry makes a new intent"))
         return accepted, failures
 
-    async def _sign(
-        self, ready: Ready, tasks: Sequence[Task], batch: Batch, accepted: dict[str, Ref]
-    ) -> tuple[list[Signed], list[tuple[str, bytes]], dict[str, LineResult]]:
+    async def _sign(self, ready: Ready, tasks: Sequence[Task], batch: Batch, accepted: dict[str, Ref]) -> Made:
+        made = Made()
         intents = [o for o in batch.outcomes if isinstance(o, Intent) and o.intent_id in accepted]
         if not intents:
-            return [], [], {}
+            return made
         key_name = ready.terms.holder.key_name
         await self.key_journal.note(key_name, ready.order.order_id, intents)
-        values = await self.keys.sign(key_name, [intent.to_be_signed for intent in intents])
+        try:
+            values = await self.keys.sign(key_name, [intent.to_be_signed for intent in intents])
+        except Refused as error:
+            # Told per signer: a repeat of the order would meet the same refusal. No key was used, so the intents live on.
+            made.refused += [LineResult(accepted[i.intent_id], f"{error.code}: {error.message}") for i in intents]
+            return made
         results = await batch.finish({i.intent_id: v for i, v in zip(intents, values, strict=True)})
-        signed: list[Signed] = []
-        documents: list[tuple[str, bytes]] = []
-        broken: dict[str, LineResult] = {}
         waiting = {task.waiting.ref: task.waiting for task in tasks}
         for intent in intents:
             ref, result = accepted[intent.intent_id], results[intent.intent_id]
             if isinstance(result, str):
-                broken[intent.intent_id] = LineResult(ref, f"check_failed: {result}")
+                made.spoilt[intent.intent_id] = LineResult(ref, f"check_failed: {result}")
                 continue
-            signed.append(Signed(waiting[ref], intent, sha256(result).digest(), len(result)))
-            documents.append((ref.file_name, result))
-        return signed, documents, broken
+            made.signed.append(Signed(waiting[ref], intent, sha256(result).digest(), len(result)))
+            made.documents.append((ref.file_name, result))
+        return made
 
 
 def _content_of(line: Entry) -> tuple[str, int, bytes, bytes]:
