@@ -11,6 +11,7 @@ from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
 from services.signing.adapters.keys import crypto_mb
 from services.signing.adapters.keys.memory_guard import no_core_dumps
+from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyHome, KeyRouter, NoKeys
 from services.signing.adapters.press import PadesSignatory, TypstPress
@@ -101,6 +102,8 @@ def key_homes(settings: SigningSettings) -> dict[Home, KeyHome]:
             mass = None
             log.info("mass keys", library="OpenSSL", reason=str(reason))
         homes[Home.PKCS12] = Pkcs12Keys(settings.keys_dir, settings.keys_password_file or settings.keys_dir / "password", mass)
+    if settings.pkcs11_library is not None and settings.pkcs11_pins_dir is not None:
+        homes[Home.PKCS11] = Pkcs11Keys(TokenLibrary(settings.pkcs11_library, settings.pkcs11_pins_dir, settings.pkcs11_sessions))
     return homes
 
 
