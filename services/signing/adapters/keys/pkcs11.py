@@ -26,12 +26,16 @@ _PIN_CODES = ("pin_wrong", "pin_locked", "pin_expired")
 
 @dataclass(frozen=True, slots=True)
 class TokenLibrary:
-    """The vendor's library, the folder with a PIN file per token (named as its label), and how many sessions a token may have."""
+    """The vendor's library, the PIN file or a folder of PIN files named as the tokens, and how many sessions a token may have."""
 
     library: Path
     pins: Path
     sessions: int = 2
     answer_seconds: float = 60.0
+
+    def pin_file(self, token: str) -> Path:
+        """Where the PIN of a token is."""
+        return self.pins / token if self.pins.is_dir() else self.pins
 
 
 class _Lost(Exception):
@@ -46,7 +50,7 @@ class _Session:
 
     @classmethod
     async def open(cls, library: TokenLibrary, token: str) -> _Session:
-        words = [sys.executable, "-m", _PROGRAM, str(library.library), token, str(library.pins / token)]
+        words = [sys.executable, "-m", _PROGRAM, str(library.library), token, str(library.pin_file(token))]
         process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_LONGEST_LINE)
         session = cls(process, library.answer_seconds)
         await session.ask({"key": "", "digests": []})
@@ -138,7 +142,7 @@ class _Pool:
 
     def _pin_mark(self) -> tuple[int, ...]:
         try:
-            found = (self._library.pins / self._token).stat()
+            found = self._library.pin_file(self._token).stat()
         except OSError:
             return ()
         return found.st_mtime_ns, found.st_size, found.st_ino
