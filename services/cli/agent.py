@@ -47,10 +47,13 @@ def agent(
     The account is that of HOCBA_EDGE_*, else the local stack's. A token that is pulled out and a line that breaks are waited for;
     a wrong PIN is not tried again before its file changes.
     """
+    from services.chassis import telemetry
     from services.signing.adapters.keys.memory_guard import no_core_dumps
 
     with reported():
         no_core_dumps()
+        # What the parts below log is for services; a person is told by the round.
+        telemetry.configure("agent", level="error", export="none", otlp_endpoint="", instance="agent")
         code = asyncio.run(_run(school, certificate, library, token, key, pin_file, state, every, once, ask, as_json))
     raise typer.Exit(code)
 
