@@ -1,4 +1,4 @@
-"""Programs that judge our documents and that no Python package brings: installed by the system's package manager.
+"""Programs that judge our documents or hold our keys, and that no Python package brings: installed by the system's package manager.
 
 Run by `make test` before the suites. A test that wants one and does not find it fails; it never skips.
 """
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"pdfsig": "poppler-utils"}
+PACKAGES = {"pdfsig": "poppler-utils", "softhsm2-util": "softhsm2"}
 
 
 def main() -> int:

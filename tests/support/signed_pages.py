@@ -12,10 +12,12 @@ from hashlib import sha256
 from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.certificates import TrustAnchors, facts_of
 from services.signing.adapters.cms_template import CmsTemplate
-from services.signing.adapters.key_store import Pkcs12KeyStore
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyRouter
 from services.signing.adapters.official_forms import form_of
 from services.signing.adapters.renderer import Body, FormRenderer
 from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
+from services.signing.domain.key_names import Home
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
@@ -32,7 +34,7 @@ class Office:
     pki: SignerPki
     made: Mapping[SignatureRole, SignerCertificate]
     templates: Mapping[SignatureRole, CmsTemplate]
-    keys: Pkcs12KeyStore
+    keys: KeyRouter
     renderer: FormRenderer
     signed_at: datetime
 
@@ -79,6 +81,6 @@ def an_office(pki: SignerPki) -> Office:
     ]
     made = dict(zip(DEFAULT_ORDER, pki.make(signers), strict=True))
     templates = {role: CmsTemplate(one.certificate, list(one.chain)) for role, one in made.items()}
-    keys = Pkcs12KeyStore(pki.keys, pki.password_file)
+    keys = KeyRouter({Home.PKCS12: Pkcs12Keys(pki.keys, pki.password_file)})
     now = datetime.now(UTC).replace(microsecond=0)
     return Office(pki, made, templates, keys, FormRenderer(URL), now)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
+from services.signing.domain.remote import RemoteRequest
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
 from services.signing.domain.verdict import Expectation
@@ -169,17 +170,96 @@ class Signatory(Protocol):
 
 
 class KeyStore(Protocol):
-    """Where keys live: a file, a token, a remote provider."""
+    """Homes of keys that answer at once: files and tokens."""
 
     async def sign(self, key_name: str, digests: Sequence[bytes]) -> list[bytes]:
-        """Signatures over SHA-256 digests, in their order. Unavailable when the home of the key is."""
+        """Signatures over SHA-256 digests, in their order.
+
+        Unavailable when the home of the key is away (ask again later), Refused when this signer can't be served (tell him).
+        """
+        ...
+
+
+class Noted(Protocol):
+    """One use of a key as its journal keeps it; an intent is one."""
+
+    @property
+    def intent_id(self) -> str: ...
+    @property
+    def to_be_signed(self) -> bytes: ...
+    @property
+    def certificate_sha256(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request with what its signer is shown beside the digests."""
+
+    request: RemoteRequest
+    school_name: str
+    school_year: int
+    grade: int
+    merkle_root: bytes
+
+
+CheckValue = Callable[[bytes, bytes, bytes], bool]
+"""Whether a signature value over a SHA-256 digest is by the key of a certificate: (certificate, digest, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The signer's confirmation: activation data for exactly the digests that were named. It is a secret while it lives."""
+
+    data: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """No answer yet; `reference` is what the home calls the request, empty when it gave no name."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Signature values in the order of the digests. Whose they are is checked by who takes them."""
+
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """It won't be signed: the signer or the home said no. `code` is stable, `message` is for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """The home can't tell what became of the request."""
+
+
+class RemoteHome(Protocol):
+    """A home of keys whose answers come later. Unavailable: nothing was done; OutcomeUnknown: it may have been."""
+
+    async def activate(self, request: RemoteRequest) -> Activated | Pending | Declined:
+        """Ask for the signer's confirmation of these digests, or whether it has come (`request.reference`)."""
+        ...
+
+    async def sign(self, request: RemoteRequest, certificate: bytes, activation: Activated) -> Values | Pending | Declined:
+        """Have them signed, once."""
+        ...
+
+    async def outcome(self, request: RemoteRequest) -> Values | Pending | Declined | NotKnown:
+        """What became of a request that was sent, or may have been."""
         ...
 
 
 class KeyJournal(Protocol):
     """Says what a key is about to do, on disk before it does it."""
 
-    async def note(self, key_name: str, order_id: str, intents: Sequence[Intent]) -> None:
+    async def note(self, key_name: str, order_id: str, uses: Sequence[Noted]) -> None:
         """Durable on return."""
         ...
 

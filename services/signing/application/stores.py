@@ -7,12 +7,13 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, PackWritten, Request, Signed, StoredPdf
+from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, OpenRequest, PackWritten, Request, Signed, StoredPdf
 from services.signing.domain.events import Event, FinishedTranscript
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.people import Caller, StaffMember
+from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
 
@@ -156,6 +157,14 @@ class Journalled(Protocol):
         """These intents lead to nothing; a repeat changes nothing."""
         ...
 
+    async def void_reasons(self, intent_ids: Sequence[str]) -> dict[str, str]:
+        """Why these intents lead to nothing, as far as they do."""
+        ...
+
+    async def spent(self, order: Order) -> bool:
+        """Whether an intent of the order's pupils in its attempt is void, so that only a new attempt can lead anywhere."""
+        ...
+
     async def void_orphans(self, class_id: str, now: datetime) -> None:
         """Void every intent of the class that can lead to no issued transcript: manifest halted, version replaced, or
         a newer attempt made."""
@@ -163,6 +172,58 @@ class Journalled(Protocol):
 
     async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
         """Digest, size and announced signatures of these transcripts under this manifest, in signing order."""
+        ...
+
+
+class Remote(Protocol):
+    """Signature values that are kept because they can't be made twice alike, and requests to homes that answer later."""
+
+    async def stored(self, intent_ids: Sequence[str]) -> dict[str, bytes]:
+        """The values that are here."""
+        ...
+
+    async def store(self, request_id: str | None, values: Mapping[str, bytes], now: datetime) -> dict[str, bytes]:
+        """Keep values by intent; gives what stands stored: the first that came wins, another one goes to the void register."""
+        ...
+
+    async def void_values(self, request_id: str | None, values: Mapping[str, bytes], reason: str, now: datetime) -> None:
+        """These values come to nothing, as far as they aren't the stored ones."""
+        ...
+
+    async def asked_for(self, intent_ids: Sequence[str]) -> set[str]:
+        """Those of the intents that stand in an open request."""
+        ...
+
+    async def add(self, request: RemoteRequest, due: datetime) -> None:
+        """Store a request; a repeat changes nothing."""
+        ...
+
+    async def get(self, request_id: str) -> RemoteRequest | None:
+        """A request that this transaction may see."""
+        ...
+
+    async def open_for(self, school_id: str, certificate_sha256: bytes, home: str, now: datetime) -> list[OpenRequest]:
+        """Open requests under ready manifests that wait for the holder of a certificate, oldest first."""
+        ...
+
+    async def take_due(self, homes: Sequence[str], now: datetime, until: datetime, most: int) -> list[tuple[RemoteRequest, bytes, bool]]:
+        """Open requests that are due, with their certificate and whether the manifest is still ready; nobody else takes them until then."""
+        ...
+
+    async def move(self, request_id: str, state: RequestState, reference: str | None, due: datetime, now: datetime) -> bool:
+        """Note where an open request is (None keeps the reference); False when it isn't open any more."""
+        ...
+
+    async def hurry(self, request_id: str, now: datetime) -> None:
+        """Ask about it at once."""
+        ...
+
+    async def close(self, request_id: str, state: RequestState, reason: str, now: datetime) -> None:
+        """End an open request."""
+        ...
+
+    async def open_of(self, order_id: str) -> int:
+        """How many open requests an order has."""
         ...
 
 
@@ -227,6 +288,7 @@ class Work(Protocol):
     journal: Journalled
     people: People
     halts: Halts
+    remote: Remote
 
     async def announce(self, *events: Event) -> None:
         """Tell others, in this transaction."""

@@ -91,6 +91,8 @@ class World:
     pki: SignerPki
     settings: SigningSettings
     level: str = "lower_secondary"
+    homes: dict[SignatureRole, str] = field(default_factory=dict)
+    """What stands before a role's key name: where its key lives, if not in a PKCS#12 file."""
     pupils: list[str] = field(default_factory=lambda: [str(uuid.uuid4()) for _ in range(3)])
     done: set[str] = field(default_factory=set)
 
@@ -111,7 +113,9 @@ class World:
         (made,) = self.pki.make([signer])
         office = Caller("office", "person-office", (("registrar", f"school:{SCHOOL}"),))
         await self.rpc.register_certificate(
-            register_certificate.Command(request("RegisterCertificate"), office, SCHOOL, role, staff, made.certificate, made.chain, signer.key_name)
+            register_certificate.Command(
+                request("RegisterCertificate"), office, SCHOOL, role, staff, made.certificate, made.chain, self.homes.get(role, "") + signer.key_name
+            )
         )
 
     def sealed(self, class_version: int = 1, **changed: Any) -> SealedClass:
@@ -216,6 +220,12 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
         trust_dir=pki.anchors,
         keys_dir=pki.keys,
         keys_password_file=None,
+        pkcs11_library=None,
+        pkcs11_pins_dir=None,
+        pkcs11_sessions=2,
+        remote_providers_file=None,
+        remote_batch=50,
+        webhook_listen="",
         key_journal_dir=folder / "journal",
         instance="worker-1",
         verification_url="https://tracuu.hocba.example/t",

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb2
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/signing/v1/signing.proto\x12\x10hocba.signing.v1\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"m\n\x14ListManifestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x30\n\x08\x61waiting\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\"M\n\x15ListManifestsResponse\x12\x34\n\tmanifests\x18\x01 \x03(\x0b\x32!.hocba.signing.v1.ManifestSummary\"\xea\x01\n\x0fManifestSummary\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x15\n\rclass_version\x18\x04 \x01(\x03\x12\x13\n\x0bmerkle_root\x18\x05 \x01(\x0c\x12\x13\n\x0btranscripts\x18\x06 \x01(\x05\x12\x30\n\x08\x61pproved\x18\x07 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\x06signed\x18\x08 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\")\n\x12GetManifestRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\"p\n\x08Manifest\x12\x32\n\x07summary\x18\x01 \x01(\x0b\x32!.hocba.signing.v1.ManifestSummary\x12\x30\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1f.hocba.signing.v1.ManifestEntry\"\xb9\x01\n\rManifestEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x18\n\x10template_version\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_digest\x18\x03 \x01(\x0c\x12\x17\n\tfull_name\x18\x04 \x01(\tB\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\x12\x17\n\x0ftemplate_digest\x18\x06 \x01(\x0c\"?\n\x11GetPreviewRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x15\n\rtranscript_id\x18\x02 \x01(\t\"<\n\x12GetPreviewResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\"\x84\x01\n\x16\x41pproveManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\":\n\x17\x41pproveManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x10\n\x08released\x18\x02 \x01(\x08\"~\n\x15RejectManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\'\n\x16RejectManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\"\xb9\x01\n\x1aRegisterCertificateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x12\r\n\x05\x63hain\x18\x06 \x03(\x0c\x12\x10\n\x08key_name\x18\x07 \x01(\t\"9\n\x1bRegisterCertificateResponse\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x01 \x01(\t\"9\n\x12GetProgressRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"G\n\x13GetProgressResponse\x12\x30\n\x07\x63lasses\x18\x01 \x03(\x0b\x32\x1f.hocba.signing.v1.ClassProgress\"\x9d\x01\n\rClassProgress\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x13\n\x0btranscripts\x18\x02 \x01(\x05\x12\x10\n\x08prepared\x18\x03 \x01(\x05\x12\x10\n\x08homeroom\x18\x04 \x01(\x05\x12\x11\n\tprincipal\x18\x05 \x01(\x05\x12\x0c\n\x04seal\x18\x06 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x08 \x03(\t\":\n\x12RetryFailedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"&\n\x13RetryFailedResponse\x12\x0f\n\x07retried\x18\x01 \x01(\x05\"7\n\x10HaltClassRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tunlock_id\x18\x02 \x01(\t\"H\n\x11HaltClassResponse\x12\x18\n\x10manifests_halted\x18\x01 \x01(\x05\x12\x19\n\x11\x61lready_announced\x18\x02 \x01(\x05\x32\xc8\n\n\x07Signing\x12\xa6\x01\n\rListManifests\x12&.hocba.signing.v1.ListManifestsRequest\x1a\'.hocba.signing.v1.ListManifestsResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x95\x01\n\x0bGetManifest\x12$.hocba.signing.v1.GetManifestRequest\x1a\x1a.hocba.signing.v1.Manifest\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x9d\x01\n\nGetPreview\x12#.hocba.signing.v1.GetPreviewRequest\x1a$.hocba.signing.v1.GetPreviewResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xac\x01\n\x0f\x41pproveManifest\x12(.hocba.signing.v1.ApproveManifestRequest\x1a).hocba.signing.v1.ApproveManifestResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xa9\x01\n\x0eRejectManifest\x12\'.hocba.signing.v1.RejectManifestRequest\x1a(.hocba.signing.v1.RejectManifestResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xa9\x01\n\x13RegisterCertificate\x12,.hocba.signing.v1.RegisterCertificateRequest\x1a-.hocba.signing.v1.RegisterCertificateResponse\"5\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tregistrar\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12k\n\x0bGetProgress\x12$.hocba.signing.v1.GetProgressRequest\x1a%.hocba.signing.v1.GetProgressResponse\"\x0f\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x03\x61ny\x12\x84\x01\n\x0bRetryFailed\x12$.hocba.signing.v1.RetryFailedRequest\x1a%.hocba.signing.v1.RetryFailedResponse\"(\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12\x61\n\tHaltClass\x12\".hocba.signing.v1.HaltClassRequest\x1a#.hocba.signing.v1.HaltClassResponse\"\x0b\xaa\xb6\x18\x07lockingb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/signing/v1/signing.proto\x12\x10hocba.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"m\n\x14ListManifestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x30\n\x08\x61waiting\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\"M\n\x15ListManifestsResponse\x12\x34\n\tmanifests\x18\x01 \x03(\x0b\x32!.hocba.signing.v1.ManifestSummary\"\xea\x01\n\x0fManifestSummary\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x15\n\rclass_version\x18\x04 \x01(\x03\x12\x13\n\x0bmerkle_root\x18\x05 \x01(\x0c\x12\x13\n\x0btranscripts\x18\x06 \x01(\x05\x12\x30\n\x08\x61pproved\x18\x07 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\x06signed\x18\x08 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\")\n\x12GetManifestRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\"p\n\x08Manifest\x12\x32\n\x07summary\x18\x01 \x01(\x0b\x32!.hocba.signing.v1.ManifestSummary\x12\x30\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1f.hocba.signing.v1.ManifestEntry\"\xb9\x01\n\rManifestEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x18\n\x10template_version\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_digest\x18\x03 \x01(\x0c\x12\x17\n\tfull_name\x18\x04 \x01(\tB\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\x12\x17\n\x0ftemplate_digest\x18\x06 \x01(\x0c\"?\n\x11GetPreviewRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x15\n\rtranscript_id\x18\x02 \x01(\t\"<\n\x12GetPreviewResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\"\x84\x01\n\x16\x41pproveManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\":\n\x17\x41pproveManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x10\n\x08released\x18\x02 \x01(\x08\"~\n\x15RejectManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\'\n\x16RejectManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\"\xb9\x01\n\x1aRegisterCertificateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x12\r\n\x05\x63hain\x18\x06 \x03(\x0c\x12\x10\n\x08key_name\x18\x07 \x01(\t\"9\n\x1bRegisterCertificateResponse\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x01 \x01(\t\"9\n\x12GetProgressRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"G\n\x13GetProgressResponse\x12\x30\n\x07\x63lasses\x18\x01 \x03(\x0b\x32\x1f.hocba.signing.v1.ClassProgress\"\x9d\x01\n\rClassProgress\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x13\n\x0btranscripts\x18\x02 \x01(\x05\x12\x10\n\x08prepared\x18\x03 \x01(\x05\x12\x10\n\x08homeroom\x18\x04 \x01(\x05\x12\x11\n\tprincipal\x18\x05 \x01(\x05\x12\x0c\n\x04seal\x18\x06 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x08 \x03(\t\":\n\x12RetryFailedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"&\n\x13RetryFailedResponse\x12\x0f\n\x07retried\x18\x01 \x01(\x05\"7\n\x10HaltClassRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tunlock_id\x18\x02 \x01(\t\"H\n\x11HaltClassResponse\x12\x18\n\x10manifests_halted\x18\x01 \x01(\x05\x12\x19\n\x11\x61lready_announced\x18\x02 \x01(\x05\"G\n\x16ListOpenDigestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x02 \x01(\x0c\"J\n\x17ListOpenDigestsResponse\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.hocba.signing.v1.OpenDigests\"\xbd\x02\n\x0bOpenDigests\x12\x1a\n\x12signing_request_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x03 \x01(\t\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\x12\x13\n\x0bschool_name\x18\x05 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x06 \x01(\t\x12\x13\n\x0bschool_year\x18\x07 \x01(\x05\x12\r\n\x05grade\x18\x08 \x01(\x05\x12,\n\x04role\x18\t \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x64igests\x18\x0b \x03(\x0b\x32\x1c.hocba.signing.v1.OpenDigest\"/\n\nOpenDigest\x12\x11\n\tintent_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"{\n\x17SubmitSignaturesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1a\n\x12signing_request_id\x18\x02 \x01(\t\x12\x30\n\x06values\x18\x03 \x03(\x0b\x32 .hocba.signing.v1.SignatureValue\"2\n\x0eSignatureValue\x12\x11\n\tintent_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"9\n\x18SubmitSignaturesResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x32\xa9\r\n\x07Signing\x12\xa6\x01\n\rListManifests\x12&.hocba.signing.v1.ListManifestsRequest\x1a\'.hocba.signing.v1.ListManifestsResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x95\x01\n\x0bGetManifest\x12$.hocba.signing.v1.GetManifestRequest\x1a\x1a.hocba.signing.v1.Manifest\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x9d\x01\n\nGetPreview\x12#.hocba.signing.v1.GetPreviewRequest\x1a$.hocba.signing.v1.GetPreviewResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xac\x01\n\x0f\x41pproveManifest\x12(.hocba.signing.v1.ApproveManifestRequest\x1a).hocba.signing.v1.ApproveManifestResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xa9\x01\n\x0eRejectManifest\x12\'.hocba.signing.v1.RejectManifestRequest\x1a(.hocba.signing.v1.RejectManifestResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xa9\x01\n\x13RegisterCertificate\x12,.hocba.signing.v1.RegisterCertificateRequest\x1a-.hocba.signing.v1.RegisterCertificateResponse\"5\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tregistrar\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12k\n\x0bGetProgress\x12$.hocba.signing.v1.GetProgressRequest\x1a%.hocba.signing.v1.GetProgressResponse\"\x0f\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x03\x61ny\x12\x84\x01\n\x0bRetryFailed\x12$.hocba.signing.v1.RetryFailedRequest\x1a%.hocba.signing.v1.RetryFailedResponse\"(\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12\xac\x01\n\x0fListOpenDigests\x12(.hocba.signing.v1.ListOpenDigestsRequest\x1a).hocba.signing.v1.ListOpenDigestsResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xaf\x01\n\x10SubmitSignatures\x12).hocba.signing.v1.SubmitSignaturesRequest\x1a*.hocba.signing.v1.SubmitSignaturesResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x61\n\tHaltClass\x12\".hocba.signing.v1.HaltClassRequest\x1a#.hocba.signing.v1.HaltClassResponse\"\x0b\xaa\xb6\x18\x07lockingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,50 +54,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNING'].methods_by_name['GetProgress']._serialized_options = b'\252\266\030\004edge\262\266\030\003any'
   _globals['_SIGNING'].methods_by_name['RetryFailed']._loaded_options = None
   _globals['_SIGNING'].methods_by_name['RetryFailed']._serialized_options = b'\252\266\030\004edge\262\266\030\tprincipal\262\266\030\017system_operator'
+  _globals['_SIGNING'].methods_by_name['ListOpenDigests']._loaded_options = None
+  _globals['_SIGNING'].methods_by_name['ListOpenDigests']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\016vice_principal\262\266\030\005clerk'
+  _globals['_SIGNING'].methods_by_name['SubmitSignatures']._loaded_options = None
+  _globals['_SIGNING'].methods_by_name['SubmitSignatures']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\016vice_principal\262\266\030\005clerk'
   _globals['_SIGNING'].methods_by_name['HaltClass']._loaded_options = None
   _globals['_SIGNING'].methods_by_name['HaltClass']._serialized_options = b'\252\266\030\007locking'
-  _globals['_LISTMANIFESTSREQUEST']._serialized_start=114
-  _globals['_LISTMANIFESTSREQUEST']._serialized_end=223
-  _globals['_LISTMANIFESTSRESPONSE']._serialized_start=225
-  _globals['_LISTMANIFESTSRESPONSE']._serialized_end=302
-  _globals['_MANIFESTSUMMARY']._serialized_start=305
-  _globals['_MANIFESTSUMMARY']._serialized_end=539
-  _globals['_GETMANIFESTREQUEST']._serialized_start=541
-  _globals['_GETMANIFESTREQUEST']._serialized_end=582
-  _globals['_MANIFEST']._serialized_start=584
-  _globals['_MANIFEST']._serialized_end=696
-  _globals['_MANIFESTENTRY']._serialized_start=699
-  _globals['_MANIFESTENTRY']._serialized_end=884
-  _globals['_GETPREVIEWREQUEST']._serialized_start=886
-  _globals['_GETPREVIEWREQUEST']._serialized_end=949
-  _globals['_GETPREVIEWRESPONSE']._serialized_start=951
-  _globals['_GETPREVIEWRESPONSE']._serialized_end=1011
-  _globals['_APPROVEMANIFESTREQUEST']._serialized_start=1014
-  _globals['_APPROVEMANIFESTREQUEST']._serialized_end=1146
-  _globals['_APPROVEMANIFESTRESPONSE']._serialized_start=1148
-  _globals['_APPROVEMANIFESTRESPONSE']._serialized_end=1206
-  _globals['_REJECTMANIFESTREQUEST']._serialized_start=1208
-  _globals['_REJECTMANIFESTREQUEST']._serialized_end=1334
-  _globals['_REJECTMANIFESTRESPONSE']._serialized_start=1336
-  _globals['_REJECTMANIFESTRESPONSE']._serialized_end=1375
-  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_start=1378
-  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_end=1563
-  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_start=1565
-  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_end=1622
-  _globals['_GETPROGRESSREQUEST']._serialized_start=1624
-  _globals['_GETPROGRESSREQUEST']._serialized_end=1681
-  _globals['_GETPROGRESSRESPONSE']._serialized_start=1683
-  _globals['_GETPROGRESSRESPONSE']._serialized_end=1754
-  _globals['_CLASSPROGRESS']._serialized_start=1757
-  _globals['_CLASSPROGRESS']._serialized_end=1914
-  _globals['_RETRYFAILEDREQUEST']._serialized_start=1916
-  _globals['_RETRYFAILEDREQUEST']._serialized_end=1974
-  _globals['_RETRYFAILEDRESPONSE']._serialized_start=1976
-  _globals['_RETRYFAILEDRESPONSE']._serialized_end=2014
-  _globals['_HALTCLASSREQUEST']._serialized_start=2016
-  _globals['_HALTCLASSREQUEST']._serialized_end=2071
-  _globals['_HALTCLASSRESPONSE']._serialized_start=2073
-  _globals['_HALTCLASSRESPONSE']._serialized_end=2145
-  _globals['_SIGNING']._serialized_start=2148
-  _globals['_SIGNING']._serialized_end=3500
+  _globals['_LISTMANIFESTSREQUEST']._serialized_start=147
+  _globals['_LISTMANIFESTSREQUEST']._serialized_end=256
+  _globals['_LISTMANIFESTSRESPONSE']._serialized_start=258
+  _globals['_LISTMANIFESTSRESPONSE']._serialized_end=335
+  _globals['_MANIFESTSUMMARY']._serialized_start=338
+  _globals['_MANIFESTSUMMARY']._serialized_end=572
+  _globals['_GETMANIFESTREQUEST']._serialized_start=574
+  _globals['_GETMANIFESTREQUEST']._serialized_end=615
+  _globals['_MANIFEST']._serialized_start=617
+  _globals['_MANIFEST']._serialized_end=729
+  _globals['_MANIFESTENTRY']._serialized_start=732
+  _globals['_MANIFESTENTRY']._serialized_end=917
+  _globals['_GETPREVIEWREQUEST']._serialized_start=919
+  _globals['_GETPREVIEWREQUEST']._serialized_end=982
+  _globals['_GETPREVIEWRESPONSE']._serialized_start=984
+  _globals['_GETPREVIEWRESPONSE']._serialized_end=1044
+  _globals['_APPROVEMANIFESTREQUEST']._serialized_start=1047
+  _globals['_APPROVEMANIFESTREQUEST']._serialized_end=1179
+  _globals['_APPROVEMANIFESTRESPONSE']._serialized_start=1181
+  _globals['_APPROVEMANIFESTRESPONSE']._serialized_end=1239
+  _globals['_REJECTMANIFESTREQUEST']._serialized_start=1241
+  _globals['_REJECTMANIFESTREQUEST']._serialized_end=1367
+  _globals['_REJECTMANIFESTRESPONSE']._serialized_start=1369
+  _globals['_REJECTMANIFESTRESPONSE']._serialized_end=1408
+  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_start=1411
+  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_end=1596
+  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_start=1598
+  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_end=1655
+  _globals['_GETPROGRESSREQUEST']._serialized_start=1657
+  _globals['_GETPROGRESSREQUEST']._serialized_end=1714
+  _globals['_GETPROGRESSRESPONSE']._serialized_start=1716
+  _globals['_GETPROGRESSRESPONSE']._serialized_end=1787
+  _globals['_CLASSPROGRESS']._serialized_start=1790
+  _globals['_CLASSPROGRESS']._serialized_end=1947
+  _globals['_RETRYFAILEDREQUEST']._serialized_start=1949
+  _globals['_RETRYFAILEDREQUEST']._serialized_end=2007
+  _globals['_RETRYFAILEDRESPONSE']._serialized_start=2009
+  _globals['_RETRYFAILEDRESPONSE']._serialized_end=2047
+  _globals['_HALTCLASSREQUEST']._serialized_start=2049
+  _globals['_HALTCLASSREQUEST']._serialized_end=2104
+  _globals['_HALTCLASSRESPONSE']._serialized_start=2106
+  _globals['_HALTCLASSRESPONSE']._serialized_end=2178
+  _globals['_LISTOPENDIGESTSREQUEST']._serialized_start=2180
+  _globals['_LISTOPENDIGESTSREQUEST']._serialized_end=2251
+  _globals['_LISTOPENDIGESTSRESPONSE']._serialized_start=2253
+  _globals['_LISTOPENDIGESTSRESPONSE']._serialized_end=2327
+  _globals['_OPENDIGESTS']._serialized_start=2330
+  _globals['_OPENDIGESTS']._serialized_end=2647
+  _globals['_OPENDIGEST']._serialized_start=2649
+  _globals['_OPENDIGEST']._serialized_end=2696
+  _globals['_SUBMITSIGNATURESREQUEST']._serialized_start=2698
+  _globals['_SUBMITSIGNATURESREQUEST']._serialized_end=2821
+  _globals['_SIGNATUREVALUE']._serialized_start=2823
+  _globals['_SIGNATUREVALUE']._serialized_end=2873
+  _globals['_SUBMITSIGNATURESRESPONSE']._serialized_start=2875
+  _globals['_SUBMITSIGNATURESRESPONSE']._serialized_end=2932
+  _globals['_SIGNING']._serialized_start=2935
+  _globals['_SIGNING']._serialized_end=4640
 # @@protoc_insertion_point(module_scope)
