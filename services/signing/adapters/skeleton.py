@@ -282,8 +282,7 @@ def _font(objects: _Objects, alphabet: Alphabet, weight: str, unicode: int) -> b
     file = objects.stream(program, b"/Length1 %d" % len(program))
     descriptor = objects.add(
         b"<</Type/FontDescriptor/FontName/%b/Flags %d/FontBBox[-350 -307 1390 1050]/ItalicAngle 0/Ascent 891/Descent -216/CapHeight 662"
-        b"/StemV %d/FontFile2 %d 0 R>>"
-        % (base, _SYMBOLIC, stem, file)
+        b"/StemV %d/FontFile2 %d 0 R>>" % (base, _SYMBOLIC, stem, file)
     )
     widths = b" ".join(b"%d" % width for width in alphabet.widths(weight))
     font = objects.add(
