@@ -1,0 +1,62 @@
+"""What a judge says of a document, in the same words whoever the judge is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class SignatureReport:
+    """One signature, oldest first. What a judge can't tell is None, which is not the same as a no."""
+
+    field: str
+    valid: bool
+    signer: str | None = None
+    whole: bool | None = None
+    """Whether it covers its revision from the first byte to the last, and leaves out nothing but its own container."""
+    level: str | None = None
+    """PAdES level as it stands in the document: B-B, B-T, B-LT or B-LTA."""
+    conclusion: str | None = None
+    """The judge's last word where it weighs more than validity: revocation and permissions, for instance."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One judge on one document."""
+
+    judge: str
+    signatures: tuple[SignatureReport, ...] = ()
+    problems: tuple[str, ...] = ()
+    conforms_to: str | None = None
+    """The PDF/A flavour that was checked and holds."""
+
+    @property
+    def accepts(self) -> bool:
+        """Nothing to complain of."""
+        return not self.problems and all(s.valid and s.whole is not False for s in self.signatures)
+
+    def lines(self) -> list[str]:
+        """The report as text, one finding per line: two documents are judged alike when these are equal."""
+        signatures = [
+            f"{self.judge} signature {s.field}: valid={s.valid} whole={s.whole} level={s.level} by={s.signer} {s.conclusion or ''}".rstrip()
+            for s in self.signatures
+        ]
+        return [*signatures, *(f"{self.judge} problem: {p}" for p in self.problems), f"{self.judge} conforms to: {self.conforms_to}"]
+
+
+class Judge(Protocol):
+    """A program or library that had no part in making the documents."""
+
+    def __call__(self, files: Sequence[Path], anchors: Sequence[bytes]) -> list[Report]:
+        """One report per file, in their order; `anchors` are the trusted root certificates as DER."""
+        ...
+
+
+def difference(one: Mapping[str, Report], other: Mapping[str, Report], names: tuple[str, str]) -> str:
+    """A readable diff of what all judges say of two documents; empty when they are judged alike."""
+    left, right = ([line for judge in sorted(reports) for line in reports[judge].lines()] for reports in (one, other))
+    return "\n".join(difflib.unified_diff(left, right, *names, lineterm=""))
