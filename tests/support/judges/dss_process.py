@@ -12,7 +12,7 @@ import jpype
 _OPTIONS = ("-Djava.awt.headless=true", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED")
 _NUMBER = re.compile(r" \d+ \d+ R")
 _VALUE = re.compile(r" /V \d+ \d+ R$")
-_BOX = re.compile(r" /AP /N \d+ \d+ R /BBox$")
+_BOX = re.compile(r" /AP /N \d+ \d+ R /(BBox|Filter|Matrix)$")
 _NO_REVOCATION = "No revocation data found for the certificate!"
 
 
@@ -77,8 +77,8 @@ def _signature(simple: Any, signature: Any) -> dict[str, Any]:
 def _signed_later(signature: Any) -> set[str]:
     """Where the fields stand that a later revision signs.
 
-    DSS counts their new appearance as form filling, but knows no word for a new size of it. That alone is let pass, and
-    only where the very same revision signs the field.
+    DSS counts their new appearance as form filling, but not its size and encoding. Those alone are let pass, and only
+    where the field is signed as well.
     """
     created = [str(change.getValue()) for change in signature.getPdfSignatureOrFormFillChanges() if str(change.getAction()) == "CREATION"]
     return {_VALUE.sub("", path) for path in created if _VALUE.search(path)}
