@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pyhanko.pdf_utils.content import ImportedPdfPage
@@ -23,14 +23,12 @@ from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from tests.support.signed_pages import Office
 
 
-def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole] = DEFAULT_ORDER, *, scratch: Path) -> bytes:
+def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole] = DEFAULT_ORDER) -> bytes:
     """The page with the signatures of these roles: PAdES, certified by the first, locked by what the last field says."""
     form = form_of(read_record(content).level)
     for role in roles:
         made, box = office.made[role], form.box_of(role)
         facts = facts_of(made.certificate)
-        picture = scratch / "stamp.pdf"
-        picture.write_bytes(office.stamps.render(StampContent(role, facts, office.signed_at), box))
         metadata = PdfSignatureMetadata(
             field_name=box.field,
             md_algorithm="sha256",
@@ -42,9 +40,12 @@ def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[Si
             embed_validation_info=False,
         )
         keys = str(office.pki.keys / f"{made.signer.key_name}.p12")
-        signer: Any = SimpleSigner.load_pkcs12(keys, passphrase=office.pki.password_file.read_bytes())
-        style = StaticStampStyle(border_width=0, background=ImportedPdfPage(str(picture)), background_opacity=1)  # type: ignore[no-untyped-call]  # pyHanko
+        signer: Any = SimpleSigner.load_pkcs12(keys, passphrase=office.pki.password_file.read_bytes())  # type: ignore[no-untyped-call]  # pyHanko
         out = io.BytesIO()
-        asyncio.run(PdfSigner(metadata, signer, stamp_style=style).async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(page)), output=out))
+        with tempfile.NamedTemporaryFile(suffix=".pdf") as picture:
+            picture.write(office.stamps.render(StampContent(role, facts, office.signed_at), box))
+            picture.flush()
+            style = StaticStampStyle(border_width=0, background=ImportedPdfPage(picture.name), background_opacity=1)  # type: ignore[no-untyped-call]  # pyHanko
+            asyncio.run(PdfSigner(metadata, signer, stamp_style=style).async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(page)), output=out))
         page = out.getvalue()
     return page

@@ -28,7 +28,7 @@ def _one(program: str, file: Path) -> Report:
     signatures = [
         SignatureReport(fact["Signature Field Name"], fact.get("Signature Validation") == "Signature is Valid.", fact.get("Signer Certificate Common Name"))
         for fact in facts
+        if "Signed Ranges" in fact  # Empty fields are listed too.
     ]
-    # It tells this of the newest signature only; earlier ones never cover the file.
-    problems = [] if "  - Total document signed" in parts[-1].splitlines() else ["bytes follow the last signature"]
+    problems = [] if "  - Total document signed" in run.stdout.splitlines() else ["bytes follow the last signature"]
     return Report(NAME, tuple(signatures), tuple(problems))

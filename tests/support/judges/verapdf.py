@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from services.stack import jars, java
 from services.stack.places import Places
@@ -33,10 +34,10 @@ def judge(files: Sequence[Path], anchors: Sequence[bytes] = (), flavour: str = F
     return [_report(jobs[str(file.resolve())], flavour) for file in files]
 
 
-def _report(job: dict[str, object], flavour: str) -> Report:
+def _report(job: dict[str, Any], flavour: str) -> Report:
     results = job.get("validationResult")
     if not isinstance(results, list):
-        return Report(NAME, problems=(f"not validated: {job.get('taskException', 'no reason given')}",))
+        return Report(NAME, problems=(f"not validated: {job['taskException']['exceptionMessage']}",))
     (result,) = results
     if result["compliant"]:
         return Report(NAME, conforms_to=flavour)
