@@ -52,7 +52,7 @@ def _report(answer: dict[str, Any]) -> Report:
     for said in answer["signatures"]:
         valid = said["intact"] and said["valid"] and said["trusted"] and said["dictionary_consistent"]
         level = _LEVELS.get(said["format"], said["format"])
-        signatures.append(SignatureReport(said["field"], valid, said["signer"], said["byte_range_valid"], level, said["conclusion"]))
+        signatures.append(SignatureReport(said["field"], valid, said["signer"], said["byte_range_valid"], level, said["permissions"], said["conclusion"]))
         problems += [f"{said['field']}: {change}" for change in said["changes"]]
     if not signatures:
         problems.append("no signature")

@@ -66,6 +66,7 @@ def _signature(simple: Any, signature: Any) -> dict[str, Any]:
     changes = [_told(change) for change in (*unknown, *signature.getPdfAnnotationChanges())]
     changes += [f"annotations overlap on page {page}" for page in signature.getPdfAnnotationsOverlapConcernedPages()]
     changes += [f"looks different on page {page}" for page in signature.getPdfVisualDifferenceConcernedPages()]
+    locked = signature.getFieldMDP()
     return {
         "field": str(signature.getFirstFieldName()),
         "signer": str(simple.getSignedBy(name)),
@@ -75,6 +76,7 @@ def _signature(simple: Any, signature: Any) -> dict[str, Any]:
         "trusted": bool(signature.isTrustedChain()),
         "dictionary_consistent": bool(signature.isPdfSignatureDictionaryConsistent()),
         "byte_range_valid": bool(signature.isSignatureByteRangeValid()),
+        "permissions": f"{signature.getDocMDPPermissions()} on the document, {locked and locked.getAction()} fields locked",
         "conclusion": f"{verdict}: {_NO_REVOCATION}" if _NO_REVOCATION in errors else verdict,
         "changes": changes,
     }

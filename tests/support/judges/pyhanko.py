@@ -43,7 +43,9 @@ def _one(pdf: bytes, roots: list[x509.Certificate]) -> Report:
                 continue
             conclusion = None if status.modification_level is None else f"later changes: {status.modification_level.name}, allowed: {status.docmdp_ok}"
             signer = status.signing_cert.subject.native.get("common_name")
-            found.append(SignatureReport(signature.field_name, status.bottom_line, signer, status.coverage in _WHOLE, reached, conclusion))
+            found.append(
+                SignatureReport(signature.field_name, status.bottom_line, signer, status.coverage in _WHOLE, reached, _permissions(signature), conclusion)
+            )
         if embedded[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
             problems.append("bytes follow the last signature")
         return Report(NAME, tuple(found), tuple(problems))
@@ -59,6 +61,11 @@ def _status(reader: PdfFileReader, signature: Any, roots: list[x509.Certificate]
     if "/DSS" in reader.root:
         return status, "B-LTA" if reader.embedded_timestamp_signatures else "B-LT"
     return status, "B-B" if status.timestamp_validity is None else "B-T"
+
+
+def _permissions(signature: Any) -> str:
+    certified, locked = signature.docmdp_level, signature.fieldmdp
+    return f"{certified and certified.name} on the document, {locked and locked.action.name} fields locked"
 
 
 def _context(reader: PdfFileReader, roots: list[x509.Certificate]) -> ValidationContext:

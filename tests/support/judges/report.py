@@ -20,6 +20,8 @@ class SignatureReport:
     """Whether it covers its revision from the first byte to the last, and leaves out nothing but its own container."""
     level: str | None = None
     """PAdES level as it stands in the document: B-B, B-T, B-LT or B-LTA."""
+    permissions: str | None = None
+    """What it certifies and locks, in the judge's words: whoever reads it differently is not of the same mind about later changes."""
     conclusion: str | None = None
     """The judge's last word where it weighs more than validity: revocation and permissions, for instance."""
 
@@ -41,11 +43,13 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as text, one finding per line: two documents are judged alike when these are equal."""
-        signatures = [
-            f"{self.judge} signature {s.field}: valid={s.valid} whole={s.whole} level={s.level} by={s.signer} {s.conclusion or ''}".rstrip()
-            for s in self.signatures
-        ]
-        return [*signatures, *(f"{self.judge} problem: {p}" for p in self.problems), f"{self.judge} conforms to: {self.conforms_to}"]
+        found = []
+        for s in self.signatures:
+            facts = {"valid": s.valid, "whole": s.whole, "level": s.level, "by": s.signer, "permissions": s.permissions, "conclusion": s.conclusion}
+            told = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact is not None)
+            found.append(f"{self.judge}: {s.field}: {told}")
+        found += [f"{self.judge}: problem: {problem}" for problem in self.problems]
+        return [*found, f"{self.judge}: conforms to {self.conforms_to}"] if self.conforms_to else found
 
 
 class Judge(Protocol):
