@@ -13,8 +13,10 @@ from services.signing.adapters.certificates import TrustAnchors, facts_of
 from services.signing.adapters.cms_template import CmsTemplate, cms_template
 from services.signing.adapters.key_store import Pkcs12KeyStore
 from services.signing.adapters.pades import REASONS, SignatureRequest, prepare
+from services.signing.adapters.press import TypstPress
 from services.signing.adapters.renderer import Body, TypstRenderer, form_of
 from services.signing.adapters.stamps import StampContent, StampRenderer
+from services.signing.application.ports import Press
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
@@ -81,3 +83,8 @@ def an_office(pki: SignerPki) -> Office:
     keys = Pkcs12KeyStore(pki.keys, pki.password_file)
     now = datetime.now(UTC).replace(microsecond=0)
     return Office(pki, made, templates, keys, TypstRenderer(URL), StampRenderer(), now)
+
+
+def a_press() -> Press:
+    """The press that app.py wires."""
+    return TypstPress(TypstRenderer(URL))
