@@ -22,6 +22,7 @@ from services.cli.samples import SIZES, canonical, sample
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.stack.signer_pki import SignerPki
 from tests.support import forgeries
+from tests.support.long_term import sign_long_term
 from tests.support.plain_pyhanko import sign_plainly
 from tests.support.records import LEVELS
 from tests.support.signed_pages import Office, an_office
@@ -90,6 +91,14 @@ class Documents:
         if not path.exists():
             office, content = self.offices[case.key], content_of(case)
             path.write_bytes(PATHS[case.path](office, office.page(content).pdf, content, case.signatures))
+        return path
+
+    def long_term(self, level: str) -> Path:
+        """A page of ours with P-256 signatures of a PAdES level, by pyHanko alone, below a root of its own."""
+        path = self.folder / f"p-256-{level}.pdf"
+        if not path.exists():
+            office, case = next(iter(self.offices.values())), Case("rsa-2048", "primary")
+            path.write_bytes(sign_long_term(office.page(content_of(case)).pdf, level))
         return path
 
     def forged(self, case: Case, name: str) -> Path:

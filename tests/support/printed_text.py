@@ -31,7 +31,7 @@ class Printed:
 
     pages: tuple[str, ...]
 
-    def find(self, text: str, after: Place = Place(0, 0)) -> Place | None:  # noqa: B008  # A frozen value.
+    def find(self, text: str, after: Place = Place(0, 0)) -> Place | None:
         """Where the whole text ends that stands behind `after`; it may go on at a later page, below that page's head."""
         wanted = squashed(text)
         for page in range(after.page, len(self.pages)):

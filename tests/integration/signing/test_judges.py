@@ -6,25 +6,29 @@ as well as a document that stops being guarded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pikepdf
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.stack.signer_pki import SignerPki
+from tests.support import long_term
 from tests.support.judged_documents import FORGERIES, KEYS, PAINTED_BETWEEN, PATHS, Case, Documents, cases
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.judges.report import Judge, Report, SignatureReport, difference
 from tests.support.places import scratch_places
 from tests.support.records import LEVELS
+from tests.support.signed_documents import shared_pki
 
 JUDGES: dict[str, Judge] = {module.NAME: module.judge for module in (pyhanko, pdfsig, openssl, qpdf, verapdf, dss)}
 READERS_OF_SIGNATURES = ("pyhanko", "pdfsig", "openssl", "dss")
 FIELDS = ("HomeroomTeacher", "Principal", "SchoolSeal")
 # The first certifies and leaves only the other fields open, the last leaves nothing.
 PERMISSIONS = ("FILL_FORMS on the document, None fields locked", "None on the document, None fields locked", "NO_CHANGES on the document, ALL fields locked")
+UNKNOWN = "INDETERMINATE (CERTIFICATE_CHAIN_GENERAL_FAILURE): No revocation data found for the certificate!"
 FORGED = Case("rsa-2048", "lower_secondary")
 
 ALL_CASES = list(cases())
@@ -53,11 +57,9 @@ def verdicts(documents: Documents) -> Verdicts:
     """What every judge says of every document, by file name; each judge is called once, for all files."""
     files = [documents.file(case) for case in ALL_CASES]
     files += [documents.forged(FORGED, name) for name in [*FORGERIES, PAINTED_BETWEEN]]
-    return _verdicts(files, documents)
-
-
-def _verdicts(files: Sequence[Path], documents: Documents) -> Verdicts:
+    files += [documents.long_term(level) for level in long_term.LEVELS]
     anchors = [anchor.read_bytes() for office in documents.offices.values() for anchor in office.pki.anchors.iterdir()]
+    anchors.append(shared_pki().root.certificate.public_bytes(Encoding.DER))
     said = {name: judge(files, anchors) for name, judge in JUDGES.items()}
     return {file.name: {name: reports[index] for name, reports in said.items()} for index, file in enumerate(files)}
 
@@ -66,6 +68,7 @@ def _verdicts(files: Sequence[Path], documents: Documents) -> Verdicts:
 def test_every_judge_accepts_every_document(case: Case, verdicts: Verdicts, documents: Documents) -> None:
     reports = verdicts[documents.file(case).name]
     assert {name: report.problems for name, report in reports.items()} == dict.fromkeys(JUDGES, ())
+    assert all(report.accepts for report in reports.values())
     for name in READERS_OF_SIGNATURES:
         assert [s.field for s in reports[name].signatures] == list(FIELDS[: case.signatures])
         assert all(s.valid and s.whole is not False for s in reports[name].signatures), reports[name].lines()
@@ -82,9 +85,22 @@ def test_judges_agree_on_signer_and_level(case: Case, verdicts: Verdicts, docume
         assert {s.level for s in reports[name].signatures} == {"B-B"}
     assert [s.permissions for s in reports["pyhanko"].signatures] == list(PERMISSIONS[: case.signatures])
     # Without revocation data in the document its worth is unknown, and unknown is never valid.
-    assert {s.conclusion for s in reports["dss"].signatures} == {
-        "INDETERMINATE (CERTIFICATE_CHAIN_GENERAL_FAILURE): No revocation data found for the certificate!"
-    }
+    assert {s.conclusion for s in reports["dss"].signatures} == {UNKNOWN}
+
+
+@pytest.mark.parametrize("level", long_term.LEVELS)
+def test_judges_tell_the_levels_apart_and_take_p_256(level: str, verdicts: Verdicts, documents: Documents) -> None:
+    reports = verdicts[documents.long_term(level).name]
+    assert {name: report.problems for name, report in reports.items()} == dict.fromkeys(JUDGES, ())
+    for name in READERS_OF_SIGNATURES:
+        assert [(s.field, s.valid) for s in reports[name].signatures] == [(field, True) for field in FIELDS]
+    for name in ("pyhanko", "dss"):
+        assert {s.level for s in reports[name].signatures} == {level}
+    brings_proof = level in ("B-LT", "B-LTA")
+    assert {s.conclusion for s in reports["dss"].signatures} == {"TOTAL_PASSED" if brings_proof else UNKNOWN}
+    # pyHanko puts revocation data last, also that of the time stamp over the document.
+    assert {reports[name].covered for name in READERS_OF_SIGNATURES} == {not brings_proof}
+    assert reports["verapdf"].conforms_to == verapdf.FLAVOUR
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "mass"])

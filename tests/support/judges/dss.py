@@ -56,7 +56,5 @@ def _report(answer: dict[str, Any]) -> Report:
         problems += [f"{said['field']}: {change}" for change in said["changes"]]
     if not signatures:
         problems.append("no signature")
-    elif not answer["covered"]:
-        problems.append("bytes follow the last signature")
     problems += [f"time stamp not intact: {name}" for name in answer["broken_timestamps"]]
-    return Report(NAME, tuple(signatures), tuple(problems))
+    return Report(NAME, tuple(signatures), tuple(problems), answer["covered"])

@@ -35,6 +35,10 @@ def _one(pdf: bytes, roots: list[x509.Certificate]) -> Report:
             return Report(NAME, problems=("no signature",))
         found, problems = [], []
         for signature in embedded:
+            if signature.sig_object_type == "/DocTimeStamp":
+                stamp = validate_pdf_timestamp(signature, _context(reader, roots))
+                problems += [] if stamp.intact and stamp.valid and stamp.trusted else [f"{signature.field_name}: {stamp.summary()}"]
+                continue
             try:
                 status, reached = _status(reader, signature, roots)
             except (SignatureValidationError, ValueError) as error:
@@ -46,17 +50,13 @@ def _one(pdf: bytes, roots: list[x509.Certificate]) -> Report:
             found.append(
                 SignatureReport(signature.field_name, status.bottom_line, signer, status.coverage in _WHOLE, reached, _permissions(signature), conclusion)
             )
-        if embedded[-1].evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
-            problems.append("bytes follow the last signature")
-        return Report(NAME, tuple(found), tuple(problems))
+        covered = embedded[-1].evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
+        return Report(NAME, tuple(found), tuple(problems), covered)
     except (PdfError, SignatureValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         return Report(NAME, problems=(f"unreadable: {type(error).__name__} {error}",))
 
 
-def _status(reader: PdfFileReader, signature: Any, roots: list[x509.Certificate]) -> tuple[Any, str | None]:
-    """The status and the level; a time stamp over the document has none of its own."""
-    if signature.sig_object_type == "/DocTimeStamp":
-        return validate_pdf_timestamp(signature, _context(reader, roots)), None
+def _status(reader: PdfFileReader, signature: Any, roots: list[x509.Certificate]) -> tuple[Any, str]:
     status = validate_pdf_signature(signature, _context(reader, roots))
     if "/DSS" in reader.root:
         return status, "B-LTA" if reader.embedded_timestamp_signatures else "B-LT"

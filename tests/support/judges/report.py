@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class SignatureReport:
-    """One signature, oldest first. What a judge can't tell is None, which is not the same as a no."""
+    """One signature, oldest first; time stamps over the document aren't among them. What a judge can't tell is None, which is not the same as a no."""
 
     field: str
     valid: bool
@@ -33,13 +33,15 @@ class Report:
     judge: str
     signatures: tuple[SignatureReport, ...] = ()
     problems: tuple[str, ...] = ()
+    covered: bool | None = None
+    """Whether the newest signature or time stamp covers the file to its end."""
     conforms_to: str | None = None
     """The PDF/A flavour that was checked and holds."""
 
     @property
     def accepts(self) -> bool:
         """Nothing to complain of."""
-        return not self.problems and all(s.valid and s.whole is not False for s in self.signatures)
+        return not self.problems and self.covered is not False and all(s.valid and s.whole is not False for s in self.signatures)
 
     def lines(self) -> list[str]:
         """The report as text, one finding per line: two documents are judged alike when these are equal."""
@@ -49,6 +51,7 @@ class Report:
             told = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact is not None)
             found.append(f"{self.judge}: {s.field}: {told}")
         found += [f"{self.judge}: problem: {problem}" for problem in self.problems]
+        found += [] if self.covered is None else [f"{self.judge}: signed to the end of the file: {self.covered}"]
         return [*found, f"{self.judge}: conforms to {self.conforms_to}"] if self.conforms_to else found
 
 

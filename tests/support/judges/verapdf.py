@@ -42,4 +42,4 @@ def _report(job: dict[str, Any], flavour: str) -> Report:
     if result["compliant"]:
         return Report(NAME, conforms_to=flavour)
     rules = result["details"]["ruleSummaries"]
-    return Report(NAME, problems=tuple(f"{rule['specification']} {rule['clause']}-{rule['testNumber']}: {rule['description']}" for rule in rules))
+    return Report(NAME, problems=tuple(sorted(f"{rule['specification']} {rule['clause']}-{rule['testNumber']}: {rule['description']}" for rule in rules)))
