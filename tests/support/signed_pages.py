@@ -15,8 +15,10 @@ from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyRouter
 from services.signing.adapters.official_forms import form_of
+from services.signing.adapters.press import FormPress
 from services.signing.adapters.renderer import Body, FormRenderer
 from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
+from services.signing.application.ports import Press
 from services.signing.domain.key_names import Home
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
@@ -84,3 +86,8 @@ def an_office(pki: SignerPki) -> Office:
     keys = KeyRouter({Home.PKCS12: Pkcs12Keys(pki.keys, pki.password_file)})
     now = datetime.now(UTC).replace(microsecond=0)
     return Office(pki, made, templates, keys, FormRenderer(URL), now)
+
+
+def a_press() -> Press:
+    """The press that app.py wires."""
+    return FormPress(FormRenderer(URL))

@@ -159,7 +159,7 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
-        form = objects.add(b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>>>" % (document, pages[-1], number, pages[-1]))
+        form = objects.add(b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R>>" % (document, pages[-1]))
         top.append(form)
         lock = b"/Lock<</Type/SigFieldLock/Action/All/P 1>>" if box.role is order[-1] else b""
         # An empty appearance has the size of the one to come: EU DSS takes a change of it for a change of the page.

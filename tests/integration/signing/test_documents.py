@@ -1,12 +1,9 @@
-"""Documents of every form, judged by programs that didn't make them: pyHanko's full validation, poppler, qpdf, and ours."""
+"""Documents of every form: what stands in them, and what our own check lets pass. Judges from outside: test_judges.py."""
 
 import io
 import random
-import shutil
-import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
 
 import pikepdf
 import pytest
@@ -15,7 +12,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.validation import validate_pdf_signature
-from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
+from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from services.signing.adapters.increments import NotOurs
@@ -48,28 +45,6 @@ def statuses(pdf: bytes, office: Office) -> list[PdfSignatureStatus]:
     root = x509.Certificate.load((office.pki.anchors / "root.cer").read_bytes())
     context = ValidationContext(trust_roots=[root], moment=office.signed_at)
     return [validate_pdf_signature(s, context) for s in PdfFileReader(io.BytesIO(pdf)).embedded_signatures]
-
-
-def test_pyhanko_finds_every_signature_valid_and_no_change_but_signing(document: tuple[bytes, bytes, str], office: Office) -> None:
-    found = statuses(document[0], office)
-    assert [status.bottom_line for status in found] == [True, True, True]
-    assert [status.docmdp_ok for status in found] == [True, True, True]
-    assert found[-1].coverage is SignatureCoverageLevel.ENTIRE_FILE
-    assert {status.modification_level.name for status in found} == {"FORM_FILLING", "NONE"}  # type: ignore[union-attr]
-
-
-def test_poppler_finds_all_three_signatures_valid(document: tuple[bytes, bytes, str], tmp_path: Path) -> None:
-    assert shutil.which("pdfsig"), "pdfsig is missing: `make test` installs it as root, else install poppler-utils"
-    (tmp_path / "transcript.pdf").write_bytes(document[0])
-    answer = subprocess.run(["pdfsig", "-nocert", "transcript.pdf"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert answer.stdout.count("Signature Validation: Signature is Valid.") == 3
-    assert answer.stdout.count("Total document signed") == 1
-
-
-def test_qpdf_finds_nothing_to_complain_of(document: tuple[bytes, bytes, str]) -> None:
-    with pikepdf.open(io.BytesIO(document[0])) as pdf:
-        assert pdf.check_pdf_syntax() == []
-        assert len(pdf.pages) == 2
 
 
 def test_attached_record_is_the_sealed_one_and_declared_as_source(document: tuple[bytes, bytes, str]) -> None:
