@@ -159,7 +159,10 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
-        form = objects.add(b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R>>" % (document, pages[-1]))
+        # The field's place in the structure is known from its /StructParent. A reference to it from here (/OBJR) would be usual, but
+        # EU DSS takes a signature that it reaches by the structure for a change that the certification doesn't allow; with a
+        # role of its own the element needs none (ISO 14289-1, 7.18.4).
+        form = objects.add(b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/A<</O/PrintField/Role/tv>>>>" % (document, pages[-1]))
         top.append(form)
         lock = b"/Lock<</Type/SigFieldLock/Action/All/P 1>>" if box.role is order[-1] else b""
         # An empty appearance has the size of the one to come: EU DSS takes a change of it for a change of the page.

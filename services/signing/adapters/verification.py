@@ -214,9 +214,26 @@ def _check_unsigned_parts(content: Any, signer: Any, certificate: bytes, wanted:
         and signer["sid"].dump() == named
         and signer["digest_algorithm"].dump() in sha256
         and signer["unsigned_attrs"].native is None
+        and signer["signature_algorithm"].dump() in _ALGORITHMS
+        and all(_is_canonical(choice.chosen.dump()) for choice in content["certificates"])
     )
     if not right:
         raise NotAsIntended(f"{wanted.field}: the container says something besides signature and certificates")
+
+
+_ALGORITHMS = (
+    algos.SignedDigestAlgorithm({"algorithm": "sha256_rsa", "parameters": core.Null()}).dump(),
+    algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}).dump(),
+)
+
+
+def _is_canonical(certificate: bytes) -> bool:
+    """Whether the end of a certificate, which its own signature doesn't cover, is written the one way there is."""
+    issued = x509.Certificate.load(certificate)
+    value = issued.signature
+    algorithm = issued["tbs_certificate"]["signature"].dump()
+    body = issued["tbs_certificate"].dump() + algorithm + core.OctetBitString(value).dump()
+    return x509.Certificate.load(certificate, strict=True)["signature_algorithm"].dump() == algorithm and certificate.endswith(body)
 
 
 def _cut(whole: bytes, part: bytes, wanted: ExpectedSignature) -> tuple[bytes, bytes]:

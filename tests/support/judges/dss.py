@@ -48,13 +48,14 @@ def judge(files: Sequence[Path], anchors: Sequence[bytes]) -> list[Report]:
 def _report(answer: dict[str, Any]) -> Report:
     if "unreadable" in answer:
         return Report(NAME, problems=(f"unreadable: {answer['unreadable']}",))
-    signatures, problems = [], []
+    signatures, problems, remarks = [], [], []
     for said in answer["signatures"]:
         valid = said["intact"] and said["valid"] and said["trusted"] and said["dictionary_consistent"]
         level = _LEVELS.get(said["format"], said["format"])
         signatures.append(SignatureReport(said["field"], valid, said["signer"], said["byte_range_valid"], level, said["permissions"], said["conclusion"]))
         problems += [f"{said['field']}: {change}" for change in said["changes"]]
+        remarks += [f"{said['field']}: annotations overlap on page {page}" for page in said["overlapping"]]
     if not signatures:
         problems.append("no signature")
     problems += [f"time stamp not intact: {name}" for name in answer["broken_timestamps"]]
-    return Report(NAME, tuple(signatures), tuple(problems), answer["covered"])
+    return Report(NAME, tuple(signatures), tuple(problems), tuple(remarks), covered=answer["covered"])

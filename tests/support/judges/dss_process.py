@@ -64,10 +64,10 @@ def _signature(simple: Any, signature: Any) -> dict[str, Any]:
     filled = _signed_later(signature)
     unknown = [change for change in signature.getPdfUndefinedChanges() if _BOX.sub("", str(change.getValue())) not in filled]
     changes = [_told(change) for change in (*unknown, *signature.getPdfAnnotationChanges())]
-    changes += [f"annotations overlap on page {page}" for page in signature.getPdfAnnotationsOverlapConcernedPages()]
     changes += [f"looks different on page {page}" for page in signature.getPdfVisualDifferenceConcernedPages()]
     locked = signature.getFieldMDP()
     return {
+        "overlapping": [int(str(page)) for page in signature.getPdfAnnotationsOverlapConcernedPages()],
         "field": str(signature.getFirstFieldName()),
         "signer": str(simple.getSignedBy(name)),
         "format": str(signature.getSignatureFormat()),

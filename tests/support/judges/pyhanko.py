@@ -51,7 +51,7 @@ def _one(pdf: bytes, roots: list[x509.Certificate]) -> Report:
                 SignatureReport(signature.field_name, status.bottom_line, signer, status.coverage in _WHOLE, reached, _permissions(signature), conclusion)
             )
         covered = embedded[-1].evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
-        return Report(NAME, tuple(found), tuple(problems), covered)
+        return Report(NAME, tuple(found), tuple(problems), covered=covered)
     except (PdfError, SignatureValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         return Report(NAME, problems=(f"unreadable: {type(error).__name__} {error}",))
 

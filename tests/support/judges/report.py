@@ -33,6 +33,8 @@ class Report:
     judge: str
     signatures: tuple[SignatureReport, ...] = ()
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What the judge mentions without holding it against the document."""
     covered: bool | None = None
     """Whether the newest signature or time stamp covers the file to its end."""
     conforms_to: str | None = None
@@ -51,6 +53,7 @@ class Report:
             told = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact is not None)
             found.append(f"{self.judge}: {s.field}: {told}")
         found += [f"{self.judge}: problem: {problem}" for problem in self.problems]
+        found += [f"{self.judge}: remark: {remark}" for remark in self.remarks]
         found += [] if self.covered is None else [f"{self.judge}: signed to the end of the file: {self.covered}"]
         return [*found, f"{self.judge}: conforms to {self.conforms_to}"] if self.conforms_to else found
 
