@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import pikepdf
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
@@ -156,9 +158,15 @@ def _in_container(number: int, pdf: bytes) -> bytes:
 
 
 def painted_field(pdf: bytes) -> bytes:
-    """A new visible signature field over the page, by an update: what an approval signature alone lets through."""
+    """A new signature field whose picture covers a mark, by an update: what an approval signature alone lets through."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     append_signature_field(writer, SigFieldSpec("Painted", box=(100, 400, 200, 420), on_page=0))
+    field = writer.root["/AcroForm"]["/Fields"][-1]
+    paint = generic.StreamObject(stream_data=b"1 1 1 rg 0 0 100 20 re f 0 g 5 5 m 95 15 l S")
+    paint.update({pdf_name("/Type"): pdf_name("/XObject"), pdf_name("/Subtype"): pdf_name("/Form")})
+    paint[pdf_name("/BBox")] = generic.ArrayObject(map(generic.NumberObject, (0, 0, 100, 20)))
+    field["/AP"] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(paint)})  # type: ignore[no-untyped-call]  # pyHanko
+    writer.update_container(field)
     out = io.BytesIO()
     writer.write(out)  # type: ignore[no-untyped-call]  # pyHanko leaves it unannotated.
     return out.getvalue()
