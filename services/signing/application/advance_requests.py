@@ -12,7 +12,7 @@ from services.chassis.errors import OutcomeUnknown, Refused, ServiceError, Unava
 from services.chassis.telemetry import log
 from services.signing.application.ports import Activated, Declined, NotKnown, Pending, RemoteHome, Values
 from services.signing.application.stores import Transactions
-from services.signing.application.take_values import Resume
+from services.signing.application.take_values import Resume, wrong_values
 from services.signing.domain.key_names import Home
 from services.signing.domain.remote import RemoteRequest, RequestState, pause
 
@@ -143,13 +143,17 @@ class TakeNotice:
     clock: Clock
 
     async def __call__(self, provider: str, request_id: str, values: tuple[bytes, ...]) -> None:
-        """Refused when there is no such request of this provider's."""
+        """Refused when there is no such request of this provider's. Wrong values end nothing: a notice isn't the provider's word, its
+        answer to our question is."""
         async with self.transactions() as work:
             request = await work.remote.get(request_id)
             if request is None or not request.key_name.startswith(f"{Home.CSC.value}:{provider}/"):
                 raise Refused(f"no request {request_id} of provider {provider}", code="request_unknown")
             holder = await work.people.holder(request.place.school_id, request.role, request.certificate_sha256)
-            if holder is None or len(values) != len(request.items):
-                await work.remote.hurry(request_id, self.clock.now())
+        if holder is not None and len(values) == len(request.items):
+            by_intent = {item.intent_id: value for item, value in zip(request.items, values, strict=True)}
+            if not wrong_values(request, holder.certificate, by_intent, self.resume.check):
+                await self.resume.values(request, holder.certificate, by_intent)
                 return
-        await self.resume.values(request, holder.certificate, {item.intent_id: value for item, value in zip(request.items, values, strict=True)})
+        async with self.transactions() as work:
+            await work.remote.hurry(request_id, self.clock.now())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
@@ -111,3 +112,18 @@ async def test_halted_class_is_shown_to_no_agent_and_values_that_come_are_void(s
 
 async def test_certificate_that_others_hold_shows_nothing(sealed: World) -> None:
     assert await sealed.rpc.list_open_digests(replace(caller(SEAL)), SCHOOL, b"\0" * 32) == []
+
+
+async def test_first_value_of_an_intent_wins_and_the_second_is_accounted_for(sealed: World) -> None:
+    (found,) = await listed(sealed)
+    intent = found.request.items[0].intent_id
+    async with sealed.transactions() as work:
+        assert await work.remote.store(None, {intent: b"first"}, sealed.clock.now()) == {intent: b"first"}
+    for value in (b"second", b"first", b"second"):
+        async with sealed.transactions() as work:
+            assert await work.remote.store(None, {intent: value}, sealed.clock.now()) == {intent: b"first"}
+    (void,) = await sealed.rows("SELECT value_sha256, reason FROM void_value")
+    assert bytes(void["value_sha256"]) == hashlib.sha256(b"second").digest()
+    for table in ("signature_value", "void_value"):
+        with pytest.raises(asyncpg.PostgresError):
+            await sealed.rows(f"DELETE FROM {table}")

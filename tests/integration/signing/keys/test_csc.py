@@ -10,10 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from services.chassis.errors import Malformed, OutcomeUnknown, Refused, Unavailable
 from services.signing.adapters.keys.csc import CscHome, Provider, read_providers
@@ -22,26 +19,21 @@ from services.signing.application.ports import Activated, Declined, NotKnown, Pe
 from services.signing.domain.remote import Item, RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Place
+from tests.support.key_files import write_credential
 from tests.support.remote_signing import StandIn, a_stand_in
 
 NOW = datetime.now(UTC)
-PASSWORD = b"only for this test"
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
     """A folder with an RSA and a P-256 credential, and their certificates."""
     folder = tmp_path_factory.mktemp("credentials")
-    (folder / "password").write_bytes(PASSWORD)
-    made = {}
-    for label, key in (("rsa", rsa.generate_private_key(65537, 2048)), ("p256", ec.generate_private_key(ec.SECP256R1()))):
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, label)])
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
-        certificate = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=2)).sign(key, hashes.SHA256())
-        store = pkcs12.serialize_key_and_certificates(label.encode(), key, certificate, None, BestAvailableEncryption(PASSWORD))
-        (folder / f"{label}.p12").write_bytes(store)
-        made[label] = certificate.public_bytes(Encoding.DER)
-    return folder, made
+    made: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey] = {
+        "rsa": rsa.generate_private_key(65537, 2048),
+        "p256": ec.generate_private_key(ec.SECP256R1()),
+    }
+    return folder, {label: write_credential(folder, label, key) for label, key in made.items()}
 
 
 def request_for(label: str, count: int = 3, request_id: str = "r-1") -> RemoteRequest:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,14 +21,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from services.chassis.errors import Refused, ServiceError, Unavailable
 from services.signing.adapters.keys import crypto_mb
+from services.signing.adapters.keys.csc import CscHome, Provider
 from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyRouter
-from services.signing.domain.key_names import Home
-from tests.support.key_files import PASSWORD, write_key
+from services.signing.application.ports import Activated, Declined, Values
+from services.signing.domain.key_names import Home, KeyName
+from services.signing.domain.remote import Item, RemoteRequest, RequestState
+from services.signing.domain.roles import SignatureRole
+from services.signing.domain.transcripts import Place as SchoolPlace
+from tests.support.key_files import PASSWORD, write_credential, write_key
 from tests.support.softhsm import PIN, SoftHsm, a_softhsm
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+SOMEWHERE = SchoolPlace("c", "s", "p")
 HASHED = utils.Prehashed(hashes.SHA256())
 DIGESTS = [sha256(bytes([n])).digest() for n in range(21)]
 
@@ -52,8 +63,16 @@ def keys() -> dict[str, Key]:
     return {**sized, "p256": ec.generate_private_key(ec.SECP256R1())}
 
 
-@pytest.fixture(params=["pkcs12", "pkcs12-mass", "pkcs11"])
+@pytest.fixture(params=["pkcs12", "pkcs12-mass", "pkcs11", "csc"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path, keys: dict[str, Key]) -> AsyncIterator[Place]:
+    if request.param == "csc":
+        provider = _Provider(tmp_path, keys)
+        try:
+            yield provider.place()
+        finally:
+            await provider.home.close()
+            provider.stop()
+        return
     if request.param.startswith("pkcs12"):
         yield _files(tmp_path, keys, mass=request.param.endswith("mass"))
         return
@@ -109,6 +128,78 @@ def _token(hsm: SoftHsm, home: Pkcs11Keys) -> Place:
     )
 
 
+class _AtOnce:
+    """A remote home that is asked and waited for, so that the suite can ask it like the others."""
+
+    def __init__(self, home: CscHome, certificates: dict[str, bytes]) -> None:
+        self.home, self.certificates = home, certificates
+
+    async def sign(self, name: KeyName, digests: Sequence[bytes]) -> list[bytes]:
+        items = tuple(Item(f"i{n}", digest, f"t{n}", 1) for n, digest in enumerate(digests))
+        now, role, key_name = datetime.now(UTC), SignatureRole.PRINCIPAL, f"csc:{name.container}/{name.key}"
+        request = RemoteRequest(uuid.uuid4().hex, "o", "m", SOMEWHERE, role, key_name, b"", RequestState.WAITING, "", now, now, None, items)
+        answer: object = await self.home.activate(request)
+        if isinstance(answer, Activated):
+            answer = await self.home.sign(request, self.certificates[name.key], answer)
+        if isinstance(answer, Declined):
+            raise Refused(answer.message, code=answer.code)
+        assert isinstance(answer, Values)
+        return list(answer.values)
+
+
+class _Provider:
+    """The stand-in as a process that can be taken away and started again in the same place."""
+
+    def __init__(self, folder: Path, keys: dict[str, Key]) -> None:
+        self.folder, self.process = folder / "provider", None
+        self.folder.mkdir()
+        certificates = {label: write_credential(self.folder, label, key) for label, key in keys.items()}
+        self.secret, self.ours = self.folder / "secret", folder / "our-secret"
+        self.secret.write_text(PASSWORD.decode())
+        self.ours.write_text(PASSWORD.decode())
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            self.place_of_it = f"127.0.0.1:{door.getsockname()[1]}"
+        self.start()
+        settings = Provider(url=f"http://{self.place_of_it}/csc/v2", client_id="suite", client_secret_file=self.ours)
+        self.home = CscHome({"school": settings})
+        self.at_once = _AtOnce(self.home, certificates)
+
+    process: subprocess.Popen[bytes] | None
+
+    def start(self) -> None:
+        words = ["--keys", str(self.folder), "--password-file", str(self.folder / "password"), "--listen", self.place_of_it]
+        words += ["--client-id", "suite", "--client-secret-file", str(self.secret)]
+        self.process = subprocess.Popen([sys.executable, "-m", "services.remote_signing", *words], stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert b"listening" in self.process.stdout.readline()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.stdout is not None:
+            self.process.terminate()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def place(self) -> Place:
+        async def afresh() -> None:
+            for client in self.home.clients.values():
+                client._token = ("", 0.0)
+            await self.home.close()
+
+        return Place(
+            Home.CSC,
+            KeyRouter({Home.CSC: self.at_once}),
+            "csc:school/",
+            PASSWORD.decode(),
+            spoil_secret=lambda: _write(self.ours, b"0000"),
+            mend_secret=lambda: _write(self.ours, PASSWORD),
+            take_away=self.stop,
+            bring_back=self.start,
+            afresh=afresh,
+        )
+
+
 def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
@@ -146,7 +237,7 @@ async def test_nothing_to_sign_is_nothing(place: Place) -> None:
 async def test_unknown_key_is_refused(place: Place) -> None:
     with pytest.raises(Refused) as refused:
         await place.sign("nobody", DIGESTS[:1])
-    assert refused.value.code == "key_unknown"
+    assert refused.value.code in ("key_unknown", "remote_refused")
     assert len(await place.sign("rsa2048", DIGESTS[:1])) == 1, "the home goes on serving others"
 
 
@@ -155,7 +246,7 @@ async def test_wrong_secret_is_refused_told_to_nobody_and_heals(place: Place) ->
     for _ in range(5):  # A token that locks itself after three wrong PINs must not get them from us.
         with pytest.raises(Refused) as refused:
             await place.sign("rsa2048", DIGESTS)
-        assert refused.value.code in ("key_locked", "pin_wrong")
+        assert refused.value.code in ("key_locked", "pin_wrong", "provider_refuses_us")
     assert place.secret not in _everything(refused.value)
     assert "0000" not in _everything(refused.value)
     place.mend_secret()
@@ -168,7 +259,7 @@ async def test_home_that_is_away_is_unavailable_and_comes_back(place: Place, key
     place.take_away()
     with pytest.raises(Unavailable) as away:
         await place.sign("rsa2048", DIGESTS[:1])
-    assert away.value.code == "keys_away"
+    assert away.value.code in ("keys_away", "provider_away")
     assert place.secret not in _everything(away.value)
     place.bring_back()
     (value,) = await place.sign("rsa2048", DIGESTS[:1])

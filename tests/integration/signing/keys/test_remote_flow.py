@@ -173,7 +173,9 @@ async def test_notice_brings_values_and_a_forged_one_brings_nothing(make: Make) 
         with pytest.raises(Refused):
             await remote.notice("somebody-else", row["id"], ())
         await remote.notice("standin", row["id"], ())
-        assert await remote.states() == ["signing"], "a hint without values only makes it due"
+        await remote.notice("standin", row["id"], (b"x", b"y", b"z"))
+        assert await remote.states() == ["signing"], "a hint without right values only makes it due"
+        assert await remote.voids() == []
         await remote.round()
         assert await remote.states() == ["done"]
         kept = await remote.values()
