@@ -17,7 +17,7 @@ from services.archive.domain.document import Examination, FiledSignature, Profil
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import SignatureField, signature_fields, unexpected_fields
 from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, open_pdf
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Value, parse_indirect
+from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Value
 
 _HEX_GAP = re.compile(rb"<[0-9A-Fa-f]+>")
 _PDF_TIME = re.compile(rb"D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:(Z)(?:00'?00'?)?|([+-])(\d\d)'(\d\d)'?)$")
@@ -99,10 +99,10 @@ def _coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSigna
     def broken(why: str) -> Finding:
         return Finding(Reason.COVERAGE_BROKEN, f"the byte range of {field.role}'s signature {why}")
 
-    offset = file.offset_of(signature.number, revision)
-    if offset is None:
+    offset = file.place_of(signature.number, revision)
+    if not isinstance(offset, int):
         return broken("belongs to a signature that its revision doesn't hold")
-    entries = file.object_at(signature.number, offset)
+    entries = file.object_at(offset)
     if not isinstance(entries, dict):
         return broken("is not in a dictionary")
     span = entries.get("ByteRange")
@@ -115,8 +115,7 @@ def _coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSigna
     gap_start, gap_end, tail = numbers[1], numbers[2], numbers[3]
     if gap_end + tail != file.revisions[revision].end:
         return broken("doesn't end where its revision ends")
-    _, _, object_end = parse_indirect(file.data, offset)
-    if not offset < gap_start < gap_end < object_end:
+    if not offset < gap_start < gap_end < file.end_of(offset):
         return broken("leaves out bytes outside the signature's own dictionary")
     gap = file.data[gap_start:gap_end]
     if _HEX_GAP.fullmatch(gap) is None or bytes.fromhex(gap[1:-1].decode("ascii")) != contents:
