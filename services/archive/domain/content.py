@@ -6,7 +6,7 @@ from services.archive.domain.cross_references import Packed
 from services.archive.domain.document import Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import SignatureField
-from services.archive.domain.pdf_file import PdfFile, decoded
+from services.archive.domain.pdf_file import PdfFile
 from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value, references_in
 
 _NEVER_IN_CATALOGUE = ("OpenAction", "AA", "OCProperties", "Collection", "Threads", "URI")
@@ -68,7 +68,7 @@ def _hidden_object(file: PdfFile) -> int | None:
     return min(body.objects.keys() - reached, default=None)
 
 
-def attached_record(file: PdfFile, revision: int, profile: Profile) -> bytes | None:
+def attached_stream(file: PdfFile, revision: int, profile: Profile) -> Stream | None:
     """The one attached file, when it is the profile's; None when there is another, several or none."""
     _, root = file.root(revision)
     names = file.resolve(root.get("Names"), revision)
@@ -79,8 +79,7 @@ def attached_record(file: PdfFile, revision: int, profile: Profile) -> bytes | N
     if len(pairs) != 2 or pairs[0] != profile.attachment.encode("ascii"):
         return None
     specification = file.dictionary(pairs[1], revision, "the attached file's specification")
-    stream = _file_stream(file, specification, revision)
-    return None if stream is None else decoded(stream)
+    return _file_stream(file, specification, revision)
 
 
 def _file_stream(file: PdfFile, specification: Dictionary, revision: int) -> Stream | None:

@@ -8,7 +8,7 @@ transcript needs.
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Stream, Value, parse_indirect, parse_value
 
@@ -29,7 +29,8 @@ class Packed(NamedTuple):
 
     stream: int
     """Number of the object stream."""
-    index: int
+    position: int
+    """Counted from 0 among the objects of the stream."""
 
 
 Place = int | Packed
@@ -123,15 +124,16 @@ def _stream(data: bytes, at: int) -> Section:
 def _numbers(trailer: Dictionary, at: int) -> list[int]:
     """The object numbers of a cross-reference stream's rows, all below its /Size: readers ignore what isn't."""
     size, index = trailer.get("Size"), trailer.get("Index")
-    if not _is_count(size) or not isinstance(index, list) or len(index) % 2 or not all(_is_count(item) for item in index):
+    counts = [item for item in index if _is_count(item)] if isinstance(index, list) else []
+    if not _is_count(size) or not counts or len(counts) % 2 or counts != index:
         raise MalformedPdf(f"the cross-reference stream at byte {at} doesn't say which objects it lists")
-    runs: list[tuple[int, int]] = list(zip(index[::2], index[1::2], strict=True))  # type: ignore[arg-type]  # counts, as asked above
-    if any(first + count > min(size, MOST_OBJECTS) for first, count in runs):  # type: ignore[type-var]
+    runs = list(zip(counts[::2], counts[1::2], strict=True))
+    if any(first + count > min(size, MOST_OBJECTS) for first, count in runs):
         raise MalformedPdf(f"the cross-reference stream at byte {at} lists more objects than it may")
     return [number for first, count in runs for number in range(first, first + count)]
 
 
-def _is_count(value: Value) -> bool:
+def _is_count(value: Value) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
