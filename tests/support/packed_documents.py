@@ -38,6 +38,7 @@ class Section:
     bundle_entries: bytes = b""
     gaps: dict[int, bytes] = field(default_factory=dict)
     """Bytes to write before an object."""
+    widths: bytes = b"[1 4 2]"
     encode: Callable[[bytes], bytes] = bytes
     """What the rows of the section go through."""
 
@@ -68,7 +69,15 @@ class Section:
         index = b" ".join(b"%d 1" % number for number in sorted(rows))
         previous = b"" if self.previous is None else b"/Prev %d" % self.previous
         raw = self.encode(b"".join(rows[number] for number in sorted(rows)))
-        entries = b"/Type/XRef/Size %d/Root 1 0 R/ID[<%b><%b>]/W[1 4 2]/Index[%b]%b%b" % (self.size + 1, b"AB" * 16, b"AB" * 16, index, previous, self.trailer)
+        entries = b"/Type/XRef/Size %d/Root 1 0 R/ID[<%b><%b>]/W%b/Index[%b]%b%b" % (
+            self.size + 1,
+            b"AB" * 16,
+            b"AB" * 16,
+            self.widths,
+            index,
+            previous,
+            self.trailer,
+        )
         out += b"%d 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (self.size, stream(raw, entries), at)
         return bytes(out), at
 
@@ -120,14 +129,15 @@ class Signed:
 
     data: bytes
     section_at: int
-    size: int = BODY_SECTION + 1
+    size: int
+    """The next free object number."""
 
 
 def transcript(pki: Pki, record: bytes, **changes: Callable[[Section], None]) -> bytes:
     """A complete transcript. `body`, or a role's name, may change that revision before it is written and signed."""
     section = body_section(record)
     changes.get("body", lambda _: None)(section)
-    document = Signed(*section.written())
+    document = Signed(*section.written(), section.size + 1)
     for role in ROLES:
         document = sign(document, role, pki.people[role], [pki.issuing.certificate], changes.get(role))
     return document.data
@@ -176,10 +186,17 @@ def container(digest: bytes, identity: Identity, chain: list[x509.Certificate]) 
     made: list[bytes] = []
 
     def run() -> None:
-        made.append(asyncio.run(identity.signer(chain).async_sign(digest, "sha256", use_pades=True)).dump())
+        made.append(asyncio.run(identity.signer(chain).async_sign(digest, "sha256", use_pades=True)).dump())  # type: ignore[no-untyped-call]  # asn1crypto
 
     # A thread of its own, since tests call this from inside a running event loop too.
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
     return made[0]
+
+
+def appended(data: bytes, objects: dict[int, bytes]) -> bytes:
+    """What a forger without a key can do: one more revision with these objects."""
+    previous = int(data.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
+    size = int(data.rsplit(b"/Size ", 1)[1].split(b"/")[0])
+    return Section(data, max(size, *(number + 1 for number in objects)), objects, previous=previous).written()[0]

@@ -80,9 +80,13 @@ def make_pki(*, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for
     return Pki(root, issuing, people)
 
 
-@lru_cache(maxsize=2)
 def shared_pki(kind: str = "ec") -> Pki:
     """One PKI of each kind of key for all tests of a run."""
+    return _shared_pki(kind)
+
+
+@lru_cache(maxsize=2)
+def _shared_pki(kind: str) -> Pki:
     return make_pki(kind=kind)
 
 
