@@ -18,6 +18,7 @@ from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.verify_register import VerifyRegister
 from services.archive.domain.document import TRANSCRIPT
+from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
@@ -31,7 +32,7 @@ ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 def document_check(trust_dir: Path) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(TRANSCRIPT, CmsSignatures(TrustDirectory(trust_dir), SystemClock()))
+    return CheckDocument(TRANSCRIPT, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(TRANSCRIPT))
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:

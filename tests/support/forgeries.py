@@ -135,20 +135,20 @@ def replaced_record(data: bytes, record: bytes) -> bytes:
 
 def zeroed_signature(data: bytes) -> bytes:
     """The last signature's value becomes zeros (USF)."""
-    at = data.rindex(b"/Contents <") + len(b"/Contents <")
+    at = list(re.finditer(rb"/Contents ?<", data))[-1].end()
     end = data.index(b">", at)
     return data[:at] + b"0" * (end - at) + data[end:]
 
 
 def widened_gap(data: bytes) -> bytes:
     """The last signature leaves out more than its value (SWA)."""
-    match = list(re.finditer(rb"/ByteRange \[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
+    match = list(re.finditer(rb"/ByteRange ?\[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
     earlier = b"%d" % (int(match[1]) - 40)
     return data[: match.start(1)] + earlier.rjust(len(match[1]), b"0") + data[match.end(1) :]
 
 
 def shortened_range(data: bytes) -> bytes:
     """The last signature leaves out the end of the file."""
-    match = list(re.finditer(rb"/ByteRange \[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
+    match = list(re.finditer(rb"/ByteRange ?\[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
     shorter = b"%d" % (int(match[3]) - 9)
     return data[: match.start(3)] + shorter.rjust(len(match[3]), b"0") + data[match.end(3) :]

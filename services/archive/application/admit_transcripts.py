@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.archive.application.check_document import Announced, CheckDocument
+from services.archive.application.check_document import Announced, CheckDocument, Verdict
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Staging, Vault
 from services.archive.domain.admission import Admit, Already, Held, decide
 from services.archive.domain.findings import Finding, Reason
@@ -77,7 +77,7 @@ class AdmitTranscripts:
         if not documents:
             return [], []
         data = await self.staging.read(signed.pack)
-        # Some milliseconds a document: away from the event loop, so that calls are answered meanwhile.
+        # Some 0.2 ms a document, ten of the first of a shape: away from the event loop, so that calls are answered meanwhile.
         return await asyncio.to_thread(self._check_all, data, documents)
 
     def _check_all(self, data: bytes, documents: Sequence[SignedDocument]) -> tuple[list[_Checked], list[Rejection]]:
@@ -85,33 +85,36 @@ class AdmitTranscripts:
             files = read_pack(data)
         except UnreadablePack as error:
             return [], [Rejection(document, Reason.PACK_UNREADABLE, str(error)) for document in documents]
+        there = [(document, files[document.file_name]) for document in documents if document.file_name in files]
+        verdicts = self.check.batch((data, _announced(document)) for document, data in there)
         good: list[_Checked] = []
-        bad: list[Rejection] = []
-        for document in documents:
-            result = self._check_one(document, files.get(document.file_name))
+        bad = [
+            Rejection(document, Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}") for document in documents if document.file_name not in files
+        ]
+        for (document, data), verdict in zip(there, verdicts, strict=True):
+            result = _facts(document, verdict)
             if isinstance(result, Finding):
                 bad.append(Rejection(document, result.reason, result.detail))
             else:
-                good.append(result)
+                good.append(_Checked(document, data, result))
         return good, bad
 
-    def _check_one(self, document: SignedDocument, data: bytes | None) -> _Checked | Finding:
-        if data is None:
-            return Finding(Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}")
-        announced = Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
-        verdict = self.check(data, announced)
-        if verdict.first is not None:
-            return verdict.first
-        facts = read_facts(verdict.record or b"")
-        if facts is None:
-            return Finding(Reason.RECORD_MISSING, "the attached record doesn't say which transcript it is")
-        if (facts.transcript_id, facts.version, facts.public_id) != (
-            document.ref.transcript_id,
-            document.ref.version,
-            document.ref.public_id,
-        ):
-            return Finding(Reason.RECORD_DIFFERS, "the attached record is that of another transcript or version")
-        return _Checked(document, data, facts)
+
+def _announced(document: SignedDocument) -> Announced:
+    return Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
+
+
+def _facts(document: SignedDocument, verdict: Verdict) -> RecordFacts | Finding:
+    """What the record says of itself, when the document is accepted and is the one that was announced."""
+    if verdict.first is not None:
+        return verdict.first
+    facts = read_facts(verdict.record or b"")
+    if facts is None:
+        return Finding(Reason.RECORD_MISSING, "the attached record doesn't say which transcript it is")
+    ref = document.ref
+    if (facts.transcript_id, facts.version, facts.public_id) != (ref.transcript_id, ref.version, ref.public_id):
+        return Finding(Reason.RECORD_DIFFERS, "the attached record is that of another transcript or version")
+    return facts
 
 
 def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tuple[str, int, bytes]]) -> tuple[list[SignedDocument], int, list[Rejection]]:

@@ -1,12 +1,14 @@
 """The one check of a document that admission and the offline verifier share."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.archive.application.ports import Signatures, Signer
+from services.archive.application.ports import Judge, Signatures, Signer
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
+from services.archive.domain.known_shapes import KnownShapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,36 @@ class CheckDocument:
 
     profile: Profile
     signatures: Signatures
+    shapes: KnownShapes | None = None
+    """What documents have been found to have in common; without it each of them is examined in full."""
 
     def __call__(self, data: bytes, announced: Announced = Announced()) -> Verdict:
         """The verdict on `data`. Never raises for what the bytes hold."""
-        sha256 = hashlib.sha256(data).digest()
+        return self.batch([(data, announced)])[0]
+
+    def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
+        """The verdicts on many documents, all by the trust of this moment. Takes a thread's whole time: don't call it in an event loop."""
+        judge = self.signatures.judge()
+        return [self._one(data, announced, judge) for data, announced in documents]
+
+    def _one(self, data: bytes, announced: Announced, judge: Judge) -> Verdict:
+        known = self.shapes.examine(data) if self.shapes is not None else None
+        examination = known or examine(data, self.profile)
         findings: list[Finding] = []
         skipped: set[Check] = set()
         if announced.sha256 is None and announced.size is None:
             skipped.add(Check.DIGEST)
         if announced.size is not None and announced.size != len(data):
             findings.append(Finding(Reason.SIZE_DIFFERS, f"{len(data)} bytes instead of {announced.size}"))
-        if announced.sha256 is not None and announced.sha256 != sha256:
-            findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {sha256.hex()}"))
-        examination = examine(data, self.profile)
+        if announced.sha256 is not None and announced.sha256 != examination.sha256:
+            findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {examination.sha256.hex()}"))
         findings += examination.findings
         signers: list[Signer] = []
         if any(finding.check is Check.STRUCTURE for finding in examination.findings):
             skipped |= set(Check) - {Check.DIGEST, Check.STRUCTURE}
         else:
             for signature in examination.signatures:
-                verdict = self.signatures.check(signature)
+                verdict = judge.check(signature)
                 findings += verdict.findings
                 if verdict.signer is not None:
                     signers.append(verdict.signer)
@@ -81,7 +93,10 @@ class CheckDocument:
             if examination.record is not None and announced.content_digest is None:
                 # It is there and signed; whether it is what grading sealed, only the announced digest can tell.
                 skipped.add(Check.RECORD)
-        return Verdict(sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record)
+        if self.shapes is not None and known is None and not findings:
+            # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
+            self.shapes.learn(examination)
+        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record)
 
 
 def _record(record: bytes | None, announced: Announced) -> list[Finding]:

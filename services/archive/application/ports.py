@@ -36,11 +36,19 @@ class SignatureVerdict:
     signer: Signer | None
 
 
-class Signatures(Protocol):
-    """Checks signature values and certificate chains against the trust anchors."""
+class Judge(Protocol):
+    """Checks signature values and certificate chains against the trust anchors of one moment."""
 
     def check(self, signature: FiledSignature) -> SignatureVerdict:
         """The verdict on one signature; never raises for what a hostile file can hold."""
+        ...
+
+
+class Signatures(Protocol):
+    """Knows who is trusted."""
+
+    def judge(self) -> Judge:
+        """A judge who trusts what is trusted now, for one document or a batch. Unavailable when that can't be told."""
         ...
 
 

@@ -1,10 +1,14 @@
 """What a transcript's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from services.archive.domain.findings import Finding
+
+if TYPE_CHECKING:
+    from services.archive.domain.pdf_file import PdfFile
 
 HOMEROOM_TEACHER = "homeroom_teacher"
 PRINCIPAL = "principal"
@@ -71,3 +75,7 @@ class Examination:
     signatures: tuple[FiledSignature, ...]
     record: bytes | None
     """The attached machine-readable record, exactly as attached."""
+    sha256: bytes
+    """Of the whole document."""
+    file: "PdfFile | None" = field(default=None, compare=False, repr=False)
+    """What it was read from; None when a known shape saved the reading."""

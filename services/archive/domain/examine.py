@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
-from services.archive.domain.content import attached_record, check_content
+from services.archive.domain.content import attached_stream, check_content
 from services.archive.domain.document import Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import SignatureField, signature_fields, unexpected_fields
-from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, open_pdf
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Value, parse_indirect
+from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
+from services.archive.domain.pdf_syntax import MalformedPdf, Value
 
-_HEX_GAP = re.compile(rb"<[0-9A-Fa-f]+>")
+_HEX_GAP = re.compile(rb"<(?:[0-9A-Fa-f]{2})+>")
 _PDF_TIME = re.compile(rb"D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:(Z)(?:00'?00'?)?|([+-])(\d\d)'(\d\d)'?)$")
 
 
@@ -28,19 +28,19 @@ def examine(data: bytes, profile: Profile) -> Examination:
     try:
         file = open_pdf(data)
     except TrailingBytes as error:
-        return _broken(Reason.TRAILING_BYTES, error)
+        return _broken(data, Reason.TRAILING_BYTES, error)
     except Truncated as error:
-        return _broken(Reason.TRUNCATED, error)
-    except MalformedPdf as error:
-        return _broken(Reason.MALFORMED, error)
+        return _broken(data, Reason.TRUNCATED, error)
+    except (MalformedPdf, RecursionError) as error:
+        return _broken(data, Reason.MALFORMED, error)
     try:
         return _examined(file, profile)
     except (MalformedPdf, RecursionError) as error:
-        return _broken(Reason.MALFORMED, error)
+        return _broken(data, Reason.MALFORMED, error)
 
 
-def _broken(reason: Reason, error: Exception) -> Examination:
-    return Examination((Finding(reason, str(error)),), (), None)
+def _broken(data: bytes, reason: Reason, error: Exception) -> Examination:
+    return Examination((Finding(reason, str(error)),), (), None, hashlib.sha256(data).digest())
 
 
 def _examined(file: PdfFile, profile: Profile) -> Examination:
@@ -69,14 +69,15 @@ def _examined(file: PdfFile, profile: Profile) -> Examination:
     findings += check_changes(file, fields, profile)
     findings += check_content(file, last, fields)
     try:
-        record = attached_record(file, last, profile)
+        attached = attached_stream(file, last, profile)
+        record = None if attached is None else decoded(attached)
     except MalformedPdf as error:
         record = None
         findings.append(Finding(Reason.RECORD_MISSING, f"the attached file can't be read: {error}"))
     else:
         if record is None:
             findings.append(Finding(Reason.RECORD_MISSING, f"no file named {profile.attachment} is attached, or not it alone"))
-    return Examination(tuple(findings), tuple(signatures), record)
+    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), file)
 
 
 def _order(file: PdfFile, profile: Profile) -> Iterator[Finding]:
@@ -99,10 +100,10 @@ def _coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSigna
     def broken(why: str) -> Finding:
         return Finding(Reason.COVERAGE_BROKEN, f"the byte range of {field.role}'s signature {why}")
 
-    offset = file.offset_of(signature.number, revision)
-    if offset is None:
+    offset = file.place_of(signature.number, revision)
+    if not isinstance(offset, int):
         return broken("belongs to a signature that its revision doesn't hold")
-    entries = file.object_at(signature.number, offset)
+    entries = file.object_at(offset)
     if not isinstance(entries, dict):
         return broken("is not in a dictionary")
     span = entries.get("ByteRange")
@@ -115,20 +116,18 @@ def _coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSigna
     gap_start, gap_end, tail = numbers[1], numbers[2], numbers[3]
     if gap_end + tail != file.revisions[revision].end:
         return broken("doesn't end where its revision ends")
-    _, _, object_end = parse_indirect(file.data, offset)
-    if not offset < gap_start < gap_end < object_end:
+    if not offset < gap_start < gap_end < file.end_of(offset):
         return broken("leaves out bytes outside the signature's own dictionary")
     gap = file.data[gap_start:gap_end]
     if _HEX_GAP.fullmatch(gap) is None or bytes.fromhex(gap[1:-1].decode("ascii")) != contents:
         return broken("leaves out more than the signature's value")
     covered = hashlib.sha256(memoryview(file.data)[:gap_start])
     covered.update(memoryview(file.data)[gap_end : gap_end + tail])
-    return FiledSignature(field.role, field.name, covered.digest(), contents, _claimed_at(entries))
+    return FiledSignature(field.role, field.name, covered.digest(), contents, claimed_at(entries.get("M")))
 
 
-def _claimed_at(entries: Dictionary) -> datetime | None:
-    """The time in /M (ISO 32000-1 section 7.9.4), or None when there is none that can be read."""
-    value: Value = entries.get("M")
+def claimed_at(value: Value) -> datetime | None:
+    """The time in a signature's /M (ISO 32000-1 section 7.9.4), or None when there is none that can be read."""
     match = _PDF_TIME.match(value) if isinstance(value, bytes) else None
     if match is None:
         return None
