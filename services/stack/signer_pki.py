@@ -114,9 +114,17 @@ class SignerPki:
 
     def revoke(self, certificate: bytes, at: datetime, reason: x509.ReasonFlags = x509.ReasonFlags.key_compromise) -> None:
         """Revoke a certificate of this PKI from a moment on; the trust services say so from their next answer."""
+        self._revocation(certificate, {"at": at.replace(microsecond=0).isoformat(), "reason": reason.value})
+
+    def reinstate(self, certificate: bytes) -> None:
+        """Take a revocation back, as is done for a certificate that was on hold."""
+        self._revocation(certificate, None)
+
+    def _revocation(self, certificate: bytes, fact: dict[str, str] | None) -> None:
         file = self.authority / "revoked.json"
         told = json.loads(file.read_text()) if file.exists() else {}
-        told[f"{x509.load_der_x509_certificate(certificate).serial_number:x}"] = {"at": at.replace(microsecond=0).isoformat(), "reason": reason.value}
+        serial = f"{x509.load_der_x509_certificate(certificate).serial_number:x}"
+        told = {other: one for other, one in told.items() if other != serial} | ({serial: fact} if fact else {})
         _write(file, json.dumps(told, indent=1, sort_keys=True).encode())
 
     def _one(self, signer: Signer) -> SignerCertificate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -44,17 +45,19 @@ class Answering(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One choice for each service; `seconds` is how long a slow answer takes."""
+    """One choice for each service; `seconds` is how long a slow answer takes, `at` the time that all tell instead of the machine's."""
 
     tsa: Stamping = Stamping.NORMAL
     ocsp: Answering = Answering.NORMAL
     crl: Answering = Answering.NORMAL
     seconds: float = 30.0
+    at: datetime | None = None
 
     @classmethod
     def of(cls, told: dict[str, object]) -> Behaviour:
         """From JSON; what isn't named is normal, and an unknown name or word is a ValueError."""
-        if unknown := set(told) - {"tsa", "ocsp", "crl", "seconds"}:
+        if unknown := set(told) - {"tsa", "ocsp", "crl", "seconds", "at"}:
             raise ValueError(f"no such service: {', '.join(sorted(unknown))}")
         ocsp, crl = (Answering(str(told.get(name, "normal"))) for name in ("ocsp", "crl"))
-        return cls(Stamping(str(told.get("tsa", "normal"))), ocsp, crl, float(str(told.get("seconds", 30))))
+        at = datetime.fromisoformat(str(told["at"])) if told.get("at") else None
+        return cls(Stamping(str(told.get("tsa", "normal"))), ocsp, crl, float(str(told.get("seconds", 30))), at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +32,6 @@ class TrustServices:
     authority: Authority
     obeys: bool = False
     behaviour: Behaviour = field(default_factory=Behaviour)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, int] = field(default_factory=lambda: {"tsa": 0, "ocsp": 0, "crl": 0})
     """How often each service was asked."""
 
@@ -51,6 +49,10 @@ class TrustServices:
                 Stamping.STRANGER: TimeStamper(stranger(ours.time_stamps, at)),
                 Stamping.WRONG_POLICY: TimeStamper(ours.time_stamps, policy=_OTHER_POLICY),
             }
+
+    def now(self) -> datetime:
+        """The time that is told."""
+        return self.behaviour.at or datetime.now(UTC)
 
     def application(self) -> web.Application:
         """The HTTP application."""
@@ -126,7 +128,7 @@ class TrustServices:
         if how is not Answering.NORMAL:
             return web.Response(body=self._revocations.listed(name, self.now(), how), content_type=_CRL)
         made_at, state, made = self._lists.get(name, (datetime.min.replace(tzinfo=UTC), (0, 0), b""))
-        if self.now() - made_at > _LIST_KEPT or state != self.authority.state:
+        if not timedelta() <= self.now() - made_at <= _LIST_KEPT or state != self.authority.state:
             made = self._revocations.listed(name, self.now())
             self._lists[name] = (self.now(), self.authority.state, made)
         return web.Response(body=made, content_type=_CRL)

@@ -169,6 +169,10 @@ class PostgresPeople:
         """This certificate."""
         return _holder(await self._connection.fetchrow(QUERIES["holder"], school_id, role.value, sha256))
 
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """Revoked for good."""
+        await self._connection.execute(QUERIES["revoked"], sha256, since)
+
 
 class PostgresHalts:
     """Fulfils ports.Halts inside one transaction."""

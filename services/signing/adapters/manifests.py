@@ -158,6 +158,21 @@ class PostgresOrders:
         found = [await self._read(order_id, "failed") for order_id in ids]
         return [order for order in found if order is not None]
 
+    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
+        """Since when, and how often."""
+        row = await self._connection.fetchrow(QUERIES["waits"], order_id)
+        return (row["since"], row["tries"]) if row else None
+
+    async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
+        """Let an order wait."""
+        await self._connection.execute(QUERIES["put_off"], order_id, since, tries, reason, due_at)
+
+    async def wake(self, now: datetime, at_most: int) -> list[Order]:
+        """Orders that are due."""
+        ids = [str(row["order_id"]) for row in await self._connection.fetch(QUERIES["wake"], now, at_most)]
+        found = [await self.get(order_id) for order_id in ids]
+        return [order for order in found if order is not None and order.state == "released" and order.lines]
+
 
 def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> ManifestRow:
     mine = row["manifest_id"]

@@ -184,6 +184,19 @@ WHERE o.order_id = l.order_id AND o.class_id = $1 AND ($2::uuid IS NULL OR o.man
 -- name: drop_orders
 UPDATE signing_order SET state = 'cancelled', finished_at = $3 WHERE class_id = $1 AND ($2::uuid IS NULL OR manifest_id = $2) AND state = 'released'
 
+-- name: waits
+SELECT since, tries FROM order_wait WHERE order_id = $1
+
+-- name: put_off
+INSERT INTO order_wait (order_id, since, tries, reason, due_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (order_id) DO UPDATE SET tries = excluded.tries, reason = excluded.reason, due_at = excluded.due_at
+
+-- name: wake
+-- Who comes second finds these rows locked, then without a due time.
+UPDATE order_wait SET due_at = NULL
+WHERE order_id IN (SELECT order_id FROM order_wait WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING order_id
+
 -- name: failed_orders
 -- Orders with a failed line that no later order took up.
 SELECT DISTINCT o.order_id FROM signing_order AS o JOIN order_line AS l USING (order_id)
@@ -294,6 +307,9 @@ ORDER BY registered_at DESC LIMIT 1
 
 -- name: holder
 SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
+
+-- name: revoked
+UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL
 
 -- name: find_halt
 SELECT manifests_halted, already_announced FROM halt WHERE unlock_id = $1

@@ -12,6 +12,7 @@ from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
 from services.signing.domain.remote import RemoteRequest
+from services.signing.domain.revocation import Revocation
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
 from services.signing.domain.verdict import Expectation
@@ -285,4 +286,12 @@ class Certificates(Protocol):
 
     def check_chain(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> None:
         """UntrustedCertificate unless the chain leads to an anchor and every link is valid at this time."""
+        ...
+
+
+class Revocations(Protocol):
+    """Asks the authorities whether certificates are revoked."""
+
+    async def status(self, certificate: bytes, chain: Sequence[bytes]) -> Revocation:
+        """Of the certificate and everything between it and its trust anchor: the worst answer."""
         ...

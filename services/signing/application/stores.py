@@ -137,6 +137,18 @@ class Orders(Protocol):
         """The newest orders whose lines failed, each with just those lines."""
         ...
 
+    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
+        """Since when an order waits for an outside party, and how often it has asked; None when it never did."""
+        ...
+
+    async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
+        """Let an order wait until then."""
+        ...
+
+    async def wake(self, now: datetime, at_most: int) -> list[Order]:
+        """Take the orders that are due and still released out of their wait, each by one process only."""
+        ...
+
 
 class Journalled(Protocol):
     """Intents, announced signatures, and the void register."""
@@ -264,6 +276,10 @@ class People(Protocol):
 
     async def holder(self, school_id: str, role: SignatureRole, sha256: bytes) -> Holder | None:
         """This very certificate, unless it was revoked."""
+        ...
+
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """This certificate is revoked: nobody approves or signs with it any more."""
         ...
 
 

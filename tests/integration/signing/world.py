@@ -37,6 +37,7 @@ from services.signing.settings import SigningSettings
 from services.stack.postgresql import Databases
 from services.stack.signer_pki import Signer, SignerPki
 from tests.support.records import record_of
+from tests.support.trust import Trust
 
 START = datetime.now(UTC).replace(microsecond=0)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -55,16 +56,23 @@ STAFF = {role: str(uuid.uuid5(uuid.NAMESPACE_OID, f"{SCHOOL}/{role}")) for role 
 
 
 class TurnedClock:
-    """A clock that stands until it is turned."""
+    """A clock that stands until it is turned; the outside parties tell the same time."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust) -> None:
         self.at = START
+        self._trust = trust
+        self.outside()
 
     def now(self) -> datetime:
         return self.at
 
     def turn(self, by: timedelta) -> None:
         self.at += by
+        self.outside()
+
+    def outside(self, **how: Any) -> None:
+        """How the trust services behave from now on; what isn't named is normal."""
+        self._trust.behave(at=self.at.isoformat(), **how)
 
 
 def caller(role: SignatureRole, school: str = SCHOOL) -> Caller:
@@ -254,12 +262,12 @@ def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki
 
 
 @asynccontextmanager
-async def a_world(databases: Databases, folder: Path, pki: SignerPki) -> AsyncIterator[World]:
+async def a_world(databases: Databases, folder: Path, trust: Trust) -> AsyncIterator[World]:
     """A service with people, ready for a class."""
     database = Database(databases.url, name="signing-test", pool=6)
     await database.open()
     try:
-        world = wired(database, settings_for(databases, folder, pki), TurnedClock(), pki)
+        world = wired(database, settings_for(databases, folder, trust.pki), TurnedClock(trust), trust.pki)
         await world.people()
         yield world
     finally:
