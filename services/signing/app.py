@@ -19,17 +19,22 @@ from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyHome, KeyRouter, NoKeys
 from services.signing.adapters.keys.values import is_by
+from services.signing.adapters.long_term import TwoRevisions
+from services.signing.adapters.policies import policies_from
 from services.signing.adapters.press import FormPress, PadesSignatory
+from services.signing.adapters.proof_of_time import PadesLongTerm
 from services.signing.adapters.remote_requests import alone
 from services.signing.adapters.renderer import FormRenderer
 from services.signing.adapters.revocation import HttpRevocations
 from services.signing.adapters.staging import PackStaging
+from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.advance_requests import AdvanceRequests, TakeNotice
-from services.signing.application.announce_signed import AnnounceSigned
+from services.signing.application.announce_signed import AnnounceFinished, AnnounceSigned
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.check_key_use import CheckKeyUse
+from services.signing.application.finish_class import FinishClass
 from services.signing.application.halt_class import HaltClass
 from services.signing.application.know_people import KnowPeople
 from services.signing.application.open_digests import ListOpenDigests, SubmitSignatures
@@ -85,21 +90,35 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     staging = PackStaging(settings.staging_url)
     renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
     keys, journal = _keys(settings, clock)
+    asked = revocations(settings, certificates, clock)
+    put_off = PutOff(transactions, clock)
     sign = SignClass(
         transactions=transactions,
         signatory=PadesSignatory(DocumentVerifier(certificates.chain_of)),
         keys=keys,
         key_journal=journal,
         staging=staging,
-        preflight=Preflight(transactions, certificates, revocations(settings, certificates, clock), clock),
-        put_off=PutOff(transactions, clock),
+        preflight=Preflight(transactions, certificates, asked, clock),
+        put_off=put_off,
         clock=clock,
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
         check_value=is_by,
         remote_batch=settings.remote_batch,
     )
-    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock), sign)
+    authority = TimeStampAuthority(settings.tsa_url, certificates, clock, Http(settings.outside_seconds), settings.tsa_policy, settings.tsa_chain_dir)
+    finish = FinishClass(
+        transactions=transactions,
+        long_term=PadesLongTerm(TwoRevisions(settings.tsa_reserved), authority),
+        time_authority=authority,
+        revocations=asked,
+        staging=staging,
+        put_off=put_off,
+        clock=clock,
+        announce_finished=AnnounceFinished(transactions, clock, DEFAULT_ORDER),
+        order_of_roles=DEFAULT_ORDER,
+    )
+    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)), sign, finish)
 
 
 def revocations(settings: SigningSettings, certificates: X509Certificates, clock: Clock) -> HttpRevocations:

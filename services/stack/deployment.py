@@ -113,7 +113,7 @@ class Deployment:
         }
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:
-            known["tsa_url"] = f"http://{self.addresses['trust-services']}/tsa"
+            known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}
         if envelope_key is not None:
             known["envelope_key_file"] = str(envelope_key)
         if service == "signing" and process != service:

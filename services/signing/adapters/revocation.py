@@ -18,9 +18,10 @@ from services.chassis.clock import Clock
 from services.chassis.errors import Unavailable
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.http import Http
-from services.signing.adapters.revocation_answers import NOT_ITS_OWN, Answer, crl_places, ocsp_places, read_crl, read_ocsp, worst
+from services.signing.adapters.revocation_answers import NOT_ITS_OWN, Answer, Kind, crl_places, ocsp_places, read_crl, read_ocsp, worst
 from services.signing.domain.certificate import UntrustedCertificate
-from services.signing.domain.revocation import Revocation, Unknown
+from services.signing.domain.revocation import Revocation, Revoked, Unknown
+from services.signing.domain.validation import ValidationData
 
 _MOST_KEPT = 10_000
 _OCSP_BYTES, _CRL_BYTES = 65_536, 64 * 1024 * 1024
@@ -41,6 +42,22 @@ class HttpRevocations:
         """Of the certificate and everything between it and its anchor."""
         answers = await self.answers(certificate, chain)
         return worst(one if isinstance(one, Unknown) else one.says for one in answers)
+
+    async def proofs(self, certificates: Sequence[tuple[bytes, Sequence[bytes]]], not_before: datetime) -> ValidationData | Revoked | Unknown:
+        """Answers that are no older than `not_before` about every certificate, and the certificates between them and their anchors."""
+        chains: set[bytes] = set()
+        proven: set[Answer] = set()
+        for certificate, chain in certificates:
+            for answer in await self.answers(certificate, chain, not_before):
+                if isinstance(answer, Unknown):
+                    return answer
+                # Revoked later than it was proven to have signed: that is what the proof of time is for.
+                if isinstance(answer.says, Revoked) and answer.says.since <= not_before:
+                    return answer.says
+                proven.add(answer)
+            chains.update(self.certificates.chain_of(certificate, chain, self.clock.now()))
+        ocsps, crls = ({one.der for one in proven if one.kind is kind} for kind in Kind)
+        return ValidationData(*(tuple(sorted(ders)) for ders in (chains, ocsps, crls)))
 
     async def answers(self, certificate: bytes, chain: Sequence[bytes], not_before: datetime | None = None) -> list[Answer | Unknown]:
         """An answer for each certificate of the path but the anchor; with `not_before` none that is older."""

@@ -27,7 +27,6 @@ from services.signing.application import approve_manifest, register_certificate,
 from services.signing.application.know_people import KnowPeople, SchoolFact
 from services.signing.application.ports import ManifestRow, Request
 from services.signing.application.take_sealed_class import TakeSealedClass
-from services.signing.domain.orders import Step
 from services.signing.domain.people import Appointment, Caller, StaffMember
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil
@@ -170,7 +169,7 @@ class World:
     async def do(self, order: events.SigningOrder) -> None:
         """Deliver one order to the worker."""
         order_id, step = contracts.order_of(order)
-        await (self.worker.prepare_pages(order_id) if step is Step.PREPARE else self.worker.sign_class(order_id))
+        await self.worker.use_case(step)(order_id)
         self.done.add(order_id)
 
     async def manifests(self, state: str = "ready") -> list[ManifestRow]:
@@ -239,6 +238,8 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
         verification_url="https://tracuu.hocba.example/t",
         form_version="v1",
         express_limit=1,
+        tsa_url=f"{pki.services}/tsa",
+        tsa_chain_dir=pki.folder,
         envelope_key_file=nowhere,
         **more,
     )
