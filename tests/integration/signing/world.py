@@ -159,8 +159,12 @@ class World:
 
     async def work(self) -> int:
         """Let the worker do every order that it has not done; gives how many."""
+        return await self.work_until("")
+
+    async def work_until(self, step: str) -> int:
+        """The same, but orders of this step stay undone."""
         count = 0
-        while fresh := [order for order in await self.orders() if order.order_id not in self.done]:
+        while fresh := [order for order in await self.orders() if order.order_id not in self.done and order.step != step]:
             for order in fresh:
                 await self.do(order)
                 count += 1
