@@ -28,6 +28,7 @@ SELECT transcript_id::text AS id, version, state, encode(content_digest, 'hex') 
 -- name: signing.completions
 -- The digest under which a version was signed to the end.
 SELECT transcript_id::text AS id, version, encode(result_digest, 'hex') AS sha256 FROM signature WHERE completes
+UNION ALL SELECT transcript_id::text, version, encode(result_digest, 'hex') FROM finished_document
 
 -- name: signing.intents
 -- Intents by what became of them. `open` ones are under way, or a worker died and will repeat them.

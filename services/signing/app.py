@@ -1,6 +1,7 @@
 """Signing's parts, named and joined."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
@@ -9,6 +10,7 @@ from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
+from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
 from services.signing.adapters.keys import crypto_mb
 from services.signing.adapters.keys.csc import CscHome, read_providers, values_of
@@ -17,20 +19,27 @@ from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyHome, KeyRouter, NoKeys
 from services.signing.adapters.keys.values import is_by
+from services.signing.adapters.long_term import TwoRevisions
+from services.signing.adapters.policies import policies_from
 from services.signing.adapters.press import FormPress, PadesSignatory
+from services.signing.adapters.proof_of_time import PadesLongTerm
 from services.signing.adapters.remote_requests import alone
 from services.signing.adapters.renderer import FormRenderer
+from services.signing.adapters.revocation import HttpRevocations
 from services.signing.adapters.staging import PackStaging
+from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.advance_requests import AdvanceRequests, TakeNotice
-from services.signing.application.announce_signed import AnnounceSigned
+from services.signing.application.announce_signed import AnnounceFinished, AnnounceSigned
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.check_key_use import CheckKeyUse
+from services.signing.application.finish_class import FinishClass
 from services.signing.application.halt_class import HaltClass
 from services.signing.application.know_people import KnowPeople
 from services.signing.application.open_digests import ListOpenDigests, SubmitSignatures
 from services.signing.application.ports import KeyJournal, KeyStore
+from services.signing.application.preflight import Preflight
 from services.signing.application.prepare_pages import PreparePages
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
@@ -39,17 +48,19 @@ from services.signing.application.sign_class import SignClass
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.application.take_values import Resume
 from services.signing.application.views import GetManifest, GetPreview, GetProgress, ListManifests
+from services.signing.application.wait import PutOff, WakeOrders
 from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.entrypoints.consumers import SigningConsumers
 from services.signing.entrypoints.remote import Notices, RemotePoller
 from services.signing.entrypoints.rpc import SigningRPC
+from services.signing.entrypoints.waker import Waker
 from services.signing.entrypoints.worker import SigningWorker
 from services.signing.settings import SigningSettings
 
 SETTINGS = SigningSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "remote"), "work": ("work",)}
+ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits"), "work": ("work",)}
 WORKER_GROUP = "signing-worker"
 ORDERS_AT_ONCE = 4
 """Orders that a worker takes from the broker in one go: few, so that a drain ends soon and a kill repeats little."""
@@ -79,20 +90,41 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     staging = PackStaging(settings.staging_url)
     renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
     keys, journal = _keys(settings, clock)
+    asked = revocations(settings, certificates, clock)
+    put_off = PutOff(transactions, clock)
     sign = SignClass(
         transactions=transactions,
         signatory=PadesSignatory(DocumentVerifier(certificates.chain_of)),
         keys=keys,
         key_journal=journal,
         staging=staging,
-        certificates=certificates,
+        preflight=Preflight(transactions, certificates, asked, clock),
+        put_off=put_off,
         clock=clock,
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
         check_value=is_by,
         remote_batch=settings.remote_batch,
     )
-    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock), sign)
+    authority = TimeStampAuthority(settings.tsa_url, certificates, clock, Http(settings.outside_seconds), settings.tsa_policy, settings.tsa_chain_dir)
+    finish = FinishClass(
+        transactions=transactions,
+        long_term=PadesLongTerm(TwoRevisions(settings.tsa_reserved), authority),
+        time_authority=authority,
+        revocations=asked,
+        staging=staging,
+        put_off=put_off,
+        clock=clock,
+        announce_finished=AnnounceFinished(transactions, clock, DEFAULT_ORDER),
+        order_of_roles=DEFAULT_ORDER,
+    )
+    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)), sign, finish)
+
+
+def revocations(settings: SigningSettings, certificates: X509Certificates, clock: Clock) -> HttpRevocations:
+    """Whom to ask about revocation, and how long an answer counts."""
+    kept, longest = timedelta(seconds=settings.revocation_kept_seconds), timedelta(hours=settings.revocation_longest_hours)
+    return HttpRevocations(certificates, clock, Http(settings.outside_seconds), kept, longest)
 
 
 def _keys(settings: SigningSettings, clock: Clock) -> tuple[KeyStore, KeyJournal]:
@@ -157,5 +189,6 @@ def build(settings: SigningSettings) -> Service:
     service.add_consumers(SigningConsumers(take, KnowPeople(transactions), service.envelope.open))
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
     add_remote(service, settings, transactions, clock)
+    service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
     service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, TranscriptsSigned)
     return service

@@ -26,4 +26,14 @@ class SigningSettings(ServiceSettings):
     key_journal_dir: Path | None = Field(None, description="workers only: folder in which each worker journals what its keys are about to do")
     verification_url: str = Field("https://tracuu.hocba.example/t", description="what the QR code leads to, before the public id; part of the page's bytes")
     form_version: str = Field("v1", description="version of the forms that new pages are set with")
+    policy_file: Path | None = Field(None, description="TOML file with the signature level (B-B or B-LTA) by province; without it B-B everywhere")
     express_limit: int = Field(3, ge=0, description="orders of at most so many pupils go by the express topic, past a mass run")
+    revocation_kept_seconds: float = Field(600.0, ge=0, description="how long an answer about a certificate serves the batches of its signer")
+    revocation_longest_hours: float = Field(24.0, gt=0, description="age beyond which no answer about revocation counts, whatever it says of itself")
+    tsa_url: str = Field("", description="workers only: address of the time-stamp authority (RFC 3161 over HTTP); B-LTA documents wait without one")
+    tsa_policy: str = Field("", description="OID of the policy that was agreed with the authority; empty: any of its own")
+    tsa_chain_dir: Path | None = Field(
+        None, description="folder of the certificates (*.cer, DER) between the authority and its anchor, if its tokens lack them"
+    )
+    tsa_reserved: int = Field(2048, ge=512, le=32_768, description="bytes set aside in the document for each token; part of what the tokens cover")
+    outside_seconds: float = Field(10.0, gt=0, description="how long OCSP responders, revocation lists and time-stamp authorities may take to answer")

@@ -112,6 +112,8 @@ class Deployment:
             "trust_dir": str(self.signers / "anchors"),
         }
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
+        if "trust-services" in self.addresses:
+            known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}
         if envelope_key is not None:
             known["envelope_key_file"] = str(envelope_key)
         if service == "signing" and process != service:

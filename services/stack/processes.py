@@ -28,6 +28,9 @@ from services.stack.places import CHECKOUT, SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
 POPULATION = "population"
+TRUST_SERVICES = "trust-services"
+STAND_INS = (POPULATION, TRUST_SERVICES)
+"""Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
 _POLL_SECONDS = 0.1
@@ -46,13 +49,16 @@ class Program:
     command: str
 
     def words(self, deployment: Deployment) -> list[str | Path]:
-        """The command line. The stand-in of the population database is no service and takes options, not settings."""
-        if self.service != POPULATION:
+        """The command line."""
+        if self.service not in STAND_INS:
             return [sys.executable, "-m", "services", self.service, self.command]
-        leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
-        options: dict[str, str | Path] = {"listen": deployment.addresses[POPULATION], "health-listen": deployment.health[POPULATION]}
-        options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
-        return [sys.executable, "-m", "services.population", *(f"--{name}={value}" for name, value in options.items())]
+        options: dict[str, str | Path] = {"listen": deployment.addresses[self.service], "health-listen": deployment.health[self.name]}
+        if self.service == POPULATION:
+            leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
+            options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
+        else:
+            options["authority"] = deployment.signers / "authority"
+        return [sys.executable, "-m", f"services.{self.service.replace('-', '_')}", *(f"--{name}={value}" for name, value in options.items())]
 
 
 @dataclass
@@ -75,6 +81,7 @@ def programs(workers: int = 2, services: Iterable[str] | None = None) -> list[Pr
     if "enrollment" in wanted:
         found.append(Program(POPULATION, POPULATION, "serve"))
     if "signing" in wanted:
+        found.append(Program(TRUST_SERVICES, TRUST_SERVICES, "serve"))
         found += [Program(f"signing-worker-{number}", "signing", "work") for number in range(1, workers + 1)]
     return found
 
@@ -275,13 +282,14 @@ async def _assemble(
     say: Say,
 ) -> Stack:
     keys = pki.prepare(places)
-    signers = SignerPki(keys.folder / "signers")
-    signers.folder.chmod(0o700)
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
-    services = sorted({program.service for program in wanted} - {POPULATION})
+    services = sorted({program.service for program in wanted} - set(STAND_INS))
     # All have an address even if only some run: their callers start in any order and with any of them missing.
-    chosen = ports.choose(places, (*SERVICES, POPULATION, *(f"{program.name}-health" for program in wanted)))
+    chosen = ports.choose(places, (*SERVICES, *STAND_INS, *(f"{program.name}-health" for program in wanted)))
+    # Certificates name the place where their revocation can be asked for, so the address comes first.
+    signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
+    signers.folder.chmod(0o700)
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
     databases = {service: await asyncio.to_thread(server.provide, service) for service in services}
@@ -291,7 +299,7 @@ async def _assemble(
         state=places.state,
         kafka=broker.bootstrap,
         postgresql=server.place,
-        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, POPULATION)},
+        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS)},
         health={program.name: f"{ports.LOOPBACK}:{chosen[f'{program.name}-health']}" for program in wanted},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

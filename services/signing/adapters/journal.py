@@ -169,6 +169,15 @@ class PostgresPeople:
         """This certificate."""
         return _holder(await self._connection.fetchrow(QUERIES["holder"], school_id, role.value, sha256))
 
+    async def signers(self, school_id: str, sha256s: Sequence[bytes]) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Certificates with their chains."""
+        rows = await self._connection.fetch(QUERIES["signers"], school_id, list(sha256s))
+        return [(bytes(row["certificate"]), tuple(bytes(der) for der in row["chain"])) for row in rows]
+
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """Revoked for good."""
+        await self._connection.execute(QUERIES["revoked"], sha256, since)
+
 
 class PostgresHalts:
     """Fulfils ports.Halts inside one transaction."""

@@ -103,8 +103,8 @@ WHERE ($1::uuid IS NULL OR t.school_id = $1) AND ($2::uuid IS NULL OR t.class_id
 GROUP BY t.class_id ORDER BY t.class_id
 
 -- name: add_manifest
-INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at)
-VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7)
+INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level)
+VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8)
 
 -- name: add_entries
 INSERT INTO manifest_entry (manifest_id, transcript_id, version, content_digest, template_version, template_digest, body_digest)
@@ -112,7 +112,7 @@ SELECT $1, * FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::text[], $6:
 
 -- name: get_manifests
 -- Manifests by id, or by school and class; newest first.
-SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, c.*,
+SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, c.*,
     (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts
 FROM manifest AS m JOIN school_class AS c USING (class_id)
 WHERE ($1::uuid IS NULL OR m.manifest_id = $1) AND ($2::uuid IS NULL OR m.school_id = $2) AND ($3::uuid IS NULL OR m.class_id = $3)
@@ -184,6 +184,19 @@ WHERE o.order_id = l.order_id AND o.class_id = $1 AND ($2::uuid IS NULL OR o.man
 -- name: drop_orders
 UPDATE signing_order SET state = 'cancelled', finished_at = $3 WHERE class_id = $1 AND ($2::uuid IS NULL OR manifest_id = $2) AND state = 'released'
 
+-- name: waits
+SELECT since, tries FROM order_wait WHERE order_id = $1
+
+-- name: put_off
+INSERT INTO order_wait (order_id, since, tries, reason, due_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (order_id) DO UPDATE SET tries = excluded.tries, reason = excluded.reason, due_at = excluded.due_at
+
+-- name: wake
+-- Who comes second finds these rows locked, then without a due time.
+UPDATE order_wait SET due_at = NULL
+WHERE order_id IN (SELECT order_id FROM order_wait WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING order_id
+
 -- name: failed_orders
 -- Orders with a failed line that no later order took up.
 SELECT DISTINCT o.order_id FROM signing_order AS o JOIN order_line AS l USING (order_id)
@@ -235,7 +248,8 @@ FROM intent AS i JOIN manifest AS m ON m.manifest_id = i.manifest_id
 JOIN transcript AS t ON t.transcript_id = i.transcript_id AND t.version = i.version
 WHERE m.class_id = $1
   AND ((m.state IN ('halted', 'rejected')
-        AND NOT EXISTS (SELECT FROM signature AS s WHERE s.manifest_id = i.manifest_id AND s.transcript_id = i.transcript_id AND s.version = i.version AND s.completes))
+        AND NOT EXISTS (SELECT FROM signature AS s WHERE s.manifest_id = i.manifest_id AND s.transcript_id = i.transcript_id AND s.version = i.version AND s.completes)
+        AND NOT EXISTS (SELECT FROM finished_document AS f WHERE f.manifest_id = i.manifest_id AND f.transcript_id = i.transcript_id AND f.version = i.version))
     OR t.state = 'superseded'
     OR EXISTS (SELECT FROM intent AS n WHERE n.manifest_id = i.manifest_id AND n.transcript_id = i.transcript_id AND n.version = i.version
         AND n.role = i.role AND n.attempt > i.attempt))
@@ -244,10 +258,11 @@ ON CONFLICT DO NOTHING
 -- name: finished
 -- Signatures of transcripts under one manifest, in signing order.
 SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.template_version, t.current_digest,
-    s.role, s.certificate_serial, s.signed_at, s.size, s.announced_at
+    s.role, s.certificate_serial, s.signed_at, coalesce(f.size, s.size) AS size, s.announced_at
 FROM transcript AS t
 JOIN unnest($2::uuid[], $3::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
 JOIN signature AS s ON s.transcript_id = t.transcript_id AND s.version = t.version AND s.manifest_id = $1
+LEFT JOIN finished_document AS f ON f.transcript_id = t.transcript_id AND f.version = t.version AND f.manifest_id = $1
 ORDER BY t.transcript_id, array_position($4::text[], s.role)
 
 -- name: know_school
@@ -294,6 +309,36 @@ ORDER BY registered_at DESC LIMIT 1
 
 -- name: holder
 SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
+
+-- name: revoked
+UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL
+
+-- name: signers
+SELECT DISTINCT certificate, chain FROM certificate WHERE school_id = $1 AND sha256 = ANY ($2::bytea[]) ORDER BY certificate
+
+-- name: tokens
+SELECT transcript_id, imprint, token FROM time_stamp WHERE order_id = $1 AND place = $2
+
+-- name: keep_tokens
+INSERT INTO time_stamp (order_id, place, stored_at, transcript_id, version, imprint, token, stamped_at)
+SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::integer[], $6::bytea[], $7::bytea[], $8::timestamptz[])
+ON CONFLICT DO NOTHING
+
+-- name: validation_data
+SELECT not_before, certificates, ocsps, crls FROM validation_data WHERE order_id = $1
+
+-- name: keep_validation_data
+INSERT INTO validation_data (order_id, not_before, certificates, ocsps, crls, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: finish
+INSERT INTO finished_document (manifest_id, pack, pack_digest, finished_at, transcript_id, version, result_digest, size)
+SELECT $1, $2, $3, $4, * FROM unnest($5::uuid[], $6::integer[], $7::bytea[], $8::bigint[])
+
+-- name: complete
+UPDATE transcript AS t SET state = 'signed', current_digest = s.digest, current_pack = $3, failure = ''
+FROM unnest($1::uuid[], $2::bytea[], $4::integer[]) AS s (id, digest, version)
+WHERE t.transcript_id = s.id AND t.version = s.version
 
 -- name: find_halt
 SELECT manifests_halted, already_announced FROM halt WHERE unlock_id = $1

@@ -11,9 +11,12 @@ from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
+from services.signing.domain.policy import SignatureLevel
 from services.signing.domain.remote import RemoteRequest
+from services.signing.domain.revocation import Revocation, Revoked, Unknown
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
+from services.signing.domain.validation import ValidationData
 from services.signing.domain.verdict import Expectation
 
 
@@ -50,6 +53,7 @@ class ManifestRow:
     state: ManifestState
     version: int
     merkle_root: bytes
+    signature_level: SignatureLevel
     transcripts: int
     approvals: tuple[Approval, ...]
     signed: tuple[SignatureRole, ...]
@@ -98,6 +102,15 @@ class Signed:
 
     waiting: Waiting
     intent: Intent
+    result_digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One document that is about to be announced with its proof of time."""
+
+    waiting: Waiting
     result_digest: bytes
     size: int
 
@@ -285,4 +298,55 @@ class Certificates(Protocol):
 
     def check_chain(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> None:
         """UntrustedCertificate unless the chain leads to an anchor and every link is valid at this time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a checked time-stamp token says: when, and who stamped (with the certificates up to the anchor)."""
+
+    at: datetime
+    certificate: bytes
+    chain: tuple[bytes, ...]
+
+
+class TimeAuthority(Protocol):
+    """A time-stamp authority (RFC 3161)."""
+
+    async def stamp(self, digests: Sequence[bytes]) -> list[bytes]:
+        """A checked token over each SHA-256 digest. Unavailable when the authority is, Refused for an answer that isn't a token for it."""
+        ...
+
+    def read(self, token: bytes, digest: bytes) -> Stamp:
+        """What a stored token says of a digest; Refused when it isn't over that."""
+        ...
+
+
+class LongTerm(Protocol):
+    """Adds proof of time to signed documents. Nothing is kept between calls: the same input gives the same bytes."""
+
+    async def over_signatures(self, pdfs: Mapping[Ref, bytes]) -> dict[Ref, bytes | str]:
+        """What the first token of each must be over, or why there can be none."""
+        ...
+
+    async def over_validation(self, pdfs: Mapping[Ref, bytes], first: Mapping[Ref, bytes], data: ValidationData) -> dict[Ref, bytes | str]:
+        """What the second token of each must be over, given the first."""
+        ...
+
+    async def finished(
+        self, pdfs: Mapping[Ref, bytes], first: Mapping[Ref, bytes], second: Mapping[Ref, bytes], data: ValidationData
+    ) -> dict[Ref, bytes | str]:
+        """The finished documents, checked by other code than that which made them, or why the check failed."""
+        ...
+
+
+class Revocations(Protocol):
+    """Asks the authorities whether certificates are revoked."""
+
+    async def status(self, certificate: bytes, chain: Sequence[bytes]) -> Revocation:
+        """Of the certificate and everything between it and its trust anchor: the worst answer."""
+        ...
+
+    async def proofs(self, certificates: Sequence[tuple[bytes, Sequence[bytes]]], not_before: datetime) -> ValidationData | Revoked | Unknown:
+        """What proves that none of these (certificate, chain) was revoked before a moment: no answer in it is older than that."""
         ...

@@ -11,6 +11,7 @@ from services.signing.application.stores import Transactions
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
 from services.signing.domain.orders import LineResult, Order, order_name
+from services.signing.domain.policy import Policies
 from services.signing.domain.transcripts import Ref
 
 
@@ -22,6 +23,7 @@ class PreparePages:
     press: Press
     staging: Staging
     clock: Clock
+    policies: Policies
 
     async def __call__(self, order_id: str) -> None:
         """1. read the contents, 2. set the pages, 3. stage them, 4. note digests and make the manifest in one transaction."""
@@ -56,8 +58,10 @@ class PreparePages:
                 entries = [page.entry for _, page in pages]
                 manifest_id = order_name("manifest", order.order_id)
                 listed = list_of(entries)
+                # Fixed here, so that a policy that changes while a class is being signed changes nothing of it.
+                level = self.policies.level_for(held.place.province_id, held.level, now.date())
                 await work.classes.prepared([ref for ref, _ in pages], entries, pack.name)
-                await work.manifests.add(manifest_id, held, listed.root, listed.entries, now)
+                await work.manifests.add(manifest_id, held, listed.root, listed.entries, level, now)
                 refs = tuple(ref for ref, _ in pages)
                 await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
             await work.classes.failed(failures)

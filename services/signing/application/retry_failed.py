@@ -36,7 +36,7 @@ class RetryFailed:
             now = self.clock.now()
             retried: set[Ref] = set()
             for order in await work.orders.failed(class_id):
-                if order.step is Step.SIGN:
+                if order.step is not Step.PREPARE:
                     manifest = await work.manifests.get(order.manifest_id or "")
                     if manifest is None or manifest.state is not ManifestState.READY:
                         continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import sha256
 
 from services.chassis.clock import Clock
@@ -12,9 +11,7 @@ from services.chassis.errors import Refused
 from services.signing.application.announce_signed import AnnounceSigned
 from services.signing.application.ports import (
     Batch,
-    Certificates,
     CheckValue,
-    Holder,
     KeyJournal,
     KeyStore,
     ManifestRow,
@@ -25,20 +22,18 @@ from services.signing.application.ports import (
     Task,
     Terms,
 )
+from services.signing.application.preflight import Preflight
 from services.signing.application.stores import Transactions
-from services.signing.domain.certificate import UntrustedCertificate, unfit
+from services.signing.application.wait import PutOff
 from services.signing.domain.intent import Intent
 from services.signing.domain.key_names import Answers, Home, KeyName, UnreadableKeyName
 from services.signing.domain.manifest import Entry, ManifestState, list_of
 from services.signing.domain.orders import INTENT_LIFE, LineResult, Order
 from services.signing.domain.remote import Item, RemoteRequest, RequestState, parcels, request_name
+from services.signing.domain.revocation import Unknown
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Ref, Waiting
 from services.signing.domain.verdict import Expectation, ExpectedSignature
-
-# A batch that takes longer than this is stuck; a certificate must outlast it.
-LONGEST_BATCH = timedelta(minutes=30)
-
 
 _NOT_BY_THE_KEY = "the key's home gave a value that the certificate's key didn't make"
 
@@ -50,6 +45,7 @@ class Ready:
     order: Order
     manifest: ManifestRow
     terms: Terms
+    staff_id: str
     waiting: dict[Ref, Waiting]
     signatures: dict[Ref, tuple[ExpectedSignature, ...]]
 
@@ -68,7 +64,7 @@ class Made:
 class SignClass:
     """Do a SIGN order. A repeat finds what was announced and leaves it; what was cut off before that is made again, alike.
 
-    1. read the order, the approval and the documents; check the certificate
+    1. read the order, the approval and the documents; check the certificate, its revocation too
     2. fix every byte but the signature values
     3. record all intents in one transaction that still sees the manifest ready
     4. journal, then use the key; where its answer comes later, keep the request and let the message go
@@ -82,7 +78,8 @@ class SignClass:
     keys: KeyStore
     key_journal: KeyJournal
     staging: Staging
-    certificates: Certificates
+    preflight: Preflight
+    put_off: PutOff
     clock: Clock
     announce_signed: AnnounceSigned
     order_of_roles: tuple[SignatureRole, ...]
@@ -99,7 +96,11 @@ class SignClass:
             for ref in ready.order.lines
             if ref not in ready.waiting
         ]
-        reason = self._unfit(ready.terms)
+        reason = await self.preflight(ready.terms.holder, ready.terms.role, ready.staff_id)
+        if isinstance(reason, Unknown):
+            reason = f"revocation_unknown: {reason.why}"
+            if await self.put_off(ready.order, list(ready.waiting), reason):
+                return
         if reason:
             await self.announce_signed(ready.order, [], None, [*failures, *(LineResult(ref, reason) for ref in ready.waiting)])
             return
@@ -146,22 +147,12 @@ class SignClass:
             finished.ref: tuple(ExpectedSignature(s.role, self.signatory_field(s.role), certificates[s.role], s.signed_at) for s in finished.signatures)
             for finished in earlier
         }
-        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority), waiting, signatures)
+        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority), approval.staff_id or "", waiting, signatures)
 
     @staticmethod
     def signatory_field(role: SignatureRole) -> str:
         """The form field of a role; the forms name their fields by role."""
         return "".join(word.capitalize() for word in role.value.split("_"))
-
-    def _unfit(self, terms: Terms) -> str | None:
-        holder: Holder = terms.holder
-        try:
-            self.certificates.check_chain(holder.certificate, holder.chain, self.clock.now())
-        except UntrustedCertificate as error:
-            return f"certificate_untrusted: {error}"
-        # Whose certificate it is was checked at the approval; here only time and purpose can have changed.
-        reason = unfit(holder.facts, terms.role, holder.facts.staff_id, self.clock.now(), LONGEST_BATCH)
-        return f"certificate_unfit: {reason}" if reason else None
 
     async def _tasks(self, ready: Ready) -> tuple[list[Task], list[LineResult]]:
         stored = [StoredPdf(w.ref, w.current_pack, w.current_digest) for w in ready.waiting.values()]

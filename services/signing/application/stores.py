@@ -7,15 +7,29 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, OpenRequest, PackWritten, Request, Signed, StoredPdf
+from services.signing.application.ports import (
+    Approval,
+    ClassProgress,
+    EntryRow,
+    Finished,
+    Holder,
+    ManifestRow,
+    OpenRequest,
+    PackWritten,
+    Request,
+    Signed,
+    StoredPdf,
+)
 from services.signing.domain.events import Event, FinishedTranscript
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.people import Caller, StaffMember
+from services.signing.domain.policy import SignatureLevel
 from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
+from services.signing.domain.validation import ValidationData
 
 
 class Classes(Protocol):
@@ -77,8 +91,8 @@ class Classes(Protocol):
 class Manifests(Protocol):
     """Manifests and approvals."""
 
-    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
-        """Store a new manifest; it never grows."""
+    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], signature_level: SignatureLevel, now: datetime) -> None:
+        """Store a new manifest; it never grows, and its signature level never changes."""
         ...
 
     async def get(self, manifest_id: str) -> ManifestRow | None:
@@ -135,6 +149,18 @@ class Orders(Protocol):
 
     async def failed(self, class_id: str) -> list[Order]:
         """The newest orders whose lines failed, each with just those lines."""
+        ...
+
+    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
+        """Since when an order waits for an outside party, and how often it has asked; None when it never did."""
+        ...
+
+    async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
+        """Let an order wait until then."""
+        ...
+
+    async def wake(self, now: datetime, at_most: int) -> list[Order]:
+        """Take the orders that are due and still released out of their wait, each by one process only."""
         ...
 
 
@@ -266,6 +292,38 @@ class People(Protocol):
         """This very certificate, unless it was revoked."""
         ...
 
+    async def signers(self, school_id: str, sha256s: Sequence[bytes]) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """These certificates with their chains, revoked meanwhile or not."""
+        ...
+
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """This certificate is revoked: nobody approves or signs with it any more."""
+        ...
+
+
+class Proofs(Protocol):
+    """Time stamps and revocation answers: what can't be made twice, so the first stored is the one that counts."""
+
+    async def tokens(self, order_id: str, place: int) -> dict[str, tuple[bytes, bytes]]:
+        """By transcript id (imprint, token), for the first (1) or the second (2) stamp of an order's documents."""
+        ...
+
+    async def keep_tokens(self, order_id: str, place: int, tokens: Sequence[tuple[Ref, bytes, bytes, datetime]], now: datetime) -> None:
+        """Store (document, imprint, token, its time); what stands there already stays."""
+        ...
+
+    async def data(self, order_id: str) -> tuple[datetime, ValidationData] | None:
+        """What the authorities said for an order's documents, and from when on."""
+        ...
+
+    async def keep_data(self, order_id: str, not_before: datetime, data: ValidationData, now: datetime) -> None:
+        """Store it; what stands there already stays."""
+        ...
+
+    async def finish(self, manifest_id: str, finished: Sequence[Finished], pack: PackWritten, now: datetime) -> None:
+        """These documents are complete with their proof of time."""
+        ...
+
 
 class Halts(Protocol):
     """Halts by unlock, so that a repeat gets the first answer."""
@@ -287,6 +345,7 @@ class Work(Protocol):
     orders: Orders
     journal: Journalled
     people: People
+    proofs: Proofs
     halts: Halts
     remote: Remote
 

@@ -21,6 +21,7 @@ class Step(StrEnum):
 
     PREPARE = "prepare"
     SIGN = "sign"
+    FINISH = "finish"
 
 
 @dataclass(frozen=True, slots=True)

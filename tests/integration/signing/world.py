@@ -27,7 +27,6 @@ from services.signing.application import approve_manifest, register_certificate,
 from services.signing.application.know_people import KnowPeople, SchoolFact
 from services.signing.application.ports import ManifestRow, Request
 from services.signing.application.take_sealed_class import TakeSealedClass
-from services.signing.domain.orders import Step
 from services.signing.domain.people import Appointment, Caller, StaffMember
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil
@@ -37,6 +36,7 @@ from services.signing.settings import SigningSettings
 from services.stack.postgresql import Databases
 from services.stack.signer_pki import Signer, SignerPki
 from tests.support.records import record_of
+from tests.support.trust import Trust
 
 START = datetime.now(UTC).replace(microsecond=0)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -55,16 +55,23 @@ STAFF = {role: str(uuid.uuid5(uuid.NAMESPACE_OID, f"{SCHOOL}/{role}")) for role 
 
 
 class TurnedClock:
-    """A clock that stands until it is turned."""
+    """A clock that stands until it is turned; the outside parties tell the same time."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust) -> None:
         self.at = START
+        self._trust = trust
+        self.outside()
 
     def now(self) -> datetime:
         return self.at
 
     def turn(self, by: timedelta) -> None:
         self.at += by
+        self.outside()
+
+    def outside(self, **how: Any) -> None:
+        """How the trust services behave from now on; what isn't named is normal."""
+        self._trust.behave(at=self.at.isoformat(), **how)
 
 
 def caller(role: SignatureRole, school: str = SCHOOL) -> Caller:
@@ -152,8 +159,12 @@ class World:
 
     async def work(self) -> int:
         """Let the worker do every order that it has not done; gives how many."""
+        return await self.work_until("")
+
+    async def work_until(self, step: str) -> int:
+        """The same, but orders of this step stay undone."""
         count = 0
-        while fresh := [order for order in await self.orders() if order.order_id not in self.done]:
+        while fresh := [order for order in await self.orders() if order.order_id not in self.done and order.step != step]:
             for order in fresh:
                 await self.do(order)
                 count += 1
@@ -162,7 +173,7 @@ class World:
     async def do(self, order: events.SigningOrder) -> None:
         """Deliver one order to the worker."""
         order_id, step = contracts.order_of(order)
-        await (self.worker.prepare_pages(order_id) if step is Step.PREPARE else self.worker.sign_class(order_id))
+        await self.worker.use_case(step)(order_id)
         self.done.add(order_id)
 
     async def manifests(self, state: str = "ready") -> list[ManifestRow]:
@@ -231,6 +242,8 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
         verification_url="https://tracuu.hocba.example/t",
         form_version="v1",
         express_limit=1,
+        tsa_url=f"{pki.services}/tsa",
+        tsa_chain_dir=pki.folder,
         envelope_key_file=nowhere,
         **more,
     )
@@ -254,12 +267,12 @@ def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki
 
 
 @asynccontextmanager
-async def a_world(databases: Databases, folder: Path, pki: SignerPki) -> AsyncIterator[World]:
+async def a_world(databases: Databases, folder: Path, trust: Trust) -> AsyncIterator[World]:
     """A service with people, ready for a class."""
     database = Database(databases.url, name="signing-test", pool=6)
     await database.open()
     try:
-        world = wired(database, settings_for(databases, folder, pki), TurnedClock(), pki)
+        world = wired(database, settings_for(databases, folder, trust.pki), TurnedClock(trust), trust.pki)
         await world.people()
         yield world
     finally:
