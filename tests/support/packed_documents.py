@@ -136,7 +136,8 @@ class Signed:
 def transcript(pki: Pki, record: bytes, **changes: Callable[[Section], None]) -> bytes:
     """A complete transcript. `body`, or a role's name, may change that revision before it is written and signed."""
     section = body_section(record)
-    changes.get("body", lambda _: None)(section)
+    if change := changes.get("body"):
+        change(section)
     document = Signed(*section.written(), section.size + 1)
     for role in ROLES:
         document = sign(document, role, pki.people[role], [pki.issuing.certificate], changes.get(role))
@@ -186,7 +187,7 @@ def container(digest: bytes, identity: Identity, chain: list[x509.Certificate]) 
     made: list[bytes] = []
 
     def run() -> None:
-        made.append(asyncio.run(identity.signer(chain).async_sign(digest, "sha256", use_pades=True)).dump())  # type: ignore[no-untyped-call]  # asn1crypto
+        made.append(asyncio.run(identity.signer(chain).async_sign(digest, "sha256", use_pades=True)).dump())
 
     # A thread of its own, since tests call this from inside a running event loop too.
     thread = threading.Thread(target=run)

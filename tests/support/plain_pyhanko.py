@@ -41,8 +41,8 @@ def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[Si
         keys = str(office.pki.keys / f"{made.signer.key_name}.p12")
         signer: Any = SimpleSigner.load_pkcs12(keys, passphrase=office.pki.password_file.read_bytes())  # type: ignore[no-untyped-call]  # pyHanko
         out = io.BytesIO()
-        frame = RawContent(b"q .07 .25 .56 RG 1 1 %d %d re S Q" % (box.width - 2, box.height - 2), box=BoxConstraints(box.width, box.height))  # type: ignore[no-untyped-call]  # pyHanko
-        style = StaticStampStyle(border_width=0, background=frame, background_opacity=1)  # type: ignore[no-untyped-call]  # pyHanko
+        frame = RawContent(b"q .07 .25 .56 RG 1 1 %d %d re S Q" % (box.width - 2, box.height - 2), box=BoxConstraints(box.width, box.height))
+        style = StaticStampStyle(border_width=0, background=frame, background_opacity=1)
         asyncio.run(PdfSigner(metadata, signer, stamp_style=style).async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(page)), output=out))
         page = out.getvalue()
     return page

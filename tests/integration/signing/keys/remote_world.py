@@ -16,9 +16,9 @@ from services.signing.application.advance_requests import AdvanceRequests, TakeN
 from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.stack.postgresql import Databases
-from services.stack.signer_pki import SignerPki
 from tests.integration.signing.world import TurnedClock, World, settings_for, wired
 from tests.support.remote_signing import StandIn, a_stand_in
+from tests.support.trust import Trust
 
 HOMEROOM, PRINCIPAL, SEAL = DEFAULT_ORDER
 
@@ -71,15 +71,15 @@ class RemoteWorld:
 
 @asynccontextmanager
 async def a_remote_world(
-    databases: Databases, folder: Path, pki: SignerPki, *options: str, homes: dict[SignatureRole, str] | None = None, **provider: Any
+    databases: Databases, folder: Path, trust: Trust, *options: str, homes: dict[SignatureRole, str] | None = None, **provider: Any
 ) -> AsyncIterator[RemoteWorld]:
     """A service with people whose keys are where `homes` says, and a provider with the options given."""
     database = Database(databases.url, name="signing-test", pool=6)
     await database.open()
     try:
-        async with a_stand_in(folder / "provider", pki.keys, pki.password_file, *options) as stand_in:
+        async with a_stand_in(folder / "provider", trust.pki.keys, trust.pki.password_file, *options) as stand_in:
             file = stand_in.providers_file(folder, **{"asked_by": "clientData", "timeout_seconds": 3.0, **provider})
-            clock = TurnedClock()
+            clock, pki = TurnedClock(trust), trust.pki
             settings = settings_for(databases, folder, pki)
             world = wired(database, settings, clock, pki)
             world.homes = homes if homes is not None else {PRINCIPAL: "csc:standin/"}

@@ -16,22 +16,22 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from services.chassis.database import Database
 from services.chassis.errors import Malformed, NotFound, Refused
 from services.signing.application.ports import OpenRequest
-from services.stack.signer_pki import SignerPki
 from tests.integration.signing.keys.remote_world import HOMEROOM, SEAL
 from tests.integration.signing.world import CLASS, SCHOOL, TurnedClock, World, caller, settings_for, wired
 from tests.support.postgres import DatabaseFactory
+from tests.support.trust import Trust
 
 STRANGER = "00000000-0000-0000-0000-000000000001"
 
 
 @pytest.fixture
-async def sealed(make_database: DatabaseFactory, signer_pki: SignerPki, tmp_path: Path) -> AsyncIterator[World]:
+async def sealed(make_database: DatabaseFactory, trust: Trust, tmp_path: Path) -> AsyncIterator[World]:
     """A class on which only the seal is missing, and the seal is with an agent."""
     databases = make_database("signing")
     database = Database(databases.url, name="signing-test", pool=6)
     await database.open()
     try:
-        world = wired(database, settings_for(databases, tmp_path, signer_pki), TurnedClock(), signer_pki)
+        world = wired(database, settings_for(databases, tmp_path, trust.pki), TurnedClock(trust), trust.pki)
         world.homes = {SEAL: "agent:"}
         await world.people()
         await world.seal()

@@ -14,17 +14,17 @@ from hocba.signing.v1 import events_pb2 as events
 from services.chassis.errors import Refused
 from services.signing.adapters.key_journal import read_journal
 from services.signing.domain.remote import UNKNOWN_LIFE
-from services.stack.signer_pki import SignerPki
 from tests.integration.signing.keys.remote_world import PRINCIPAL, SEAL, RemoteWorld, a_remote_world
 from tests.integration.signing.world import CLASS, caller, request
 from tests.support.postgres import DatabaseFactory
+from tests.support.trust import Trust
 
 Make = Callable[..., AbstractAsyncContextManager[RemoteWorld]]
 
 
 @pytest.fixture
-def make(make_database: DatabaseFactory, signer_pki: SignerPki, tmp_path: Path) -> Make:
-    return partial(a_remote_world, make_database("signing"), tmp_path, signer_pki)
+def make(make_database: DatabaseFactory, trust: Trust, tmp_path: Path) -> Make:
+    return partial(a_remote_world, make_database("signing"), tmp_path, trust)
 
 
 @pytest.fixture

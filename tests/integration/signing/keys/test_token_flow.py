@@ -15,15 +15,15 @@ from services.chassis.database import Database
 from services.chassis.errors import Unavailable
 from services.signing.adapters.keys.router import KeyRouter
 from services.signing.application.ports import KeyStore
-from services.stack.signer_pki import SignerPki
 from tests.integration.signing.keys.remote_world import HOMEROOM, PRINCIPAL, SEAL
 from tests.integration.signing.world import CLASS, SCHOOL, TurnedClock, World, caller, request, settings_for, wired, with_worker
 from tests.support.postgres import DatabaseFactory
 from tests.support.softhsm import PIN, SoftHsm, a_softhsm
+from tests.support.trust import Trust
 
 
 @pytest.fixture
-async def token(make_database: DatabaseFactory, signer_pki: SignerPki, tmp_path: Path) -> AsyncIterator[tuple[World, SoftHsm]]:
+async def token(make_database: DatabaseFactory, trust: Trust, tmp_path: Path) -> AsyncIterator[tuple[World, SoftHsm]]:
     """A class on which only the seal is missing; the seal's key is in a token, under the name that is registered."""
     databases = make_database("signing")
     database = Database(databases.url, name="signing-test", pool=6)
@@ -32,9 +32,9 @@ async def token(make_database: DatabaseFactory, signer_pki: SignerPki, tmp_path:
         with a_softhsm(tmp_path / "hsm") as hsm:
             hsm.make_token("school")
             hsm.make_token("other")
-            plain = settings_for(databases, tmp_path, signer_pki)
+            plain = settings_for(databases, tmp_path, trust.pki)
             settings = type(plain).model_construct(**{**plain.model_dump(), "pkcs11_library": hsm.library, "pkcs11_pins_dir": hsm.pins})
-            world = wired(database, settings, TurnedClock(), signer_pki)
+            world = wired(database, settings, TurnedClock(trust), trust.pki)
             world.homes = {SEAL: "pkcs11:school/"}
             await world.people()
             _put(hsm, world, SEAL, f"{SEAL}-{SCHOOL}")
