@@ -28,6 +28,7 @@ from services.stack.places import CHECKOUT, SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
 POPULATION = "population"
+POSTGRESQL, KAFKA = "postgresql", "kafka"
 TRUST_SERVICES = "trust-services"
 STAND_INS = (POPULATION, TRUST_SERVICES)
 """Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
@@ -98,6 +99,7 @@ class Stack:
         self._started: dict[str, float] = {}
         self._restarts: dict[str, int] = {}
         self._held: set[str] = set()  # Stopped on purpose: not to be restarted.
+        self._broker_turn = asyncio.Lock()
         self._ledger = ledger(deployment.places)
 
     @property
@@ -165,12 +167,17 @@ class Stack:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def restart_broker(self, outage_seconds: float = 0.0, *, kill: bool = False) -> None:
-        """Take Kafka away for a while and bring it back on the same port and data."""
-        await asyncio.to_thread(self.kafka.kill if kill else self.kafka.stop)
-        await asyncio.sleep(outage_seconds)
-        self.kafka.start()
-        self._remember()
-        await asyncio.to_thread(self.kafka.wait_ready)
+        """Take Kafka away for a while and bring it back on the same port and data; nobody else starts it meanwhile."""
+        async with self._broker_turn:  # Two outages at once would be one short one.
+            self._held.add(KAFKA)
+            try:
+                await asyncio.to_thread(self.kafka.kill if kill else self.kafka.stop)
+                await asyncio.sleep(outage_seconds)
+            finally:
+                self._held.discard(KAFKA)
+            self.kafka.start()
+            self._remember()
+            await asyncio.to_thread(self.kafka.wait_ready)
 
     async def keep_running(self, on_change: Callable[[], None] = lambda: None) -> None:
         """Start again what dies, sooner at first and later more slowly; runs until it is cancelled."""
@@ -190,8 +197,8 @@ class Stack:
                     del due[name]
                     self.start(name)
                     on_change()
-            for server in (self.postgresql, self.kafka):
-                if server.child is not None and not server.child.alive and server.is_ours:
+            for name, server in ((POSTGRESQL, self.postgresql), (KAFKA, self.kafka)):
+                if server.child is not None and not server.child.alive and server.is_ours and name not in self._held:
                     server.start()
                     self._remember()
                     on_change()
@@ -200,8 +207,8 @@ class Stack:
         """One line per process, as far as this process can tell without asking the services."""
         logs, result = self.deployment.places.logs, []
         for name, server, address in (
-            ("postgresql", self.postgresql, self.deployment.postgresql),
-            ("kafka", self.kafka, self.deployment.kafka),
+            (POSTGRESQL, self.postgresql, self.deployment.postgresql),
+            (KAFKA, self.kafka, self.deployment.kafka),
         ):
             if not server.is_ours:
                 result.append(State(name, "given", address=address))
