@@ -1,6 +1,6 @@
 -- name: grading.sealed_versions
 -- Every version that was ever sealed.
-SELECT transcript_id::text AS id, version, encode(digest, 'hex') AS digest FROM sealed_versions
+SELECT transcript_id::text AS id, version, class_id::text AS class_id, encode(digest, 'hex') AS digest FROM sealed_versions
 
 -- name: grading.changes_after_seal
 -- Marks that changed after their class was sealed for the year, with what allowed it.
@@ -23,7 +23,7 @@ SELECT stream, number, body, hash FROM audit_lines ORDER BY stream, number
 SELECT stream, number, hash FROM audit_heads
 
 -- name: signing.transcripts
-SELECT transcript_id::text AS id, version, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
+SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
 
 -- name: signing.completions
 -- The digest under which a version was signed to the end.
@@ -53,6 +53,9 @@ SELECT entries, hash FROM register_head
 
 -- name: parked
 SELECT count(*) AS records FROM hocba_parked WHERE replayed_at IS NULL
+
+-- name: parked_keys
+SELECT DISTINCT key FROM hocba_parked WHERE replayed_at IS NULL
 
 -- name: waiting
 SELECT count(*) AS events FROM hocba_outbox
