@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.edge import ask, reported
+from services.cli.edge import OPERATOR, ask, reported, take_local_settings
 
 BROKEN = 1
 """Exit code of a check that found something wrong."""
@@ -66,11 +66,12 @@ def check_keys(
     journals: Annotated[Path, typer.Option(help="Folder of the workers' key journals; else the setting.", file_okay=False)] = Path(),
     as_json: Json = False,
 ) -> None:
-    """Compare what the keys did with what was intended. Run it with the signing service's own settings.
+    """Compare what the keys did with what was intended. Runs beside the service, with its settings.
 
     Exit code 0: every use of a key stands in an intent; 1: at least one doesn't; 2: the check could not be made.
     """
     with reported():
+        take_local_settings("signing", OPERATOR)
         report = asyncio.run(_check_keys(journals))
     if as_json:
         typer.echo(json.dumps({"uses": report.uses, "intents": report.intents, "problems": report.problems}, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from services.stack import pki
 from services.stack.places import SERVICES, Places, StackError, write_atomically
 
 _FILE = "deployment.json"
+_PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -141,6 +143,24 @@ class Deployment:
     def forget(places: Places) -> None:
         """Remove what `write` left."""
         (places.state / _FILE).unlink(missing_ok=True)
+
+
+def refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """StackError when a HOCBA_ variable looks like one that somebody reads and isn't: nobody would, and nobody would say so.
+
+    Each service refuses unknown names below its own prefix; this is for a prefix or a name of the stack that is spelt wrongly.
+    """
+    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD"]
+    problems = []
+    for name in sorted(name for name in environment if name.startswith(_PREFIX)):
+        rest = name.removeprefix(_PREFIX)
+        if any(rest == word or rest.startswith(f"{word}_") for word in words):
+            continue
+        # `close` compares whole words: the first of a setting's name, or all of one that has no setting behind it.
+        close = difflib.get_close_matches(rest, words, 1, 0.75) or difflib.get_close_matches(rest.split("_")[0], words, 1, 0.75)
+        problems += [f"{name}: nothing of that name; {_PREFIX}{word} is meant?" for word in close]
+    if problems:
+        raise StackError("variables are wrong:\n  " + "\n  ".join(problems) + "\nRename or remove them.")
 
 
 def _settings_class(service: str) -> type[ServiceSettings]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from services.stack import given, healthy, kafka, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
-from services.stack.deployment import Deployment, available_services
+from services.stack.deployment import Deployment, available_services, refuse_misspelt
 from services.stack.places import CHECKOUT, SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
@@ -248,6 +249,7 @@ async def running(
     `fresh` starts from empty databases, topics and stores. `durable=False` leaves out fsync, for throw-away stacks.
     `overrides` are settings by service and field name. StackError if another stack runs in the same place.
     """
+    refuse_misspelt(os.environ)
     places = (places or Places.of()).make()
     with alone_in(places):
         Deployment.forget(places)

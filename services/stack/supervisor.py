@@ -138,6 +138,12 @@ def runs_in(places: Places) -> bool:
     return _supervisor(places) is not None
 
 
+def meant() -> Places:
+    """The stack that a command means: HOCBA_STATE's, else the one that `make up` has started, else one that a demo has kept."""
+    mine, demo = Places.of(), Places.of_demo()
+    return demo if not runs_in(mine) and runs_in(demo) else mine
+
+
 def _is_up(places: Places, supervisor: Identity) -> bool:
     return _supervisor(places) == supervisor and (places.state / "deployment.json").exists()
 
