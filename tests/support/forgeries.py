@@ -4,7 +4,10 @@ Each takes the genuine bytes and returns what a forger would hand on.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from asn1crypto import cms
 
 _END = re.compile(rb"startxref[\r\n ]+(\d+)[\r\n ]+%%EOF(?:\r\n|\n|\r)?")
 
@@ -138,6 +141,23 @@ def zeroed_signature(data: bytes) -> bytes:
     at = list(re.finditer(rb"/Contents ?<", data))[-1].end()
     end = data.index(b">", at)
     return data[:at] + b"0" * (end - at) + data[end:]
+
+
+def flipped_unsigned_parts(data: bytes, which: int) -> Iterator[bytes]:
+    """One bit of each byte of a container that neither the signature nor a certificate's own covers: frame, signer's id, algorithms."""
+    start, end = list(re.finditer(rb"/Contents ?<([0-9A-Fa-f]+)>", data))[which].span(1)
+    container = cms.ContentInfo.load(bytes.fromhex(data[start:end].decode()))
+    content, whole = container["content"], container.dump()
+    signer = content["signer_infos"][0]
+    parts = [content["digest_algorithms"], content["encap_content_info"], signer["sid"], signer["digest_algorithm"], signer["signature_algorithm"]]
+    last = whole.rindex(signer["signature"].dump())
+    for part in (part.dump() for part in parts):
+        # The signer's own parts stand behind the certificates, which name the same things.
+        first = whole.rindex(part, 0, last)
+        for place in range(first, first + len(part)):
+            at = start + 2 * place
+            changed = int(data[at : at + 2], 16) ^ 1 << place % 8
+            yield data[:at] + b"%02X" % changed + data[at + 2 :]
 
 
 def widened_gap(data: bytes) -> bytes:

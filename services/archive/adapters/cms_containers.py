@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from asn1crypto import cms, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -23,6 +24,8 @@ MOST_CONTAINERS = 8192
 _DIGEST_ATTRIBUTE = bytes.fromhex("06092a864886f70d0109043122" + "0420")
 """Type and value's head of the attribute messageDigest with 32 bytes to follow."""
 _DIGEST_BYTES = 32
+_SHA256 = {"algorithm": "sha256", "parameters": None}
+_PLAIN_ALGORITHMS = ("rsassa_pkcs1v15", "sha256_rsa", "sha256_ecdsa")
 
 
 class Refused(Exception):
@@ -163,13 +166,15 @@ def parsed(contents: bytes) -> Container:
         content = data["encap_content_info"]
         if len(signers) != 1 or content["content_type"].native != "data" or content["content"].native is not None:
             raise Refused(Reason.SIGNATURE_INVALID, "it is not one detached signature")
+        if data["version"].native != "v1" or [algorithm.native for algorithm in data["digest_algorithms"]] != [_SHA256]:
+            raise Refused(Reason.SIGNATURE_INVALID, "its frame isn't that of one signature with SHA-256")
         return _of_signer(signers[0], [entry.chosen.dump() for entry in data["certificates"]])
     except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
 
 
 def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes]) -> Container:
-    if info["digest_algorithm"]["algorithm"].native != "sha256":
+    if info["version"].native != "v1" or info["digest_algorithm"].native != _SHA256:
         raise Refused(Reason.SIGNATURE_INVALID, "it doesn't use SHA-256")
     attributes: dict[str, cms.CMSAttribute] = {}
     for attribute in info["signed_attrs"]:
@@ -191,6 +196,13 @@ def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes]) -> Container
     matching = [der for der in certificates if hashlib.sha256(der).digest() == named["cert_hash"].native]
     if not matching:
         raise Refused(Reason.SIGNATURE_INVALID, "the certificate that it names is not there")
+    # The unsigned part may say nothing else: other readers go by it, and nothing but this would notice a change of it.
+    whose, said = asn1_x509.Certificate.load(matching[0]), info["sid"].chosen
+    if not isinstance(said, cms.IssuerAndSerialNumber) or (said["issuer"].dump(), said["serial_number"].native) != (whose.issuer.dump(), whose.serial_number):
+        raise Refused(Reason.SIGNATURE_INVALID, "its unsigned part names another certificate than its signed one")
+    algorithm = info["signature_algorithm"]
+    if algorithm.signature_algo != "rsassa_pss" and algorithm.native not in [{"algorithm": name, "parameters": None} for name in _PLAIN_ALGORITHMS]:
+        raise Refused(Reason.SIGNATURE_INVALID, "its algorithm is not accepted")
     return Container(
         signed_attributes=info["signed_attrs"].untag().dump(),
         message_digest=attributes["message_digest"].native,

@@ -20,6 +20,7 @@ from services.signing.adapters.verification import DocumentVerifier
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.domain.verdict import NotAsIntended
 from services.stack.signer_pki import SignerPki
+from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.records import LEVELS, canonical, example, record_of
 from tests.support.signed_pages import Office, an_office
@@ -89,6 +90,16 @@ def test_any_changed_bit_is_found(document: tuple[bytes, bytes, str], office: Of
         changed[place] ^= 1 << chance.randrange(8)
         with pytest.raises(NotAsIntended):
             verify(bytes(changed), expected)
+
+
+def test_any_changed_bit_that_no_signature_covers_is_found(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, _ = document
+    verify = DocumentVerifier(office.anchors.chain_of)
+    expected = office.expectation(office.page(content), content)
+    for which in range(len(DEFAULT_ORDER)):
+        for changed in forgeries.flipped_unsigned_parts(pdf, which):
+            with pytest.raises(NotAsIntended):
+                verify(changed, expected)
 
 
 def test_bytes_after_the_end_and_cut_revisions_are_found(document: tuple[bytes, bytes, str], office: Office) -> None:

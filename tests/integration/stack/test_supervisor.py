@@ -171,7 +171,7 @@ def _holders(places: Places) -> list[str]:
     return found
 
 
-async def _eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 45.0) -> None:
+async def _eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
