@@ -36,6 +36,7 @@ _REMARKS = (
     "Cần rèn luyện thêm kĩ năng tính toán và trình bày.",
     "Hoàn thành tốt các nhiệm vụ học tập, mạnh dạn hơn trong hoạt động nhóm.",
 )
+_NAMES = (("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Đặng"), ("Văn", "Thị", "Đức", "Minh", "Ngọc"), ("An", "Bình", "Chi", "Dũng", "Giang", "Khánh", "Phương"))
 _BASELINE = "bare RSA-2048"
 
 
@@ -99,16 +100,14 @@ Way = tuple[Callable[[int], int], int]
 
 def _ways(folder: Path) -> dict[str, Way]:
     from services.signing.adapters.keys import crypto_mb
-    from services.signing.domain.key_names import KeyName
 
     rsa, curve = _Desk(folder / "rsa", "rsa-2048"), _Desk(folder / "curve", "p-256")
     digest = hashlib.sha256(b"bench").digest()
-    names = [KeyName.read(name) for name in rsa.key_names]
 
     def bare(desk: _Desk, count: int) -> int:
         for _ in range(count):
             for name in desk.key_names:
-                desk.keys._sign(KeyName.read(name).key, [digest])  # noqa: SLF001  # The bare operation, without a thread's hand-over.
+                desk.keys._sign(name, [digest])
         return 0
 
     ways: dict[str, Way] = {
@@ -128,7 +127,6 @@ def _ways(folder: Path) -> dict[str, Way]:
     except crypto_mb.NotHere:
         return ways
     eight = _Desk(folder / "rsa", "rsa-2048", mass)
-    assert names
     ways["bare RSA-2048 (crypto_mb, eight at once)"] = (eight.bare_batches, PUPILS)
     ways["render and sign, RSA-2048 (crypto_mb)"] = (eight.all_at_once, PUPILS)
     ways["the same with crypto_mb, each checked"] = (partial(eight.all_at_once, check=True), PUPILS)
@@ -177,7 +175,7 @@ class _Desk:
     def bare_batches(self, count: int) -> int:
         """The key operations alone, a class at a time."""
         for name in self.key_names:
-            self.keys._sign(name, [hashlib.sha256(bytes((i % 256,))).digest() for i in range(count)])  # noqa: SLF001
+            self.keys._sign(name, [hashlib.sha256(bytes((i % 256,))).digest() for i in range(count)])
         return 0
 
     def all_at_once(self, count: int, check: bool = False) -> int:
@@ -190,7 +188,7 @@ class _Desk:
             open_ones = [rendered(body.skeleton, body.tail, body.state, body.tip) for body in bodies]
             for step, name in enumerate(self.key_names):
                 waiting = [self._signing(body.skeleton, step, one.tip.size, body).on(one) for body, one in zip(bodies, open_ones, strict=True)]
-                values = self.keys._sign(name, [one.to_be_signed for one in waiting])  # noqa: SLF001
+                values = self.keys._sign(name, [one.to_be_signed for one in waiting])
                 open_ones = [one.go_on(value) for one, value in zip(waiting, values, strict=True)]
             for offset, (body, one) in enumerate(zip(bodies, open_ones, strict=True)):
                 pdf = one.pdf
@@ -211,7 +209,7 @@ class _Desk:
                 skeleton = self.skeletons.of(pdf)
                 document = opened(pdf, skeleton)
                 waiting.append(self._signing(skeleton, step, document.tip.size, None).on(document))
-            values = self.keys._sign(name, [one.to_be_signed for one in waiting])  # noqa: SLF001
+            values = self.keys._sign(name, [one.to_be_signed for one in waiting])
             stored = [one.finished(value) for one, value in zip(waiting, values, strict=True)]
             for i, pdf in enumerate(stored):
                 self.verify(pdf, self._expected(bodies[i], self.records[i % PUPILS], step + 1))
@@ -228,7 +226,7 @@ class _Desk:
                 one = rendered(body.skeleton, body.tail, body.state, body.tip)
                 for step, name in enumerate(self.key_names):
                     waiting = self._signing(body.skeleton, step, one.tip.size, body).on(one)
-                    one = waiting.go_on(self.keys._sign(name, [waiting.to_be_signed])[0])  # noqa: SLF001
+                    one = waiting.go_on(self.keys._sign(name, [waiting.to_be_signed])[0])
                 self._finished.append((one.pdf, self._expected(body, self.records[i])))
         for pdf, expected in self._finished[:count]:
             self.verify(pdf, expected)
@@ -246,7 +244,7 @@ class _Desk:
         for i in range(count):
             page = self.rendered(i).pdf
             for step, name in enumerate(self.key_names):
-                signer: Any = SimpleSigner.load_pkcs12(str(self.pki.keys / f"{name}.p12"), passphrase=self.pki.password_file.read_bytes())
+                signer: Any = SimpleSigner.load_pkcs12(str(self.pki.keys / f"{name}.p12"), passphrase=self.pki.password_file.read_bytes())  # type: ignore[no-untyped-call]  # pyHanko
                 metadata = PdfSignatureMetadata(
                     field_name=self._field(DEFAULT_ORDER[step].value),
                     md_algorithm="sha256",
@@ -293,14 +291,13 @@ class _Desk:
 
 def _records() -> Sequence[bytes]:
     """Classes of all three levels: other names, marks and remarks for each pupil, by a fixed seed."""
-    from services.cli.samples import canonical, levels, sample
-    from services.rehearsal.names import person
+    from services.signing.adapters.samples import canonical, levels, sample
 
     chance = Random(2026)  # noqa: S311  # Repeatable, and nothing secret.
     made = []
     for index in range(PUPILS):
         record = sample(levels()[index // 40 % len(levels())])
-        record["pupil"]["name"] = person(chance, female=index % 2 == 0)
+        record["pupil"]["name"] = " ".join(chance.choice(part) for part in _NAMES)
         record["transcript"] |= {"id": str(uuid.UUID(int=index)), "public_id": "".join(chance.choices("abcdefghijklmnopqrstuvwxyz234567", k=26))}
         for subject in record["subjects"]:
             if subject["taken"]:

@@ -32,7 +32,7 @@ def preview(
     # Imported here so that every other command starts without typesetting.
     import json
 
-    from services.cli import samples
+    from services.signing.adapters import samples
     from services.signing.adapters.renderer import FormRenderer
     from services.signing.domain.record import UnreadableRecord, read_record
 

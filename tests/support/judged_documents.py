@@ -20,7 +20,7 @@ from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
-from services.cli.samples import SIZES, canonical, sample
+from services.signing.adapters.samples import SIZES, canonical, sample
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.stack.signer_pki import SignerPki
 from tests.support import forgeries

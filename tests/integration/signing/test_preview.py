@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.__main__ import build
-from services.cli.samples import SIZES, canonical, levels, sample
+from services.signing.adapters.samples import SIZES, canonical, levels, sample
 from tests.support.programs import path_of
 from tests.support.records import LEVELS
 

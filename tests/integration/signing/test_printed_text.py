@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.cli.samples import canonical, sample
+from services.signing.adapters.samples import canonical, sample
 from services.signing.application.ports import PageMade
 from tests.support.printed_text import Place, printed, words_outside
 from tests.support.records import LEVELS

@@ -8,7 +8,7 @@ from typing import Any
 
 SIZES = ("short", "long", "overfull")
 # Beside this file where hocba is installed (see pyproject.toml), with the contract in a checkout.
-_FOLDERS = (Path(__file__).with_name("sample_records"), Path(__file__).resolve().parents[2] / "protos" / "examples" / "record")
+_FOLDERS = (Path(__file__).with_name("sample_records"), Path(__file__).resolve().parents[3] / "protos" / "examples" / "record")
 _SENTENCE = "Nắm vững kiến thức, vận dụng tốt, cần mạnh dạn phát biểu hơn nữa. "
 _REMARK = "Em có nhiều cố gắng trong học tập và rèn luyện, biết giúp đỡ bạn bè. "
 _LONG_NAME = "Nguyễn Phúc Công Tằng Tôn Nữ Hoàng Quỳnh Trang Ánh Nguyệt Minh Châu"
