@@ -6,15 +6,17 @@ which the flowing part fits its page is taken; when none fits, the last one goes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
+from operator import getitem, itemgetter
 from typing import Any
 
 from services.signing.adapters.drawing import CLOSE, HAIR, MM, nums
 from services.signing.adapters.flows import Flow, Groups, Line, Notes, Remarks, Rows
-from services.signing.adapters.furniture import QR_SIDE, Frame, Furniture, watermark
+from services.signing.adapters.furniture import QR_SIDE, Frame, Furniture, Value, watermark
 from services.signing.adapters.official_forms import Form
 from services.signing.adapters.structure import Element
 from services.signing.domain.record import Level, UnreadableRecord
@@ -46,11 +48,29 @@ class Shape:
     pages: tuple[PageShape, ...]
 
 
+class Filled:
+    """Values at fixed places with their tags: looked up in one go, and put into their frame in another."""
+
+    def __init__(self, values: Sequence[Value]) -> None:
+        self._frame = b"".join([value.opening + b"%b" for value in values])
+        self._pieces = [value.pieces for value in values]
+        keys = [value.key for value in values]
+        self.pick: Callable[[Mapping[str, Any]], Sequence[str]] = itemgetter(*keys) if len(keys) > 1 else lambda sheet: [sheet[key] for key in keys]
+
+    def __call__(self, said: Iterable[str]) -> bytes:
+        """The content for these texts, in the order of the places."""
+        return self._frame % tuple(map(getitem, self._pieces, said))
+
+
 @dataclass(frozen=True)
 class Leaf:
     """The fixed part of one page, drawn."""
 
     furniture: Furniture
+    values: Filled
+    history: Filled
+    qr: tuple[bytes, bytes] | None
+    """What stands before and after the drawing of the code."""
     start: bytes
     """Moves the origin to where the flowing part begins."""
     room: float
@@ -137,17 +157,11 @@ class Composer:
 
     def _content(self, sheet: Mapping[str, Any], history: int, qr: bytes, page: PageShape, variant: int, heights: Sequence[Sequence[float]]) -> bytes:
         leaf = self.leaf(page.page, page.continued, page.repeats, page.signed, history)
-        furniture = leaf.furniture
-        out: list[bytes] = []
-        for value in furniture.values:
-            out += (value.opening, value.pieces[sheet[value.key]])
-        for row, column, value in furniture.history:
-            out += (value.opening, value.pieces[sheet["history"][row][column]])
-        if furniture.qr_at:
-            x, y, mcid = furniture.qr_at
-            out += (b"/Figure<</MCID %d>>BDC q " % mcid, nums(QR_SIDE, 0, 0, QR_SIDE, x, y), b"cm ", qr, b"Q\n", CLOSE)
+        out = [leaf.values(leaf.values.pick(sheet)), leaf.history(chain.from_iterable(sheet["history"]) if leaf.furniture.history else ())]
+        if leaf.qr:
+            out += (leaf.qr[0], qr, leaf.qr[1])
         out.append(leaf.start)
-        mcid = furniture.mcid
+        mcid = leaf.furniture.mcid
         for flow, each, (start, stop) in zip(self._flows[page.page], heights, page.parts, strict=True):
             if stop > start:
                 mcid = flow.write(sheet, variant, each, range(start, stop), mcid, out)
@@ -175,7 +189,18 @@ class Composer:
             furniture.signatures(signing, self.form.boxes)
         furniture.footer(self.form.template_version)
         start = b"q " + HAIR + nums(1, 0, 0, 1, self._frame.left, furniture.y) + b"cm\n"
-        return Leaf(furniture, start, furniture.y - self._frame.bottom - (signing["room"] * MM if page.get("signed") else 0) - 2)
+        qr = None
+        if furniture.qr_at:
+            x, y, mcid = furniture.qr_at
+            qr = b"/Figure<</MCID %d>>BDC q " % mcid + nums(QR_SIDE, 0, 0, QR_SIDE, x, y) + b"cm ", b"Q\n" + CLOSE
+        return Leaf(
+            furniture,
+            Filled(furniture.values),
+            Filled(furniture.history),
+            qr,
+            start,
+            furniture.y - self._frame.bottom - (signing["room"] * MM if page.get("signed") else 0) - 2,
+        )
 
     def fixed(self, shape: Shape) -> list[tuple[bytes, list[Element]]]:
         """Static content and logical structure of each page of a shape."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import getitem, itemgetter
 from typing import Any, Protocol
 
 from services.signing.adapters.drawing import (
@@ -82,34 +83,40 @@ class Rows(_Alike):
         self._source = spec["source"]
         self._columns = spec["columns"]
         self._edges = [edge - frame.left for edge in frame.columns([column["width"] for column in self._columns])]
-        self._index = [fields.index(column["field"]) for column in self._columns]
+        index = [fields.index(column["field"]) for column in self._columns]
+        self._first, self._last = index[0], index[-1]
+        self._cells = itemgetter(*index[:-1])
         self._author = fields.index(self._columns[-1]["by"]) if "by" in self._columns[-1] else None
         self._kinds = [_RowKind(self._edges, self._columns, size, air) for size, air in variants]
-        self._lines = _Openers(len(self._columns))
+        self._frames = _Frames(len(self._columns))
         self._uprights = [number(x) for x in self._edges]
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """Heights of all rows."""
-        kind, first, last, author = self._kinds[variant], self._index[0], self._index[-1], self._author
-        name_of, remark_of = kind.name_height, kind.remark_height
-        if author is None:
-            return [max(name_of[row[first]], remark_of[row[last], ""]) for row in sheet[self._source]]
-        return [max(name_of[row[first]], remark_of[row[last], row[author]]) for row in sheet[self._source]]
+        rows, kind, first = sheet[self._source], self._kinds[variant], self._first
+        names = map(kind.name_height.__getitem__, [row[first] for row in rows])
+        return list(map(max, names, map(kind.remark_height.__getitem__, self._remarks(rows))))
+
+    def _remarks(self, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, str]]:
+        last, author = self._last, self._author
+        return [(row[last], "") for row in rows] if author is None else [(row[last], row[author]) for row in rows]
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:
-        """Rows with their rules."""
-        author, rows, width = self._author, sheet[self._source], len(self._columns)
-        last, lines_of, middle = self._index[-1], self._lines, self._index[:-1]
-        by_height = self._kinds[variant].by_height
-        for index in part:
-            row, (cells, remark, rules) = rows[index], by_height[heights[index]]
-            pieces = [cell[row[at]] for cell, at in zip(cells, middle, strict=True)]
-            out.append(lines_of[mcid] % (*pieces, remark[row[last], row[author] if author is not None else ""], rules))
-            mcid += width
+        """Rows with their rules: all pieces are looked up in one go, and put into the rows' frame in another."""
+        rows = sheet[self._source][part.start : part.stop]
+        own = heights[part.start : part.stop]
+        pieces: list[Pieces] = []
+        said: list[Any] = []
+        by_height, cells = self._kinds[variant].by_height, self._cells
+        for row, remark, height in zip(rows, self._remarks(rows), own, strict=True):
+            pieces += by_height[height]
+            said += cells(row)
+            said.append(remark)
+        out.append(self._frames[mcid, len(rows)] % tuple(map(getitem, pieces, said)))
         # The uprights are drawn once, through all rows above.
-        total = sum(heights[part.start : part.stop])
-        out.append(b"/Artifact BMC\n" + b"".join([b"%b 0 m %b %b l S\n" % (x, x, number(total)) for x in self._uprights]) + CLOSE)
-        return mcid
+        total = number(sum(own))
+        out.append(b"/Artifact BMC\n" + b"".join([b"%b 0 m %b %b l S\n" % (x, x, total) for x in self._uprights]) + CLOSE)
+        return mcid + len(said)
 
     def branch(self, shape: Any, part: range, mcid: int, nodes: list[Element]) -> int:
         """Rows of the table that its heading has begun."""
@@ -118,15 +125,16 @@ class Rows(_Alike):
         return mcid + width * len(part)
 
 
-class _Openers(dict[int, bytes]):
-    """A row's cells to be filled in, by the number of its first one."""
+class _Frames(dict[tuple[int, int], bytes]):
+    """Rows with their cells still to be filled in, by the number of the first cell and how many rows there are."""
 
     def __init__(self, cells: int) -> None:
         self._cells = cells
 
-    def __missing__(self, mcid: int) -> bytes:
-        opened = self[mcid] = b"".join([TD[mcid + index] + b"%b" for index in range(self._cells)]) + b"%b"
-        return opened
+    def __missing__(self, key: tuple[int, int]) -> bytes:
+        mcid, rows = key
+        frame = self[key] = b"".join([TD[mcid + index] + b"%b" for index in range(rows * self._cells)])
+        return frame
 
 
 class _RowKind:
@@ -146,8 +154,8 @@ class _RowKind:
             """Base line of the first of `count` lines in the middle of a height."""
             return -(height - count * leading(of)) / 2 - of * 0.93
 
-        def of_height(height: float) -> tuple[list[Pieces], Pieces, bytes]:
-            """Pieces of rows of one height: all but the last cell, the last cell, and the rules."""
+        def of_height(height: float) -> tuple[Pieces, ...]:
+            """Pieces of rows of one height, a column each; the last has the rule below the row and the move to the next one."""
 
             def name(key: str) -> bytes:
                 wrapped = regular.lines(key, size, name_room)
@@ -163,11 +171,10 @@ class _RowKind:
                 y = block(len(wrapped) + len(authors), small, height)
                 x = edges[-2] + _INSET
                 signed = lines(x, y - len(wrapped) * leading(small), authors, small, slant=True)
-                return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE
+                return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE + rule
 
-            rules = artifact(path((edges[0], -height), (edges[-1], -height))) + moved(height)
-            cells = [Pieces(name), *(cell_of(column, *edges[i + 1 : i + 3]) for i, column in enumerate(columns[1:-1]))]
-            return cells, Pieces(remark), rules
+            rule = artifact(path((edges[0], -height), (edges[-1], -height))) + moved(height)
+            return (Pieces(name), *(cell_of(column, *edges[i + 1 : i + 3]) for i, column in enumerate(columns[1:-1])), Pieces(remark))
 
         self.by_height = _Heights(of_height)
         self.name_height = _Heights(lambda key: round(max(len(regular.lines(key, size, name_room)), 1) * leading(size) + 2 * air, 2))

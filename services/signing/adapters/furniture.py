@@ -92,7 +92,8 @@ class Furniture:
     mcid: int = 0
     static: list[bytes] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
-    history: list[tuple[int, int, Value]] = field(default_factory=list)
+    history: list[Value] = field(default_factory=list)
+    """Cells of the history, row by row; they have no key of their own."""
     nodes: list[Element] = field(default_factory=list)
     tail: list[Element] = field(default_factory=list)
     """Elements that are read after the flowing part."""
@@ -175,7 +176,7 @@ class Furniture:
                 middle, width = (edges[index] + edges[index + 1]) / 2, edges[index + 1] - edges[index] - 4
                 left = spec["columns"][index] is None
                 place = partial(text, edges[index] + 3 if left else middle, y, size=size, align="left" if left else "center", width=width)
-                self.history.append((row, index, Value("", TD[self.mcid], Pieces(partial(_closed, place)))))
+                self.history.append(Value("", TD[self.mcid], Pieces(partial(_closed, place))))
                 cells.append(cell("TD", self.mcid))
                 self.mcid += 1
             table.kids.append(Element("TR", list(cells)))

@@ -24,7 +24,7 @@ from services.signing.adapters.official_forms import FORMS, Form, form_of
 from services.signing.adapters.qr_codes import QrCodes, drawn
 from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
 from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
-from services.signing.domain.record import Record, UnreadableRecord, texts_of
+from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.sheet import lookup_url, sheet_of
 
@@ -183,6 +183,4 @@ def _metadata(form: Form, record: Record) -> bytes:
 
 def known(content: bytes) -> Record:
     """A record that was checked when its class arrived, read again with a faster parser."""
-    from services.signing.domain.record import known_record
-
     return known_record(content, orjson.loads)
