@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from operator import getitem, itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.signing.adapters.drawing import CLOSE, HAIR, MM, nums
 from services.signing.adapters.flows import Flow, Groups, Line, Notes, Remarks, Rows
@@ -25,8 +25,7 @@ from services.signing.domain.sheet import ROW_FIELDS
 MOST_PAGES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class PageShape:
+class PageShape(NamedTuple):
     """One page: which of the form's pages it is or continues, and which pieces of each flowing block stand on it."""
 
     page: int
@@ -38,8 +37,7 @@ class PageShape:
     parts: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """All that the fixed part of a document depends on; documents of one shape share it."""
 
     history: int
@@ -86,6 +84,8 @@ class Composer:
         self._frame = Frame.of(facts["margins"])
         fields = ROW_FIELDS[Level(facts["form"].upper())]
         self._flows = [[_flow(self._frame, spec, fields, page["variants"]) for spec in page["flow"]] for page in facts["pages"]]
+        self._pages = facts["pages"]
+        self._shaped = list(chain.from_iterable(self._flows))
         self._guess: dict[int, int] = {}
         self.leaf = lru_cache(maxsize=512)(self._leaf)
 
@@ -93,43 +93,44 @@ class Composer:
         """The shape and the pages' own content; `qr` draws the code in a square of one by one."""
         history = len(sheet["history"])
         chosen: list[tuple[PageShape, int, list[list[float]]]] = []
-        for index, page in enumerate(self.form.facts["pages"]):
+        for index, page in enumerate(self._pages):
             signed = bool(page.get("signed"))
             room = self.leaf(index, False, False, signed, history).room
-            variant, heights = self._fitting(index, sheet, room)
-            if sum(map(sum, heights)) <= room:
+            variant, heights, fits = self._fitting(index, sheet, room)
+            if fits:
                 chosen.append((PageShape(index, False, False, signed, tuple([(0, len(each)) for each in heights])), variant, heights))
             else:
                 # Where a page has to be added anyway, there is room for type that reads well.
                 variant = page["continued_variant"]
                 heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
                 chosen += [(shape, variant, heights) for shape in self._broken(index, heights, history)]
-        flow_shapes = tuple([flow.shape(sheet) for flows in self._flows for flow in flows])
+        flow_shapes = tuple([flow.shape(sheet) for flow in self._shaped])
         shape = Shape(history, banner, flow_shapes, tuple([page for page, _, _ in chosen]))
         return shape, [self._content(sheet, history, qr, *one) for one in chosen]
 
-    def _fitting(self, index: int, sheet: Mapping[str, Any], room: float) -> tuple[int, list[list[float]]]:
-        """The first variant that fits a page, or the last one, with the heights of its pieces.
+    def _fitting(self, index: int, sheet: Mapping[str, Any], room: float) -> tuple[int, list[list[float]], bool]:
+        """The first variant that fits a page, or the last one, with the heights of its pieces, and whether it fits.
 
         Variants only ever get lower, so wherever the search begins it ends at the same one; it begins where the last sheet's did.
         """
-        flows, last = self._flows[index], len(self.form.facts["pages"][index]["variants"]) - 1
+        flows, last = self._flows[index], len(self._pages[index]["variants"]) - 1
         variant = self._guess.get(index, 0)
         heights = [flow.measure(sheet, variant) for flow in flows]
-        if sum(map(sum, heights)) > room:
-            while variant < last:
-                variant += 1
-                heights = [flow.measure(sheet, variant) for flow in flows]
-                if sum(map(sum, heights)) <= room:
-                    break
-        else:
-            while variant > 0:
-                airier = [flow.measure(sheet, variant - 1) for flow in flows]
-                if sum(map(sum, airier)) > room:
-                    break
-                variant, heights = variant - 1, airier
+        fits = sum(map(sum, heights)) <= room
+        while not fits and variant < last:
+            variant += 1
+            heights = [flow.measure(sheet, variant) for flow in flows]
+            fits = sum(map(sum, heights)) <= room
+            if fits:
+                self._guess[index] = variant
+                return variant, heights, True
+        while fits and variant > 0:
+            airier = [flow.measure(sheet, variant - 1) for flow in flows]
+            if sum(map(sum, airier)) > room:
+                break
+            variant, heights = variant - 1, airier
         self._guess[index] = variant
-        return variant, heights
+        return variant, heights, fits
 
     def _broken(self, index: int, heights: Sequence[Sequence[float]], history: int) -> list[PageShape]:
         """The pages over which a flowing part goes on that no variant makes fit."""

@@ -285,18 +285,20 @@ class Remarks(_Alike):
     def __init__(self, frame: Frame, spec: Mapping[str, Any], variants: Sequence[Variant]) -> None:
         self._source, self._width = spec["source"], frame.width
         self._variants = variants
-        self._pieces = [Pieces(partial(self._drawn, size, least)) for size, least in variants]
+        self._pieces = [_Heights(partial(self._drawn, size, least)) for size, least in variants]
         self._heights = [_Heights(partial(self._height, size, least)) for size, least in variants]
 
     def _height(self, size: float, least: float, remark: tuple[str, str]) -> float:
         wrapped = typeface(REGULAR).lines(remark[1], size, self._width - 10)
         return _HEAD + max(least, len(wrapped) * leading(size)) + 10 + 5
 
-    def _drawn(self, size: float, least: float, remark: tuple[str, str]) -> bytes:
+    def _drawn(self, size: float, least: float, remark: tuple[str, str]) -> tuple[bytes, bytes]:
+        """The heading with the frame below it, and the text with the move to what follows; each lacks its opening."""
         height = self._height(size, least, remark)
         wrapped = typeface(REGULAR).lines(remark[1], size, self._width - 10)
+        heading = INK + text(0, -16, remark[0], 10, weight=BOLD) + BLACK + CLOSE
         frame = artifact(box(0, -(height - 5), self._width, height - 5 - _HEAD))
-        return frame + lines(5, -_HEAD - 4 - size, wrapped, size)
+        return heading + frame, lines(5, -_HEAD - 4 - size, wrapped, size) + CLOSE + moved(height)
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """One piece a remark."""
@@ -307,10 +309,8 @@ class Remarks(_Alike):
         """Heading, frame, text."""
         remarks, pieces = sheet[self._source], self._pieces[variant]
         for index in part:
-            remark = remarks[index]
-            frame, _, body = pieces[remark].partition(b"EMC\n")
-            heading = H2[mcid] + INK + text(0, -16, remark[0], 10, weight=BOLD) + BLACK + CLOSE
-            out += (heading, frame, CLOSE, P[mcid + 1], body, CLOSE, moved(heights[index]))
+            heading, body = pieces[remarks[index]]
+            out += (H2[mcid], heading, P[mcid + 1], body)
             mcid += 2
         return mcid
 
