@@ -2,8 +2,10 @@
 
 import io
 import random
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -46,6 +48,19 @@ def statuses(pdf: bytes, office: Office) -> list[PdfSignatureStatus]:
     root = x509.Certificate.load((office.pki.anchors / "root.cer").read_bytes())
     context = ValidationContext(trust_roots=[root], moment=office.signed_at)
     return [validate_pdf_signature(s, context) for s in PdfFileReader(io.BytesIO(pdf)).embedded_signatures]
+
+
+def test_the_rule_above_the_foot_crosses_no_letter(document: tuple[bytes, bytes, str], tmp_path: Path) -> None:
+    (tmp_path / "transcript.pdf").write_bytes(document[0])
+    foot = ["-r", "150", "-gray", "-singlefile", "-x", "0", "-y", "1640", "-W", "1240", "-H", "114"]
+    subprocess.run(["pdftoppm", *foot, "transcript.pdf", "foot"], cwd=tmp_path, check=True)
+    pixels = (tmp_path / "foot.pgm").read_bytes()[-1240 * 114 :]
+    inked = [sum(pixel < 245 for pixel in pixels[row * 1240 : (row + 1) * 1240]) for row in range(114)]
+    rule = max(range(114), key=inked.__getitem__)
+    assert inked[rule] > 1000, "a rule over the whole width of the text"
+    # Hooks over capital letters reach highest; a row or two are the rule's own soft edge.
+    assert 0 in inked[rule + 1 : rule + 4]
+    assert sum(inked[rule + 4 :]) > 1000, "the foot's words stand below it"
 
 
 def test_attached_record_is_the_sealed_one_and_declared_as_source(document: tuple[bytes, bytes, str]) -> None:
