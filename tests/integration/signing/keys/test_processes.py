@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import socket
 import sys
 import tempfile
@@ -132,6 +133,7 @@ async def test_class_is_signed_by_a_file_a_phone_and_a_token_whatever_breaks() -
                     await _principal_confirms(stack, stand_in)
                     school = School(stack, hsm, folder, pki.folder / "certificates" / f"p-{SEAL}.cer")
                     await _seal_is_put_on(school)
+                assert resource.prlimit(stack.pid("signing-worker-1"), resource.RLIMIT_CORE) == (0, 0), "a worker with keys writes no core"
                 await _provider_of_the_stack_answers(stack)
                 _accounts_agree(places, await rows(stack, "SELECT intent_id::text AS intent, to_be_signed FROM intent"), folder)
                 assert await rows(stack, "SELECT FROM void_intent") == []
