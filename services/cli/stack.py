@@ -30,13 +30,14 @@ def up(
     workers: Annotated[int, typer.Option(min=0, max=16, help="Signing workers.")] = 2,
     only: Annotated[list[str] | None, typer.Option(help="This service and no other; may be repeated.")] = None,
     fresh: Annotated[bool, typer.Option(help="Start from empty databases, topics and stores.")] = False,
+    remote_signing: Annotated[bool, typer.Option("--remote-signing", help="With the stand-in of a remote signing provider.")] = False,
 ) -> None:
     """Start the stack in the background and wait until every part is ready. Safe to repeat."""
     from services.stack import supervisor
     from services.stack.places import Places, StackError
 
     try:
-        supervisor.up(Places.of(), workers=workers, only=only or (), fresh=fresh, say=lambda line: typer.echo(f"  {line}"))
+        supervisor.up(Places.of(), workers=workers, only=only or (), fresh=fresh, remote_signing=remote_signing, say=lambda line: typer.echo(f"  {line}"))
     except StackError as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(1) from error

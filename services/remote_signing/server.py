@@ -15,11 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
 from aiohttp import web
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services.remote_signing.behaviour import Behaviour
 from services.remote_signing.credentials import Credential, Credentials
@@ -279,12 +280,38 @@ def _texts(values: list[bytes]) -> list[str]:
     return [base64.b64encode(value).decode() for value in values]
 
 
-async def start(listen: str, credentials: Path, password_file: Path, rules: Rules) -> tuple[web.AppRunner, str]:
-    """Open the door; give the runner and the base address of the API."""
-    runner = web.AppRunner(Provider(Credentials(credentials, password_file), rules).app(), access_log=None)
+@dataclass
+class Running:
+    """Open doors; `address` is the base address of the HTTP one."""
+
+    address: str
+    _runner: web.AppRunner
+    _health: grpc.aio.Server | None
+
+    async def stop(self) -> None:
+        """Close them."""
+        await self._runner.cleanup()
+        if self._health is not None:
+            await self._health.stop(1)
+
+
+async def start(listen: str, health_listen: str, credentials: Credentials, rules: Rules) -> Running:
+    """Open the doors."""
+    runner = web.AppRunner(Provider(credentials, rules).app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     host, _, port = listen.rpartition(":")
-    site = web.TCPSite(runner, host, int(port))
-    await site.start()
-    bound = runner.addresses[0][1]
-    return runner, f"http://{host}:{bound}"
+    await web.TCPSite(runner, host, int(port)).start()
+    health_server = await _healthy(health_listen) if health_listen else None
+    return Running(f"http://{host}:{runner.addresses[0][1]}", runner, health_server)
+
+
+async def _healthy(listen: str) -> grpc.aio.Server:
+    """A gRPC health check, which every process of the stack has."""
+    server = grpc.aio.server()
+    checks: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]  # The stubs do not know the asyncio half.
+    for name in ("", "readiness", "liveness"):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    server.add_insecure_port(listen)
+    await server.start()
+    return server

@@ -64,6 +64,11 @@ class Deployment:
         return self.state / "key-journal"
 
     @property
+    def providers(self) -> Path:
+        """The file of remote signing providers, where the stack brings one."""
+        return self.state / "providers.toml"
+
+    @property
     def archive_store(self) -> Path:
         return self.places.objects / "archive"
 
@@ -116,6 +121,8 @@ class Deployment:
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:
             known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}
+        if "remote-signing" in self.health:
+            known["remote_providers_file"] = str(self.providers)
         if envelope_key is not None:
             known["envelope_key_file"] = str(envelope_key)
         if service == "signing" and process != service:

@@ -25,13 +25,14 @@ from pathlib import Path
 from services.stack import given, healthy, kafka, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
 from services.stack.deployment import Deployment, available_services, refuse_misspelt
-from services.stack.places import CHECKOUT, SERVICES, Places, StackError
+from services.stack.places import CHECKOUT, SERVICES, Places, StackError, write_atomically
 from services.stack.signer_pki import SignerPki
 
 POPULATION = "population"
 POSTGRESQL, KAFKA = "postgresql", "kafka"
 TRUST_SERVICES = "trust-services"
-STAND_INS = (POPULATION, TRUST_SERVICES)
+REMOTE_SIGNING = "remote-signing"
+STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING)
 """Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -58,6 +59,9 @@ class Program:
         if self.service == POPULATION:
             leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
             options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
+        elif self.service == REMOTE_SIGNING:
+            # The signer confirms by himself, after a moment, so that what comes later can be watched.
+            options |= {"keys": deployment.signers / "keys", "password-file": deployment.signers / "keys" / "password", "confirmation": "2"}
         else:
             options["authority"] = deployment.signers / "authority"
         return [sys.executable, "-m", f"services.{self.service.replace('-', '_')}", *(f"--{name}={value}" for name, value in options.items())]
@@ -76,14 +80,15 @@ class State:
     log: str = ""
 
 
-def programs(workers: int = 2, services: Iterable[str] | None = None) -> list[Program]:
-    """Every service once, and so many signing workers."""
+def programs(workers: int = 2, services: Iterable[str] | None = None, *, remote_signing: bool = False) -> list[Program]:
+    """Every service once, and so many signing workers; the stand-in of a remote provider only where it is asked for."""
     wanted = tuple(services) if services is not None else available_services()
     found = [Program(name, name, "serve") for name in wanted]
     if "enrollment" in wanted:
         found.append(Program(POPULATION, POPULATION, "serve"))
     if "signing" in wanted:
         found.append(Program(TRUST_SERVICES, TRUST_SERVICES, "serve"))
+        found += [Program(REMOTE_SIGNING, REMOTE_SIGNING, "serve")] if remote_signing else []
         found += [Program(f"signing-worker-{number}", "signing", "work") for number in range(1, workers + 1)]
     return found
 
@@ -240,6 +245,7 @@ async def running(
     services: Iterable[str] | None = None,
     fresh: bool = False,
     durable: bool = True,
+    remote_signing: bool = False,
     topic_prefix: str = "",
     overrides: Mapping[str, Mapping[str, str]] | None = None,
     say: Say = lambda _: None,
@@ -247,6 +253,7 @@ async def running(
     """A whole stack for the length of the block, every process ready.
 
     `fresh` starts from empty databases, topics and stores. `durable=False` leaves out fsync, for throw-away stacks.
+    `remote_signing` brings the stand-in of a remote provider as well, as `csc:standin/<key name>`.
     `overrides` are settings by service and field name. StackError if another stack runs in the same place.
     """
     refuse_misspelt(os.environ)
@@ -268,7 +275,7 @@ async def running(
                     given.drop_databases(places, server)
                 if not broker.is_ours and not topic_prefix:
                     topic_prefix = await asyncio.to_thread(given.topic_prefix, places, broker, fresh=fresh)
-                stack = await _assemble(places, server, broker, programs(workers, services), topic_prefix, overrides or {}, say)
+                stack = await _assemble(places, server, broker, programs(workers, services, remote_signing=remote_signing), topic_prefix, overrides or {}, say)
                 stack.deployment.write()
                 yield stack
             finally:
@@ -315,6 +322,9 @@ async def _assemble(
         topic_prefix=topic_prefix,
         overrides=overrides,
     )
+    if REMOTE_SIGNING in deployment.health:
+        provider = f'[standin]\nurl = "http://{deployment.addresses[REMOTE_SIGNING]}/csc/v2"\nasked_by = "clientData"\n'
+        write_atomically(deployment.providers, provider, mode=0o600)
     await asyncio.to_thread(broker.wait_ready)
     say("Kafka is ready")
     stack = Stack(deployment, server, broker, wanted)

@@ -34,7 +34,7 @@ from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.worker import SigningWorker
 from services.signing.settings import SigningSettings
 from services.stack.postgresql import Databases
-from services.stack.signer_pki import Signer, SignerPki
+from services.stack.signer_pki import KeyKind, Signer, SignerPki
 from tests.support.records import record_of
 from tests.support.trust import Trust
 
@@ -100,6 +100,8 @@ class World:
     level: str = "lower_secondary"
     homes: dict[SignatureRole, str] = field(default_factory=dict)
     """What stands before a role's key name: where its key lives, if not in a PKCS#12 file."""
+    kinds: dict[SignatureRole, KeyKind] = field(default_factory=dict)
+    """What kind of key a role has, if not RSA."""
     pupils: list[str] = field(default_factory=lambda: [str(uuid.uuid4()) for _ in range(3)])
     done: set[str] = field(default_factory=set)
 
@@ -116,7 +118,9 @@ class World:
     async def certify(self, role: SignatureRole) -> None:
         seal = role is SignatureRole.SCHOOL_SEAL
         staff = None if seal else STAFF[role]
-        signer = Signer(f"{role}-{SCHOOL}", "Trường Mẫu" if seal else NAMES[role], "Trường Mẫu", "Thành phố Mẫu", "", staff or "")
+        kind = self.kinds.get(role, KeyKind.RSA_2048)
+        name = f"{role}-{SCHOOL}" + ("" if kind is KeyKind.RSA_2048 else f"-{kind}")
+        signer = Signer(name, "Trường Mẫu" if seal else NAMES[role], "Trường Mẫu", "Thành phố Mẫu", "", staff or "", kind)
         (made,) = self.pki.make([signer])
         office = Caller("office", "person-office", (("registrar", f"school:{SCHOOL}"),))
         await self.rpc.register_certificate(

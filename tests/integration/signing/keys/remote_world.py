@@ -16,6 +16,7 @@ from services.signing.application.advance_requests import AdvanceRequests, TakeN
 from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.stack.postgresql import Databases
+from services.stack.signer_pki import KeyKind
 from tests.integration.signing.world import TurnedClock, World, settings_for, wired
 from tests.support.remote_signing import StandIn, a_stand_in
 from tests.support.trust import Trust
@@ -71,7 +72,13 @@ class RemoteWorld:
 
 @asynccontextmanager
 async def a_remote_world(
-    databases: Databases, folder: Path, trust: Trust, *options: str, homes: dict[SignatureRole, str] | None = None, **provider: Any
+    databases: Databases,
+    folder: Path,
+    trust: Trust,
+    *options: str,
+    homes: dict[SignatureRole, str] | None = None,
+    kind: KeyKind = KeyKind.RSA_2048,
+    **provider: Any,
 ) -> AsyncIterator[RemoteWorld]:
     """A service with people whose keys are where `homes` says, and a provider with the options given."""
     database = Database(databases.url, name="signing-test", pool=6)
@@ -83,6 +90,7 @@ async def a_remote_world(
             settings = settings_for(databases, folder, pki)
             world = wired(database, settings, clock, pki)
             world.homes = homes if homes is not None else {PRINCIPAL: "csc:standin/"}
+            world.kinds = dict.fromkeys(DEFAULT_ORDER, kind)
             await world.people()
             home = CscHome(read_providers(file))
             resume = app.resume_of(settings, world.transactions, clock)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import socket
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hocba.signing.v1 import signing_pb2 as rpc
 from services.signing.adapters.key_journal import read_journal
+from services.signing.adapters.keys.csc import CscHome, read_providers
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.stack import processes
 from services.stack.places import CHECKOUT, Places
@@ -119,7 +121,8 @@ async def test_class_is_signed_by_a_file_a_phone_and_a_token_whatever_breaks() -
             notices = free_port()
             file = stand_in.providers_file(folder, mode="A", asked_by="clientData", notices_url=f"http://127.0.0.1:{notices}/notices/standin")
             told = {"remote_providers_file": str(file), "webhook_listen": f"127.0.0.1:{notices}"}
-            async with processes.running(places, services=["signing"], workers=1, durable=False, overrides={"signing": told}) as stack:
+            async with processes.running(places, services=["signing"], workers=1, durable=False, remote_signing=True, overrides={"signing": told}) as stack:
+                pki = SignerPki(stack.deployment.signers)  # Read anew: now it names the stack's trust services.
                 async with neighbours(stack) as around:
                     await around.appoint()
                     await certified(around, pki)
@@ -130,6 +133,8 @@ async def test_class_is_signed_by_a_file_a_phone_and_a_token_whatever_breaks() -
                     await _principal_confirms(stack, stand_in)
                     school = School(stack, hsm, folder, pki.folder / "certificates" / f"p-{SEAL}.cer")
                     await _seal_is_put_on(school)
+                assert resource.prlimit(stack.pid("signing-worker-1"), resource.RLIMIT_CORE) == (0, 0), "a worker with keys writes no core"
+                await _provider_of_the_stack_answers(stack)
                 _accounts_agree(places, await rows(stack, "SELECT intent_id::text AS intent, to_be_signed FROM intent"), folder)
                 assert await rows(stack, "SELECT FROM void_intent") == []
                 assert await rows(stack, "SELECT FROM void_value") == []
@@ -187,6 +192,13 @@ async def _seal_is_put_on(school: School) -> None:
     assert PIN not in json.dumps(said)
     await eventually(lambda: signed_by(school.stack, "school_seal"), within=LIMIT, what="the seal")
     assert await school.agent() == (0, {"delivered": 0, "signatures": 0, "open": 0, "code": "", "trouble": "", "mend": False})
+
+
+async def _provider_of_the_stack_answers(stack: Stack) -> None:
+    """The one that a stack brings by itself when it is asked to."""
+    home = CscHome(read_providers(stack.deployment.providers))
+    assert f"p-{PRINCIPAL}" in await home.clients["standin"].credentials()
+    await home.close()
 
 
 def _accounts_agree(places: Places, intents: list[Any], folder: Path) -> None:

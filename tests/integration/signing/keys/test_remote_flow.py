@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from hocba.signing.v1 import events_pb2 as events
-from services.chassis.errors import Refused
+from services.chassis.errors import Refused, Unavailable
 from services.signing.adapters.key_journal import read_journal
 from services.signing.domain.remote import UNKNOWN_LIFE
+from services.stack.signer_pki import KeyKind
 from tests.integration.signing.keys.remote_world import PRINCIPAL, SEAL, RemoteWorld, a_remote_world
-from tests.integration.signing.world import CLASS, caller, request
+from tests.integration.signing.world import CLASS, caller, request, with_worker
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust
 
@@ -241,3 +243,28 @@ async def test_worker_that_dies_after_the_values_came_makes_the_same_bytes(remot
     await remote.redeliver()
     assert await remote.world.issued() == before
     assert await remote.values() == kept
+
+
+async def test_elliptic_values_differ_each_time_and_the_first_is_what_every_repeat_splices_in(make: Make) -> None:
+    async with make(kind=KeyKind.P_256) as remote:
+        world = remote.world
+        await remote.to_role(PRINCIPAL)
+        await remote.round()
+        kept = await remote.values()
+        first = next(order for order in await world.orders() if order.role == 2)
+
+        class Dead:
+            read = world.worker.sign_class.staging.read
+
+            async def put(self, *_: object) -> None:
+                raise Unavailable("killed before the pack was staged")
+
+        with pytest.raises(Unavailable):
+            await with_worker(world, lambda sign: replace(sign, staging=Dead())).sign_class(first.order_id)
+        await remote.redeliver()
+        issued = b"".join((await world.issued()).values()).lower()
+        assert all(value.hex().encode() in issued for value in kept.values())
+        assert sum((await remote.stand_in.seen())["signed"].values()) == 3
+        before = await world.issued()
+        await remote.redeliver()
+        assert await world.issued() == before
