@@ -90,35 +90,40 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     staging = PackStaging(settings.staging_url)
     renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
     keys, journal = _keys(settings, clock)
-    asked = revocations(settings, certificates, clock)
-    put_off = PutOff(transactions, clock)
     sign = SignClass(
         transactions=transactions,
         signatory=PadesSignatory(DocumentVerifier(certificates.chain_of)),
         keys=keys,
         key_journal=journal,
         staging=staging,
-        preflight=Preflight(transactions, certificates, asked, clock),
-        put_off=put_off,
+        preflight=Preflight(transactions, certificates, revocations(settings, certificates, clock), clock),
+        put_off=PutOff(transactions, clock),
         clock=clock,
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
         check_value=is_by,
         remote_batch=settings.remote_batch,
     )
+    return SigningWorker(
+        PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)), sign, finisher(settings, transactions, clock)
+    )
+
+
+def finisher(settings: SigningSettings, transactions: PostgresTransactions, clock: Clock) -> FinishClass:
+    """The pass that gives documents their proof of time; it needs no key."""
+    certificates = X509Certificates(settings.trust_dir)
     authority = TimeStampAuthority(settings.tsa_url, certificates, clock, Http(settings.outside_seconds), settings.tsa_policy, settings.tsa_chain_dir)
-    finish = FinishClass(
+    return FinishClass(
         transactions=transactions,
         long_term=PadesLongTerm(TwoRevisions(settings.tsa_reserved), authority),
         time_authority=authority,
-        revocations=asked,
-        staging=staging,
-        put_off=put_off,
+        revocations=revocations(settings, certificates, clock),
+        staging=PackStaging(settings.staging_url),
+        put_off=PutOff(transactions, clock),
         clock=clock,
         announce_finished=AnnounceFinished(transactions, clock, DEFAULT_ORDER),
         order_of_roles=DEFAULT_ORDER,
     )
-    return SigningWorker(PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)), sign, finish)
 
 
 def revocations(settings: SigningSettings, certificates: X509Certificates, clock: Clock) -> HttpRevocations:

@@ -242,6 +242,7 @@ def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
         transcripts=manifest.transcripts,
         approved=[_role(approval.role) for approval in manifest.approvals],
         signed=[_role(role) for role in manifest.signed],
+        signature_level=manifest.signature_level.value,
     )
 
 

@@ -35,5 +35,5 @@ class SigningSettings(ServiceSettings):
     tsa_chain_dir: Path | None = Field(
         None, description="folder of the certificates (*.cer, DER) between the authority and its anchor, if its tokens lack them"
     )
-    tsa_reserved: int = Field(2048, ge=512, le=32_768, description="bytes set aside in the document for each token; part of what the tokens cover")
+    tsa_reserved: int = Field(3072, ge=512, le=32_768, description="bytes set aside in the document for each token; part of what the tokens cover")
     outside_seconds: float = Field(10.0, gt=0, description="how long OCSP responders, revocation lists and time-stamp authorities may take to answer")

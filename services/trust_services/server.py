@@ -38,16 +38,17 @@ class TrustServices:
     def __post_init__(self) -> None:
         at, ours = self.now(), self.authority
         self._stampers: dict[Stamping, TimeStamper] = {}
-        self._stamper = TimeStamper(ours.time_stamps)
+        chain = (ours.issuing.der,)
+        self._stamper = TimeStamper(ours.time_stamps, chain)
         self._revocations = Revocations(ours, stranger(ours.responder, at))
         self._lists: dict[str, tuple[datetime, tuple[int, int], bytes]] = {}
         if self.obeys:
             day = timedelta(days=1)
             self._stampers = {
-                Stamping.EXPIRED: TimeStamper(stamping(ours.issuing, at - 9 * day, at - day)),
-                Stamping.WRONG_USAGE: TimeStamper(stamping(ours.issuing, at - day, at + day, usage=False)),
+                Stamping.EXPIRED: TimeStamper(stamping(ours.issuing, at - 9 * day, at - day), chain),
+                Stamping.WRONG_USAGE: TimeStamper(stamping(ours.issuing, at - day, at + day, usage=False), chain),
                 Stamping.STRANGER: TimeStamper(stranger(ours.time_stamps, at)),
-                Stamping.WRONG_POLICY: TimeStamper(ours.time_stamps, policy=_OTHER_POLICY),
+                Stamping.WRONG_POLICY: TimeStamper(ours.time_stamps, chain, _OTHER_POLICY),
             }
 
     def now(self) -> datetime:

@@ -57,6 +57,8 @@ class TimeStamper:
     """A time-stamp authority's key with the fixed parts of all its tokens."""
 
     identity: Identity
+    chain: tuple[bytes, ...] = ()
+    """What stands between the authority and its root; its tokens bring it."""
     policy: str = POLICY
     serial: int = field(default_factory=lambda: int.from_bytes(b"\x5a" + os.urandom(7)) << 64)
 
@@ -79,7 +81,8 @@ class TimeStamper:
         sid = cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number}).dump()
         self._signer_head, self._signer_middle = core.Integer(1).dump() + sid + algorithm, by
         self._data_head = core.Integer(3).dump() + _tlv(0x31, algorithm)
-        self._certificates = _tlv(0xA0, self.identity.der)
+        certificates = sorted((self.identity.der, *self.chain), key=_by_size)
+        self._certificates = _tlv(0xA0, b"".join(certificates))
 
     def answer(self, question: Question, at: datetime) -> bytes:
         """A granted response with a token for this moment."""
@@ -110,6 +113,11 @@ def rejection(why: str) -> bytes:
     """A response without a token (RFC 3161 section 2.4.2)."""
     status = tsp.PKIStatusInfo({"status": "rejection", "status_string": [why], "fail_info": {"bad_request"}})
     return _tlv(0x30, status.dump())
+
+
+def _by_size(der: bytes) -> tuple[int, bytes]:
+    """DER sorts the elements of a SET by their encoding, so shorter ones come first (X.690 section 11.6)."""
+    return len(der), der
 
 
 def _tlv(tag: int, content: bytes) -> bytes:

@@ -72,11 +72,14 @@ class Trust:
 def trust_in(places: Places, **options: Any) -> Iterator[Trust]:
     """A PKI below `places` with its services' address; `start` the process before use, it ends with the block."""
     port = ports.choose(places, ("trust-services",))["trust-services"]
-    url = f"http://{ports.LOOPBACK}:{port}"
-    pki = SignerPki(places.keys / "signers", services=url, **options)
-    words: list[str | Path] = [sys.executable, "-m", "services.trust_services", f"--listen={ports.LOOPBACK}:{port}"]
-    trust = Trust(pki, url, [*words, f"--authority={pki.authority}", "--obey-tests"], places.logs / "trust-services.log")
+    trust = another_for(SignerPki(places.keys / "signers", services=f"http://{ports.LOOPBACK}:{port}", **options), port, places)
     try:
         yield trust
     finally:
         trust.stop()
+
+
+def another_for(pki: SignerPki, port: int, places: Places) -> Trust:
+    """A process for a PKI at a port of its own; the caller starts and stops it."""
+    words: list[str | Path] = [sys.executable, "-m", "services.trust_services", f"--listen={ports.LOOPBACK}:{port}"]
+    return Trust(pki, f"http://{ports.LOOPBACK}:{port}", [*words, f"--authority={pki.authority}", "--obey-tests"], places.logs / f"trust-services-{port}.log")

@@ -77,12 +77,15 @@ class ManifestSummary(_message.Message):
     TRANSCRIPTS_FIELD_NUMBER: _builtins.int
     APPROVED_FIELD_NUMBER: _builtins.int
     SIGNED_FIELD_NUMBER: _builtins.int
+    SIGNATURE_LEVEL_FIELD_NUMBER: _builtins.int
     manifest_id: _builtins.str
     class_id: _builtins.str
     state: _builtins.str
     class_version: _builtins.int
     merkle_root: _builtins.bytes
     transcripts: _builtins.int
+    signature_level: _builtins.str
+    """B-B or B-LTA, fixed when the manifest was made"""
     @_builtins.property
     def approved(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]: ...
     @_builtins.property
@@ -98,10 +101,11 @@ class ManifestSummary(_message.Message):
         transcripts: _builtins.int = ...,
         approved: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
         signed: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
+        signature_level: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "signed", b"signed", "state", b"state", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
