@@ -194,10 +194,3 @@ def container(digest: bytes, identity: Identity, chain: list[x509.Certificate]) 
     thread.start()
     thread.join()
     return made[0]
-
-
-def appended(data: bytes, objects: dict[int, bytes]) -> bytes:
-    """What a forger without a key can do: one more revision with these objects."""
-    previous = int(data.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
-    size = int(data.rsplit(b"/Size ", 1)[1].split(b"/")[0])
-    return Section(data, max(size, *(number + 1 for number in objects)), objects, previous=previous).written()[0]
