@@ -90,15 +90,14 @@ class AdmitTranscripts:
         good: list[_Checked] = []
         bad: list[Rejection] = []
         for document in documents:
-            data = files.get(document.file_name)
-            if data is None:
+            if document.file_name not in files:
                 bad.append(Rejection(document, Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}"))
                 continue
             result = _facts(document, next(verdicts))
             if isinstance(result, Finding):
                 bad.append(Rejection(document, result.reason, result.detail))
             else:
-                good.append(_Checked(document, data, result))
+                good.append(_Checked(document, files[document.file_name], result))
         return good, bad
 
 
