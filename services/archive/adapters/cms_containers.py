@@ -87,6 +87,8 @@ class Container:
     others: tuple[x509.Certificate, ...]
     algorithm: str
     value: bytes
+    learned: bool = field(default=False, compare=False)
+    """Whether it was read by a form that is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class _Known:
         digest = contents[digest_at:middle_at]
         signed = b"%b%b%b" % (self.signed_before, digest, self.signed_after)
         known = self.container
-        return Container(signed, digest, known.signatory, known.others, known.algorithm, contents[value_at:behind])
+        return Container(signed, digest, known.signatory, known.others, known.algorithm, contents[value_at:behind], learned=True)
 
 
 @dataclass
@@ -128,9 +130,9 @@ class Containers:
 
     def learn(self, contents: bytes, container: Container) -> None:
         """Keep the form of a container whose signature is valid, if others can be read by it."""
-        head = _head(contents)
-        if head in self._known:
+        if container.learned:
             return
+        head = _head(contents)
         known = _form(contents, head, container)
         if known is None or not _proven(known):
             return

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding, Reason
@@ -50,7 +51,12 @@ def coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSignat
 
 def claimed_at(value: Value) -> datetime | None:
     """The time in a signature's /M (ISO 32000-1 section 7.9.4), or None when there is none that can be read."""
-    match = _PDF_TIME.match(value) if isinstance(value, bytes) else None
+    return _time(value) if isinstance(value, bytes) else None
+
+
+@lru_cache(maxsize=1024)
+def _time(text: bytes) -> datetime | None:
+    match = _PDF_TIME.match(text)
     if match is None:
         return None
     zone: timezone = UTC
