@@ -43,14 +43,24 @@ class Update:
             offsets[number] = len(out)
             out += b"%d 0 obj\n%s\nendobj\n" % (number, text)
         table = len(out)
+        previous = int(_END.findall(self.data)[-1])
+        size = max(self.size, max(offsets, default=0) + 1)
+        if not self.data.startswith(b"xref", previous):
+            return bytes(out) + self._stream(offsets | {size: table}, size, previous)
         out += b"xref\n"
         for number, offset in offsets.items():
             out += b"%d 1\n%010d 00000 n \n" % (number, offset)
         root = re.findall(rb"/Root (\d+ 0 R)", self.data)[-1]
-        previous = int(_END.findall(self.data)[-1])
-        size = max(self.size, max(offsets, default=0) + 1)
         out += b"trailer\n<</Size %d /Root %s /Prev %d>>\nstartxref\n%d\n%%%%EOF\n" % (size, root, previous, table)
         return bytes(out)
+
+    def _stream(self, offsets: dict[int, int], number: int, previous: int) -> bytes:
+        """A file whose cross-references are streams goes on with one."""
+        rows = b"".join(b"\x01%b\x00\x00" % offsets[each].to_bytes(4, "big") for each in sorted(offsets))
+        index = b" ".join(b"%d 1" % each for each in sorted(offsets))
+        root = re.findall(rb"/Root (\d+ 0 R)", self.data)[-1]
+        entries = b"/Type/XRef/Size %d/Root %s/W[1 4 2]/Index[%s]/Prev %d/Length %d" % (number + 1, root, index, previous, len(rows))
+        return b"%d 0 obj\n<<%s>>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (number, entries, rows, offsets[number])
 
 
 def number_of(data: bytes, pattern: bytes) -> int:

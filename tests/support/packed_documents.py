@@ -135,13 +135,18 @@ class Signed:
 
 def transcript(pki: Pki, record: bytes, **changes: Callable[[Section], None]) -> bytes:
     """A complete transcript. `body`, or a role's name, may change that revision before it is written and signed."""
+    return signed(pki, record, **changes).data
+
+
+def signed(pki: Pki, record: bytes, **changes: Callable[[Section], None]) -> Signed:
+    """The same, to go on from."""
     section = body_section(record)
     if change := changes.get("body"):
         change(section)
     document = Signed(*section.written(), section.size + 1)
     for role in ROLES:
         document = sign(document, role, pki.people[role], [pki.issuing.certificate], changes.get(role))
-    return document.data
+    return document
 
 
 def signature_section(document: Signed, role: str) -> Section:
@@ -168,17 +173,17 @@ def sign(document: Signed, role: str, identity: Identity, chain: list[x509.Certi
     if change is not None:
         change(section)
     data, at = section.written()
-    return Signed(filled(data, len(document.data), identity, chain), at, section.size + 1)
+    return Signed(filled(data, len(document.data), lambda digest: container(digest, identity, chain)), at, section.size + 1)
 
 
-def filled(data: bytes, since: int, identity: Identity, chain: list[x509.Certificate]) -> bytes:
+def filled(data: bytes, since: int, value: Callable[[bytes], bytes]) -> bytes:
     """The last revision's range and value, written into the places that were left for them."""
     start = data.index(b"/Contents<", since) + len(b"/Contents")
     end = data.index(b">", start) + 1
     span = b"[0 %d %d %d]" % (start, end, len(data) - end)
     data = data.replace(b"#" * 40, span.ljust(40))
     digest = hashlib.sha256(data[:start] + data[end:]).digest()
-    contents = container(digest, identity, chain).hex().encode()
+    contents = value(digest).hex().encode()
     return data[: start + 1] + contents.ljust(end - start - 2, b"0") + data[end - 1 :]
 
 
@@ -196,8 +201,50 @@ def container(digest: bytes, identity: Identity, chain: list[x509.Certificate]) 
     return made[0]
 
 
-def appended(data: bytes, objects: dict[int, bytes]) -> bytes:
-    """What a forger without a key can do: one more revision with these objects."""
-    previous = int(data.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
-    size = int(data.rsplit(b"/Size ", 1)[1].split(b"/")[0])
-    return Section(data, max(size, *(number + 1 for number in objects)), objects, previous=previous).written()[0]
+Stamp = Callable[[bytes], bytes]
+"""A time-stamp token over a digest."""
+
+
+def stamped(
+    document: Signed, stamps: tuple[Stamp, Stamp], first: Callable[[Section], None] | None = None, second: Callable[[Section], None] | None = None
+) -> Signed:
+    """The document with the two revisions that prove its time; `first` and `second` may change them before they are stamped."""
+    early, late, number = document.size, document.size + 1, document.size + 2
+    fields = b" ".join(b"%d 0 R" % each for each in [*FIELD_OF.values(), early, late])
+    section = Section(document.data, number + 1, previous=document.section_at)
+    section.objects = {
+        FORM: b"<</Fields[%b]/SigFlags 3>>" % fields,
+        early: time_field(1) + b"/V %d 0 R>>" % number,
+        late: time_field(2) + b">>",
+        number: unstamped(),
+    }
+    document = _stamped(section, stamps[0], first)
+    store, certificates, lists, number = (document.size + index for index in range(4))
+    certification = document.data.split(b"/Perms<</DocMDP ")[1].split(b" ")[0]
+    section = Section(document.data, number + 1, previous=document.section_at)
+    section.objects = {
+        CATALOG: catalog() + b"/Perms<</DocMDP %b 0 R>>/DSS %d 0 R/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 5>>>>>>" % (certification, store),
+        late: time_field(2) + b"/V %d 0 R>>" % number,
+        store: b"<</Type/DSS/Certs[%d 0 R]/CRLs[%d 0 R]>>" % (certificates, lists),
+        certificates: stream(zlib.compress(b"a certificate"), b"/Filter/FlateDecode"),
+        lists: stream(zlib.compress(b"a list"), b"/Filter/FlateDecode"),
+        number: unstamped(),
+    }
+    return _stamped(section, stamps[1], second)
+
+
+def _stamped(section: Section, stamp: Stamp, change: Callable[[Section], None] | None) -> Signed:
+    if change is not None:
+        change(section)
+    data, at = section.written()
+    return Signed(filled(data, len(section.before), stamp), at, section.size + 1)
+
+
+def time_field(place: int) -> bytes:
+    """The field of a time stamp without its value and end."""
+    return b"<</Type/Annot/Subtype/Widget/FT/Sig/T(TimeStamp%d)/F 132/Rect[0 0 0 0]/P 4 0 R" % place
+
+
+def unstamped() -> bytes:
+    """A time stamp's dictionary with zeros where its range and its token will be."""
+    return b"<</Type/DocTimeStamp/Filter/Adobe.PPKLite/SubFilter/ETSI.RFC3161/ByteRange%b/Contents<%b>>>" % (b"#" * 40, b"0" * 10000)

@@ -15,6 +15,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from services.archive.adapters.trust_store import read_certificate
 from services.archive.domain.findings import Reason
@@ -59,6 +60,15 @@ class Signatory:
         return "" if usage.digital_signature or usage.content_commitment else "its certificate is not for signing"
 
     @cached_property
+    def stamps_time(self) -> bool:
+        """Whether the key is for time stamps and for nothing else, and says so critically (RFC 3161 section 2.3)."""
+        try:
+            usage = self.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        except (x509.ExtensionNotFound, ValueError):
+            return False
+        return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
+
+    @cached_property
     def names(self) -> tuple[str, str, str]:
         """Subject, issuer and serial number, as they are shown."""
         common = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
@@ -77,6 +87,8 @@ class Container:
     others: tuple[x509.Certificate, ...]
     algorithm: str
     value: bytes
+    learned: bool = field(default=False, compare=False)
+    """Whether it was read by a form that is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ class _Known:
         digest = contents[digest_at:middle_at]
         signed = b"%b%b%b" % (self.signed_before, digest, self.signed_after)
         known = self.container
-        return Container(signed, digest, known.signatory, known.others, known.algorithm, contents[value_at:behind])
+        return Container(signed, digest, known.signatory, known.others, known.algorithm, contents[value_at:behind], learned=True)
 
 
 @dataclass
@@ -118,9 +130,9 @@ class Containers:
 
     def learn(self, contents: bytes, container: Container) -> None:
         """Keep the form of a container whose signature is valid, if others can be read by it."""
-        head = _head(contents)
-        if head in self._known:
+        if container.learned:
             return
+        head = _head(contents)
         known = _form(contents, head, container)
         if known is None or not _proven(known):
             return
@@ -155,6 +167,18 @@ def _proven(known: _Known) -> bool:
 
 def parsed(contents: bytes) -> Container:
     """What a container holds, read in full."""
+    return _parsed(contents, "data")[0]
+
+
+def parsed_token(contents: bytes) -> tuple[Container, bytes]:
+    """What a time-stamp token (RFC 3161) holds, and the DER of its TSTInfo, which is what it signs."""
+    container, content = _parsed(contents, "tst_info")
+    if container.message_digest != hashlib.sha256(content).digest():
+        raise Refused(Reason.SIGNATURE_INVALID, "it signs something else than it says")
+    return container, content
+
+
+def _parsed(contents: bytes, kind: str) -> tuple[Container, bytes]:
     try:
         info = cms.ContentInfo.load(contents)
         if contents[len(info.dump()) :].strip(b"\x00"):
@@ -164,16 +188,18 @@ def parsed(contents: bytes) -> Container:
         data = info["content"]
         signers = data["signer_infos"]
         content = data["encap_content_info"]
-        if len(signers) != 1 or content["content_type"].native != "data" or content["content"].native is not None:
-            raise Refused(Reason.SIGNATURE_INVALID, "it is not one detached signature")
-        if data["version"].native != "v1" or [algorithm.native for algorithm in data["digest_algorithms"]] != [_SHA256]:
+        if len(signers) != 1 or content["content_type"].native != kind or (content["content"].native is None) != (kind == "data"):
+            raise Refused(Reason.SIGNATURE_INVALID, "it is not one detached signature" if kind == "data" else "it is not one time stamp")
+        # RFC 5652 section 5.1: the version follows from what is signed.
+        if data["version"].native != ("v1" if kind == "data" else "v3") or [algorithm.native for algorithm in data["digest_algorithms"]] != [_SHA256]:
             raise Refused(Reason.SIGNATURE_INVALID, "its frame isn't that of one signature with SHA-256")
-        return _of_signer(signers[0], [entry.chosen.dump() for entry in data["certificates"]])
+        signed = b"" if kind == "data" else content["content"].contents
+        return _of_signer(signers[0], [entry.chosen.dump() for entry in data["certificates"]], kind), signed
     except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
 
 
-def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes]) -> Container:
+def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes], kind: str) -> Container:
     if info["version"].native != "v1" or info["digest_algorithm"].native != _SHA256:
         raise Refused(Reason.SIGNATURE_INVALID, "it doesn't use SHA-256")
     attributes: dict[str, cms.CMSAttribute] = {}
@@ -184,7 +210,7 @@ def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes]) -> Container
         attributes[name] = attribute["values"][0]
     if not {"content_type", "message_digest", "signing_certificate_v2"} <= attributes.keys():
         raise Refused(Reason.SIGNATURE_INVALID, "a signed attribute that PAdES asks for is missing")
-    if attributes["content_type"].native != "data":
+    if attributes["content_type"].native != kind:
         raise Refused(Reason.SIGNATURE_INVALID, "its signed content type is wrong")
     # The signer's certificate is the one that the *signed* attribute names, not the one that the unsigned part offers.
     # asn1crypto knows this attribute only once its module tsp is imported, so the type is asked for by name.

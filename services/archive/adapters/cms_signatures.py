@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from asn1crypto import tsp
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from services.archive.adapters.cms_containers import Container, Containers, Refused, Signatory
+from services.archive.adapters.cms_containers import Container, Containers, Refused, Signatory, parsed_token
 from services.archive.adapters.trust_store import Chain, TrustStore
-from services.archive.application.ports import Judge, SignatureVerdict, Signer
+from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding, Reason
 from services.chassis.clock import Clock
@@ -60,6 +61,19 @@ class _Judge:
         subject, issuer, serial = container.signatory.names
         return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation))
 
+    def check_time(self, stamp: FiledSignature) -> TimeVerdict:
+        """The verdict on one time stamp: what it covers, its value, its authority's certificate at the time that it names."""
+        try:
+            container, content = parsed_token(stamp.contents)
+            at = _stamped_at(content, stamp.digest)
+            _verify_value(container)
+            if not container.signatory.stamps_time:
+                raise Refused(Reason.SIGNER_UNSUITED, "its certificate is not for time stamps alone")
+            self._judge_certificate(container, at)
+        except Refused as refused:
+            return TimeVerdict((Finding(Reason.TIME_STAMP_INVALID, f"the time stamp in field {stamp.field}: {refused}"),), None)
+        return TimeVerdict((), at)
+
     def _judge_certificate(self, container: Container, claimed_at: datetime | None) -> str:
         signatory = container.signatory
         if signatory.unsuited:
@@ -84,6 +98,21 @@ class _Judge:
             raise Refused(Reason.SIGNER_UNTRUSTED, "no trusted root stands behind its certificate")
         self._chains[id(container.signatory)] = container.signatory, chain
         return chain
+
+
+def _stamped_at(content: bytes, digest: bytes) -> datetime:
+    """The time of a TSTInfo over this digest (RFC 3161 section 2.4.2)."""
+    try:
+        told = tsp.TSTInfo.load(content, strict=True)
+        imprint = told["message_imprint"]
+        algorithm, hashed, at = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native, told["gen_time"].native
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
+    if (algorithm, hashed) != ("sha256", digest):
+        raise Refused(Reason.SIGNED_BYTES_DIFFER, "its imprint is not that of the bytes it covers")
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise Refused(Reason.SIGNATURE_INVALID, "it names no time")
+    return at
 
 
 def _verify_value(container: Container) -> None:

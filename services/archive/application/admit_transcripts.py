@@ -85,18 +85,19 @@ class AdmitTranscripts:
             files = read_pack(data)
         except UnreadablePack as error:
             return [], [Rejection(document, Reason.PACK_UNREADABLE, str(error)) for document in documents]
-        there = [(document, files[document.file_name]) for document in documents if document.file_name in files]
-        verdicts = self.check.batch((data, _announced(document)) for document, data in there)
+        there = [document for document in documents if document.file_name in files]
+        verdicts = iter(self.check.batch((files[document.file_name], _announced(document)) for document in there))
         good: list[_Checked] = []
-        bad = [
-            Rejection(document, Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}") for document in documents if document.file_name not in files
-        ]
-        for (document, data), verdict in zip(there, verdicts, strict=True):
-            result = _facts(document, verdict)
+        bad: list[Rejection] = []
+        for document in documents:
+            if document.file_name not in files:
+                bad.append(Rejection(document, Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}"))
+                continue
+            result = _facts(document, next(verdicts))
             if isinstance(result, Finding):
                 bad.append(Rejection(document, result.reason, result.detail))
             else:
-                good.append(_Checked(document, data, result))
+                good.append(_Checked(document, files[document.file_name], result))
         return good, bad
 
 

@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.archive.application.ports import Judge, Signatures, Signer
-from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Profile
+from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, FiledSignature, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
 from services.archive.domain.known_shapes import KnownShapes
@@ -33,6 +34,8 @@ class Verdict:
     """Checks that could not be made: nothing was announced, or an earlier check left nothing to look at."""
     signers: tuple[Signer, ...]
     record: bytes | None
+    proven_at: datetime | None = None
+    """When a time-stamp authority saw all signatures; None when the document carries no proof of time."""
 
     @property
     def accepted(self) -> bool:
@@ -78,6 +81,7 @@ class CheckDocument:
             findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {examination.sha256.hex()}"))
         findings += examination.findings
         signers: list[Signer] = []
+        proven_at: datetime | None = None
         if any(finding.check is Check.STRUCTURE for finding in examination.findings):
             skipped |= set(Check) - {Check.DIGEST, Check.STRUCTURE}
         else:
@@ -89,6 +93,9 @@ class CheckDocument:
             if not examination.signatures:
                 skipped.add(Check.SIGNERS)
             findings += _roles_kept_apart(signers, announced)
+            if examination.time_stamps:
+                proven_at, wrong = _proven(examination.time_stamps, judge, signers)
+                findings += wrong
             findings += _record(examination.record, announced)
             if examination.record is not None and announced.content_digest is None:
                 # It is there and signed; whether it is what grading sealed, only the announced digest can tell.
@@ -96,7 +103,19 @@ class CheckDocument:
         if self.shapes is not None and known is None and not findings:
             # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
             self.shapes.learn(examination)
-        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record)
+        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+
+
+def _proven(stamps: tuple[FiledSignature, ...], judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:
+    """When the first stamp saw the signatures. Stamps stand in the order of their times, and no signature claims to be younger."""
+    verdicts = [judge.check_time(stamp) for stamp in stamps]
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    times = [verdict.at for verdict in verdicts if verdict.at is not None]
+    if not findings and times != sorted(times):
+        findings.append(Finding(Reason.TIME_STAMP_INVALID, "a later time stamp names an earlier time"))
+    if not findings and any(signer.claimed_at is not None and signer.claimed_at > times[0] for signer in signers):
+        findings.append(Finding(Reason.TIME_STAMP_INVALID, "a signature claims a time behind that of the stamp which covers it"))
+    return (None if findings else times[0]), findings
 
 
 def _record(record: bytes | None, announced: Announced) -> list[Finding]:

@@ -36,11 +36,23 @@ class SignatureVerdict:
     signer: Signer | None
 
 
+@dataclass(frozen=True, slots=True)
+class TimeVerdict:
+    """What the cryptographic check of one time stamp says: the time that it proves, or what is wrong."""
+
+    findings: tuple[Finding, ...]
+    at: datetime | None
+
+
 class Judge(Protocol):
     """Checks signature values and certificate chains against the trust anchors of one moment."""
 
     def check(self, signature: FiledSignature) -> SignatureVerdict:
         """The verdict on one signature; never raises for what a hostile file can hold."""
+        ...
+
+    def check_time(self, stamp: FiledSignature) -> TimeVerdict:
+        """The verdict on one document time stamp; never raises for what a hostile file can hold."""
         ...
 
 

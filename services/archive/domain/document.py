@@ -35,6 +35,8 @@ class Profile:
 
     signatures: tuple[SignatureRule, ...]
     attachment: str
+    time_stamps: tuple[str, ...] = ()
+    """The fields of the two document time stamps that may follow the last signature."""
     body_revisions: int = 1
     """How many revisions the unsigned body has; the first signature covers them all."""
 
@@ -50,6 +52,7 @@ TRANSCRIPT = Profile(
         SignatureRule(SCHOOL_SEAL, "SchoolSeal"),
     ),
     attachment="hoc-ba.json",
+    time_stamps=("TimeStamp1", "TimeStamp2"),
 )
 
 
@@ -77,5 +80,7 @@ class Examination:
     """The attached machine-readable record, exactly as attached."""
     sha256: bytes
     """Of the whole document."""
+    time_stamps: tuple[FiledSignature, ...] = ()
+    """Those that prove the time of all signatures, if the document has them; `role` and `field` are the field's name."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

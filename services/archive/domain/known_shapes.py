@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.archive.domain.content import attached_stream
+from services.archive.domain.coverage import claimed_at
 from services.archive.domain.cross_references import Packed
 from services.archive.domain.document import Examination, FiledSignature, Profile
-from services.archive.domain.examine import claimed_at
 from services.archive.domain.form import signature_fields
 from services.archive.domain.pdf_file import PdfFile, Revision, decoded
 from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Stream, Value, parse_indirect, parse_value
