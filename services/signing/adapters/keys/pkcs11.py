@@ -53,7 +53,11 @@ class _Session:
         words = [sys.executable, "-m", _PROGRAM, str(library.library), token, str(library.pin_file(token))]
         process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_LONGEST_LINE)
         session = cls(process, library.answer_seconds)
-        await session.ask({"key": "", "digests": []})
+        try:
+            await session.ask({"key": "", "digests": []})
+        except Refused:
+            await session.end()  # Nobody would ask it again.
+            raise
         return session
 
     async def ask(self, question: dict[str, Any]) -> list[bytes]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -353,6 +354,25 @@ async def test_session_processes_write_no_core(token: tuple[SoftHsm, Pkcs11Keys]
     await KeyRouter({Home.PKCS11: home}).sign("pkcs11:school/p256", DIGESTS[:1])
     (pid,) = home.pids("school")
     assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+
+
+async def test_refused_pin_leaves_no_process_behind(token: tuple[SoftHsm, Pkcs11Keys]) -> None:
+    hsm, home = token
+    hsm.set_pin_file("school", "0000")
+    with pytest.raises(Refused):
+        await KeyRouter({Home.PKCS11: home}).sign("pkcs11:school/p256", DIGESTS)
+    assert _sessions_of(hsm) == []
+
+
+def _sessions_of(hsm: SoftHsm) -> list[str]:
+    """Command lines of all session processes with a token of this module."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            line = (process / "cmdline").read_bytes().decode()
+            if "pkcs11_session" in line and str(hsm.pins) in line:
+                found.append(line)
+    return found
 
 
 async def test_each_kind_of_error_is_ours(token: tuple[SoftHsm, Pkcs11Keys], tmp_path: Path) -> None:
