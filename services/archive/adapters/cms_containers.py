@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -197,6 +197,13 @@ def _parsed(contents: bytes, kind: str) -> tuple[Container, bytes]:
         return _of_signer(signers[0], [entry.chosen.dump() for entry in data["certificates"]], kind), signed
     except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
+
+
+def _ends_canonically(certificate: bytes) -> bool:
+    """Whether what a certificate's own signature doesn't cover, algorithm and value at its end, has the only form that DER allows."""
+    issued = asn1_x509.Certificate.load(certificate)
+    algorithm = issued["tbs_certificate"]["signature"].dump()
+    return certificate.endswith(issued["tbs_certificate"].dump() + algorithm + core.OctetBitString(issued.signature).dump())
 
 
 def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes], kind: str) -> Container:
