@@ -81,7 +81,7 @@ def measure(rounds: int) -> list[Line]:
 def _ways(folder: Path) -> dict[str, Callable[[], int]]:
     from services.archive.app import document_check
 
-    rsa, curve = _Class(folder / "rsa", "rsa-2048"), _Class(folder / "curve", "p-256")
+    rsa, curve = FinishedClasses(folder / "rsa", "rsa-2048"), FinishedClasses(folder / "curve", "p-256")
     known = {made.kind: document_check(made.anchors) for made in (rsa, curve)}
     return {
         _BASELINE: rsa.bare,
@@ -93,8 +93,8 @@ def _ways(folder: Path) -> dict[str, Callable[[], int]]:
     }
 
 
-class _Class:
-    """Some classes' finished transcripts of all levels, and what was announced of them."""
+class FinishedClasses:
+    """Six classes of finished transcripts of all levels, and what was announced of them."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         from services.archive.application.check_document import Announced
@@ -104,14 +104,14 @@ class _Class:
         self._desk = _Desk(folder, kind)
         self._desk.check_alone(PUPILS)
         self.anchors = self._desk.pki.anchors
-        self._documents = [
+        self.documents = [
             (pdf, Announced(hashlib.sha256(pdf).digest(), len(pdf), hashlib.sha256(record).digest()))
             for (pdf, _), record in zip(self._desk._finished, self._desk.records, strict=True)
         ]
 
     def checked(self, check: Any) -> int:
         """The batch in one call, as admission makes it."""
-        verdicts = check.batch(self._documents)
+        verdicts = check.batch(self.documents)
         assert all(verdict.accepted for verdict in verdicts)
         return len(verdicts)
 
@@ -119,7 +119,7 @@ class _Class:
         """A few of them by a check that remembers no shape."""
         from dataclasses import replace
 
-        verdicts = replace(check, shapes=None).batch(self._documents[:8])
+        verdicts = replace(check, shapes=None).batch(self.documents[:8])
         assert all(verdict.accepted for verdict in verdicts)
         return len(verdicts)
 
@@ -140,7 +140,7 @@ class _Class:
 
         roots = [x509.Certificate.load(file.read_bytes()) for file in self.anchors.glob("*.cer")]
         count = 2
-        for pdf, _ in self._documents[:count]:
+        for pdf, _ in self.documents[:count]:
             reader = PdfFileReader(io.BytesIO(pdf))
             for signature in reader.embedded_signatures:
                 assert validate_pdf_signature(signature, ValidationContext(trust_roots=roots)).bottom_line

@@ -206,7 +206,11 @@ Stamp = Callable[[bytes], bytes]
 
 
 def stamped(
-    document: Signed, stamps: tuple[Stamp, Stamp], first: Callable[[Section], None] | None = None, second: Callable[[Section], None] | None = None
+    document: Signed,
+    stamps: tuple[Stamp, Stamp],
+    certificate: bytes,
+    first: Callable[[Section], None] | None = None,
+    second: Callable[[Section], None] | None = None,
 ) -> Signed:
     """The document with the two revisions that prove its time; `first` and `second` may change them before they are stamped."""
     early, late, number = document.size, document.size + 1, document.size + 2
@@ -226,7 +230,7 @@ def stamped(
         CATALOG: catalog() + b"/Perms<</DocMDP %b 0 R>>/DSS %d 0 R/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 5>>>>>>" % (certification, store),
         late: time_field(2) + b"/V %d 0 R>>" % number,
         store: b"<</Type/DSS/Certs[%d 0 R]/CRLs[%d 0 R]>>" % (certificates, lists),
-        certificates: stream(zlib.compress(b"a certificate"), b"/Filter/FlateDecode"),
+        certificates: stream(zlib.compress(certificate), b"/Filter/FlateDecode"),
         lists: stream(zlib.compress(b"a list"), b"/Filter/FlateDecode"),
         number: unstamped(),
     }

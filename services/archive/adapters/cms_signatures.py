@@ -1,16 +1,17 @@
 """Checks the CMS signatures of a document against the trust store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from asn1crypto import tsp
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from services.archive.adapters.cms_containers import Container, Containers, Refused, Signatory, parsed_token
-from services.archive.adapters.trust_store import Chain, TrustStore
+from services.archive.adapters.trust_store import Chain, TrustStore, read_certificate
 from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding, Reason
@@ -61,7 +62,7 @@ class _Judge:
         subject, issuer, serial = container.signatory.names
         return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation))
 
-    def check_time(self, stamp: FiledSignature) -> TimeVerdict:
+    def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
         """The verdict on one time stamp: what it covers, its value, its authority's certificate at the time that it names."""
         try:
             container, content = parsed_token(stamp.contents)
@@ -69,16 +70,16 @@ class _Judge:
             _verify_value(container)
             if not container.signatory.stamps_time:
                 raise Refused(Reason.SIGNER_UNSUITED, "its certificate is not for time stamps alone")
-            self._judge_certificate(container, at)
+            self._judge_certificate(container, at, [_readable(der) for der in certificates])
         except Refused as refused:
             return TimeVerdict((Finding(Reason.TIME_STAMP_INVALID, f"the time stamp in field {stamp.field}: {refused}"),), None)
         return TimeVerdict((), at)
 
-    def _judge_certificate(self, container: Container, claimed_at: datetime | None) -> str:
+    def _judge_certificate(self, container: Container, claimed_at: datetime | None, known: Sequence[x509.Certificate] = ()) -> str:
         signatory = container.signatory
         if signatory.unsuited:
             raise Refused(Reason.SIGNER_UNSUITED, signatory.unsuited)
-        chain = self._chain(container)
+        chain = self._chain(container, known)
         if claimed_at is None or claimed_at > self.now:
             raise Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "it names no time of signing, or one in the future")
         begins, ends = chain.in_force
@@ -89,15 +90,25 @@ class _Judge:
         # What can't be known is said, never taken for good.
         return "good" if chain.revocation_known else "unknown"
 
-    def _chain(self, container: Container) -> Chain:
+    def _chain(self, container: Container, more: Sequence[x509.Certificate]) -> Chain:
         known = self._chains.get(id(container.signatory))
         if known is not None:
             return known[1]
-        chain = self.trust.chain(container.signatory.certificate, container.others)
+        chain = self.trust.chain(container.signatory.certificate, [*container.others, *more])
         if chain is None:
             raise Refused(Reason.SIGNER_UNTRUSTED, "no trusted root stands behind its certificate")
+        if any(other not in chain.certificates for other in container.others):
+            # No signature covers what a container brings along, so it may only be what the path vouches for.
+            raise Refused(Reason.SIGNER_UNTRUSTED, "it brings a certificate that doesn't belong to its path")
         self._chains[id(container.signatory)] = container.signatory, chain
         return chain
+
+
+def _readable(certificate: bytes) -> x509.Certificate:
+    try:
+        return read_certificate(certificate)
+    except ValueError as error:
+        raise Refused(Reason.SIGNATURE_INVALID, "the document's validation data holds something that is no certificate") from error
 
 
 def _stamped_at(content: bytes, digest: bytes) -> datetime:

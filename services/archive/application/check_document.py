@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.archive.application.ports import Judge, Signatures, Signer
-from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, FiledSignature, Profile
+from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
 from services.archive.domain.known_shapes import KnownShapes
@@ -94,7 +94,7 @@ class CheckDocument:
                 skipped.add(Check.SIGNERS)
             findings += _roles_kept_apart(signers, announced)
             if examination.time_stamps:
-                proven_at, wrong = _proven(examination.time_stamps, judge, signers)
+                proven_at, wrong = _proven(examination, judge, signers)
                 findings += wrong
             findings += _record(examination.record, announced)
             if examination.record is not None and announced.content_digest is None:
@@ -106,9 +106,9 @@ class CheckDocument:
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
 
 
-def _proven(stamps: tuple[FiledSignature, ...], judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:
+def _proven(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:
     """When the first stamp saw the signatures. Stamps stand in the order of their times, and no signature claims to be younger."""
-    verdicts = [judge.check_time(stamp) for stamp in stamps]
+    verdicts = [judge.check_time(stamp, examination.certificates) for stamp in examination.time_stamps]
     findings = [finding for verdict in verdicts for finding in verdict.findings]
     times = [verdict.at for verdict in verdicts if verdict.at is not None]
     if not findings and times != sorted(times):

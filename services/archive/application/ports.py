@@ -51,8 +51,8 @@ class Judge(Protocol):
         """The verdict on one signature; never raises for what a hostile file can hold."""
         ...
 
-    def check_time(self, stamp: FiledSignature) -> TimeVerdict:
-        """The verdict on one document time stamp; never raises for what a hostile file can hold."""
+    def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
+        """The verdict on one document time stamp; `certificates` (DER) are what the document brings for its path. Never raises either."""
         ...
 
 

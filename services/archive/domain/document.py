@@ -82,5 +82,7 @@ class Examination:
     """Of the whole document."""
     time_stamps: tuple[FiledSignature, ...] = ()
     """Those that prove the time of all signatures, if the document has them; `role` and `field` are the field's name."""
+    certificates: tuple[bytes, ...] = ()
+    """DER, from the validation data."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

@@ -32,11 +32,11 @@ def examine(data: bytes, profile: Profile) -> Examination:
     except (MalformedPdf, RecursionError) as error:
         return _broken(data, Reason.MALFORMED, error)
     try:
-        stamps = proof_of_time(file, profile)
-        if stamps is None:
+        proof = proof_of_time(file, profile)
+        if proof is None:
             return _examined(file, profile)
         # What the two revisions may hold was asked in full: all else is asked of the document as the last signature left it.
-        return replace(_examined(signed_part(file, profile), profile), time_stamps=stamps)
+        return replace(_examined(signed_part(file, profile), profile), time_stamps=proof.stamps, certificates=proof.certificates)
     except (MalformedPdf, RecursionError) as error:
         return _broken(data, Reason.MALFORMED, error)
 

@@ -5,7 +5,7 @@ The first one time-stamps everything so far, the second one adds validation data
 this form, object by object and key by key; a document with anything else there is examined as one that was changed after signing.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.archive.domain.coverage import coverage
 from services.archive.domain.document import FiledSignature, Profile
@@ -19,13 +19,22 @@ _LISTS = ("Certs", "OCSPs", "CRLs")
 _NO_SIZE = [0, 0, 0, 0]
 
 
+@dataclass(frozen=True, slots=True)
+class ProofOfTime:
+    """What the two revisions hold for the check of the signatures."""
+
+    stamps: tuple[FiledSignature, FiledSignature]
+    certificates: tuple[bytes, ...]
+    """DER, as the validation data has them."""
+
+
 def signed_part(file: PdfFile, profile: Profile) -> PdfFile:
     """The file as its last signature left it."""
     return replace(file, revisions=file.revisions[: profile.body_revisions + len(profile.signatures)])
 
 
-def proof_of_time(file: PdfFile, profile: Profile) -> tuple[FiledSignature, ...] | None:
-    """The document time stamps, when the revisions behind the last signature are exactly those two; None for all else."""
+def proof_of_time(file: PdfFile, profile: Profile) -> ProofOfTime | None:
+    """The document time stamps and their certificates, when the revisions behind the last signature are exactly those two; None for all else."""
     signed = profile.body_revisions + len(profile.signatures)
     if len(file.revisions) != signed + len(profile.time_stamps) or len(profile.time_stamps) != 2:
         return None
@@ -35,7 +44,7 @@ def proof_of_time(file: PdfFile, profile: Profile) -> tuple[FiledSignature, ...]
         return None
 
 
-def _read(file: PdfFile, first: int, profile: Profile) -> tuple[FiledSignature, ...] | None:
+def _read(file: PdfFile, first: int, profile: Profile) -> ProofOfTime | None:
     second = first + 1
     catalogue, root = file.root(first - 1)
     form = root.get("AcroForm")
@@ -63,7 +72,7 @@ def _read(file: PdfFile, first: int, profile: Profile) -> tuple[FiledSignature, 
         own = set(file.revisions[index].objects)
         if own != {each.number for each in expected if isinstance(each, Reference)} or {n for n in own if file.place_of(n, index - 1) is not None} != again:
             return None
-    return filed[0], filed[1]
+    return ProofOfTime((filed[0], filed[1]), _certificates(file, second))
 
 
 def _added_fields(old: Dictionary, new: Dictionary) -> tuple[Reference, Reference] | None:
@@ -101,6 +110,12 @@ def _stamp(file: PdfFile, revision: int, reference: Value, name: str) -> FiledSi
         return None
     found = coverage(file, revision, SignatureField(name, name, reference.number, entries, reference))
     return found if isinstance(found, FiledSignature) else None
+
+
+def _certificates(file: PdfFile, revision: int) -> tuple[bytes, ...]:
+    store = file.dictionary(file.root(revision)[1].get("DSS"), revision, "the validation data")
+    streams = [file.resolve(item, revision) for item in file.array(store.get("Certs"), revision, "a list of validation data")]
+    return tuple(decoded(stream) for stream in streams if isinstance(stream, Stream))
 
 
 def _validation_data(file: PdfFile, revision: int, old: Dictionary, catalogue: int) -> set[Reference] | None:

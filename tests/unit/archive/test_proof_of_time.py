@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 from asn1crypto import tsp
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -29,9 +29,11 @@ Change = Callable[[Section], None]
 
 
 @lru_cache(maxsize=8)
-def authority(usage: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.TIME_STAMPING,), *, critical: bool = True, days: int = 30) -> Identity:
+def authority(
+    usage: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.TIME_STAMPING,), *, critical: bool = True, days: int = 30, below_issuing: bool = False
+) -> Identity:
     """A time-stamp authority below the shared root."""
-    root, key = shared_pki().root, rsa.generate_private_key(65537, 2048)
+    root, key = shared_pki().issuing if below_issuing else shared_pki().root, rsa.generate_private_key(65537, 2048)
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Dấu thời gian thử nghiệm")]))
@@ -63,16 +65,26 @@ def base() -> Signed:
     return signed(shared_pki(), record_bytes())
 
 
-def document(first: Change | None = None, second: Change | None = None, stamps: tuple[Stamp, Stamp] | None = None) -> bytes:
+def document(first: Change | None = None, second: Change | None = None, stamps: tuple[Stamp, Stamp] | None = None, certificate: bytes | None = None) -> bytes:
+    if certificate is None:
+        certificate = der(shared_pki().issuing.certificate)
     good = stamp_by(authority())
-    return stamped(replace(base()), stamps or (good, good), first, second).data
+    return stamped(replace(base()), stamps or (good, good), certificate, first, second).data
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def unprejudiced() -> CheckDocument:
+    trust = trust_of([shared_pki().root.certificate])
+    return CheckDocument(TRANSCRIPT, CmsSignatures(lambda: trust, LaterClock()), KnownShapes(TRANSCRIPT))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1)
 def check() -> CheckDocument:
     """A check that knows the shape of the document before it was stamped."""
-    trust = trust_of([shared_pki().root.certificate])
-    made = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: trust, LaterClock()), KnownShapes(TRANSCRIPT))  # type: ignore[arg-type]
+    made = unprejudiced()
     assert made(base().data).accepted
     return made
 
@@ -86,6 +98,17 @@ def test_document_with_two_time_stamps_is_accepted_and_says_when() -> None:
     assert verdict.findings == ()
     assert verdict.proven_at == STAMPED_AT.astimezone(UTC)
     assert verdict_on(base().data).proven_at is None
+
+
+def test_validation_data_that_is_no_certificate_is_refused() -> None:
+    assert {finding.reason for finding in verdict_on(document(certificate=b"no certificate")).findings} == {Reason.TIME_STAMP_INVALID}
+
+
+def test_authority_below_an_intermediate_one_is_known_by_the_documents_validation_data() -> None:
+    by = stamp_by(authority(below_issuing=True))
+    assert verdict_on(document(stamps=(by, by))).accepted
+    other = der(shared_pki().people["principal"].certificate)
+    assert {finding.reason for finding in unprejudiced()(document(stamps=(by, by), certificate=other)).findings} == {Reason.TIME_STAMP_INVALID}
 
 
 def more_fields(section: Section) -> None:
