@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.increments import NotOurs
 from services.signing.adapters.official_forms import form_named
 from services.signing.adapters.renderer import FormRenderer, known
@@ -51,6 +52,7 @@ class PadesBatch:
     outcomes: list[Intent | str]
     _waiting: dict[str, tuple[Waiting, Task]]
     _verify: DocumentVerifier
+    _sampled: SampledValidation
     _thread: ThreadPoolExecutor
 
     async def finish(self, signatures: Mapping[str, bytes]) -> dict[str, bytes | str]:
@@ -64,6 +66,7 @@ class PadesBatch:
         try:
             pdf = waiting.finished(value)
             self._verify(pdf, task.expectation)
+            self._sampled(pdf, task.expectation)
         except (NotAsIntended, ValueError) as error:
             return str(error)
         return pdf
@@ -74,6 +77,7 @@ class PadesSignatory:
     """Fulfils ports.Signatory with templates per shape and role, and our own check of each document."""
 
     verify: DocumentVerifier
+    sampled: SampledValidation
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "signatory"))
     _skeletons: Skeletons = field(default_factory=Skeletons)
     _containers: dict[bytes, CmsTemplate] = field(default_factory=dict)
@@ -96,7 +100,7 @@ class PadesSignatory:
             intent = _intent(task, terms, half_done)
             outcomes.append(intent)
             waiting[intent.intent_id] = (half_done, task)
-        return PadesBatch(outcomes, waiting, self.verify, self._thread)
+        return PadesBatch(outcomes, waiting, self.verify, self.sampled, self._thread)
 
     def _on(self, task: Task, terms: Terms, made: dict[tuple[int, int, str], Signing]) -> Waiting:
         skeleton = self._skeletons.of(task.pdf)
