@@ -14,7 +14,7 @@ from typing import Any
 from services.grading.domain.pupil_year import Decision, PupilYear, SubjectChoice
 from services.grading.domain.record import SubjectTeacher
 from services.grading.domain.rulesets import rule_set_for, with_switches
-from services.grading.domain.sealing import Outcome, seal_pupil
+from services.grading.domain.sealing import Candidate, Outcome, SealedVersion, SheetBook, seal_pupils
 from services.grading.domain.sheets import Kind
 from services.grading.domain.subjects import HOMEROOM
 from services.grading.domain.terms import TEACHING_TERMS, Level, Term
@@ -85,6 +85,9 @@ class SeededDice:
     def salt(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
 
+    def row_salt(self) -> bytes:
+        return self._random.randbytes(32)
+
 
 def surroundings(year: PupilYear, seed: int = 7) -> Surroundings:
     """People and places around a year; every name comes from the lists above."""
@@ -142,6 +145,12 @@ def surroundings(year: PupilYear, seed: int = 7) -> Surroundings:
         ),
         teachers={s.code: (SubjectTeacher(name=name(), responsible=True),) for s in year.taken()},
     )
+
+
+def seal_pupil(year: PupilYear, around: Surroundings, transcript_id: str, previous: SealedVersion | None, dice: SeededDice) -> Outcome:
+    """The outcome of a class of one."""
+    (outcome,), _ = seal_pupils([Candidate(year, around, transcript_id, previous)], SheetBook(), dice)
+    return outcome
 
 
 def sealed(year: PupilYear, seed: int = 1) -> Outcome:
