@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
-from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SigningOrder, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.signing.adapters.certificates import X509Certificates
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
 from services.signing.adapters.key_store import NoKeys, Pkcs12KeyStore
 from services.signing.adapters.press import PadesSignatory, TypstPress
@@ -62,6 +63,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     certificates = X509Certificates(settings.trust_dir)
     staging = PackStaging(settings.staging_url)
     renderer = TypstRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
+    press = TypstPress(renderer, ClassSheetRenderer(settings.verification_url))
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,
@@ -74,7 +76,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
     )
-    return SigningWorker(PreparePages(transactions, TypstPress(renderer), staging, clock), sign)
+    return SigningWorker(PreparePages(transactions, press, staging, clock), sign)
 
 
 def _keys(settings: SigningSettings, clock: Clock) -> tuple[KeyStore, KeyJournal]:
@@ -98,5 +100,5 @@ def build(settings: SigningSettings) -> Service:
     take = TakeSealedClass(transactions, clock, settings.express_limit)
     service.add_consumers(SigningConsumers(take, KnowPeople(transactions), service.envelope.open))
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
-    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, TranscriptsSigned)
+    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
     return service

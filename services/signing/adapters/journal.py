@@ -17,7 +17,7 @@ from services.signing.application.ports import Holder, PackWritten, Signed
 from services.signing.domain.events import FinishedTranscript, SignatureMade
 from services.signing.domain.intent import Intent
 from services.signing.domain.people import StaffMember
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import SHEET_ORDER, SignatureRole
 from services.signing.domain.transcripts import Ref
 
 
@@ -91,7 +91,7 @@ class PostgresJournal:
 
     async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
         """Transcripts with their signatures so far."""
-        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs), list(self._order))
+        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs), [*SHEET_ORDER, *self._order])
         return [_finished(list(group)) for _, group in groupby(rows, key=ref_of)]
 
 

@@ -70,6 +70,7 @@ class SignatureRequest:
 
 
 REASONS = {
+    SignatureRole.SUBJECT_TEACHER: "Giáo viên môn học xác nhận kết quả đánh giá của lớp",
     SignatureRole.HOMEROOM_TEACHER: "Giáo viên chủ nhiệm xác nhận học bạ",
     SignatureRole.PRINCIPAL: "Hiệu trưởng phê duyệt học bạ",
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
@@ -96,7 +97,9 @@ def prepare(pdf: bytes, request: SignatureRequest, template: CmsTemplate) -> Pre
 
 
 def _permissions(request: SignatureRequest) -> SigMDPSetup:
-    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing."""
+    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing. An only one: both."""
+    if len(request.order) == 1:
+        return SigMDPSetup("sha256", certify=True, field_lock=FieldMDPSpec(FieldMDPAction.ALL), docmdp_perms=MDPPerm.NO_CHANGES)
     if request.role is request.order[0]:
         return SigMDPSetup("sha256", certify=True, docmdp_perms=MDPPerm.FILL_FORMS)
     if request.role is request.order[-1]:

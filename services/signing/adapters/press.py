@@ -10,24 +10,26 @@ from hashlib import sha256
 
 from pyhanko.pdf_utils.misc import PdfError, PdfReadError, PdfWriteError
 
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.cms_template import CmsTemplate, cms_template
 from services.signing.adapters.pades import REASONS, PreparedSignature, SignatureRequest, prepare
-from services.signing.adapters.renderer import Form, TypstRenderer, form_of
+from services.signing.adapters.renderer import FORMS, Form, TypstRenderer
 from services.signing.adapters.stamps import StampContent, StampRenderer
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.ports import Batch, Holder, PageMade, Task, Terms
+from services.signing.domain.class_sheet import is_class_sheet, read_class_sheet
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
-from services.signing.domain.record import Level, UnreadableRecord, read_record
+from services.signing.domain.record import UnreadableRecord, read_record
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 
 class TypstPress:
-    """Fulfils ports.Press: one thread with one compiler."""
+    """Fulfils ports.Press: one thread with one compiler for each kind of document."""
 
-    def __init__(self, renderer: TypstRenderer) -> None:
-        self._renderer = renderer
+    def __init__(self, renderer: TypstRenderer, sheets: ClassSheetRenderer) -> None:
+        self._renderer, self._sheets = renderer, sheets
         self._thread = ThreadPoolExecutor(1, "press")
 
     async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
@@ -37,12 +39,19 @@ class TypstPress:
 
     def _set(self, content: bytes) -> PageMade | str:
         try:
+            if is_class_sheet(content):
+                return self._set_sheet(content)
             record = read_record(content)
             body = self._renderer.render(record)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
         entry = Entry(record.transcript_id, record.version, record.digest, body.template_version, body.template_digest, body.digest)
         return PageMade(body.pdf, entry)
+
+    def _set_sheet(self, content: bytes) -> PageMade:
+        sheet = read_class_sheet(content)
+        body = self._sheets.render(sheet)
+        return PageMade(body.pdf, Entry(sheet.sheet_id, sheet.version, sheet.digest, body.template_version, body.template_digest, body.digest))
 
 
 @dataclass
@@ -125,8 +134,7 @@ class PadesSignatory:
 
 def form_named(template_version: str) -> Form:
     """The form "lower_secondary/v1" and the like."""
-    level, form_version = template_version.split("/")
-    return form_of(Level(level.upper()), form_version)
+    return Form(FORMS / template_version)
 
 
 def _intent(task: Task, terms: Terms, half_done: PreparedSignature) -> Intent:

@@ -124,15 +124,17 @@ def _fields(document: pikepdf.Pdf) -> list[tuple[str, Any]]:
 
 def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignature, expected: Expectation) -> None:
     transforms = {str(r.TransformMethod): r.TransformParams for r in value.get("/Reference", [])}
-    if wanted.role is expected.order[0]:
+    first, last = wanted.role is expected.order[0], wanted.role is expected.order[-1]
+    if first:
         certified = document.Root.Perms.DocMDP
-        if certified.objgen != value.objgen or transforms["/DocMDP"].P != 2:
-            raise NotAsIntended(f"{wanted.field}: no certification with P=2")
-    elif wanted.role is expected.order[-1]:
+        allowed = 1 if last else 2
+        if certified.objgen != value.objgen or allowed != transforms["/DocMDP"].P:
+            raise NotAsIntended(f"{wanted.field}: no certification with P={allowed}")
+    if last:
         lock = transforms.get("/FieldMDP")
         if lock is None or str(lock.Action) != "/All" or lock.P != 1:
             raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
-    elif transforms:
+    elif not first and transforms:
         raise NotAsIntended(f"{wanted.field}: unexpected transforms {sorted(transforms)}")
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from services.chassis.clock import Clock
 from services.signing.application.ports import ManifestRow, PackWritten, Signed
-from services.signing.application.release import release_role
+from services.signing.application.release import release_pupils_of, release_role
 from services.signing.application.stores import Transactions, Work
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, ManifestMoved, RoleSigned
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import SignatureRole, roles_for
 from services.signing.domain.transcripts import Ref
 
 
@@ -50,7 +51,8 @@ class AnnounceSigned:
                 return  # Another worker has announced the same bytes; they are in the register already.
             await work.journal.void(spoilt, "the document failed its check", now)
             open_lines = set(current.lines)
-            position = self.order_of_roles.index(order.role)
+            roles = roles_for(manifest.kind, self.order_of_roles)
+            position = roles.index(order.role)
             still = await work.classes.waiting([s.waiting.ref for s in signed], position)
             kept = [s for s in signed if s.waiting.ref in still and s.waiting.ref in open_lines]
             overtaken = [s for s in signed if s.waiting.ref not in still and s.waiting.ref in open_lines]
@@ -60,7 +62,7 @@ class AnnounceSigned:
                 *(LineResult(s.waiting.ref, "superseded: a newer version came while this one was signed") for s in overtaken),
                 *(failure for failure in failures if failure.ref in open_lines),
             ]
-            last = position == len(self.order_of_roles) - 1
+            last = position == len(roles) - 1
             if kept and pack is not None:
                 await work.journal.announce_signatures(kept, pack, now, last)
             await work.classes.failed([result for result in results if result.failure])
@@ -70,8 +72,10 @@ class AnnounceSigned:
             refs = [s.waiting.ref for s in kept]
             if last:
                 await self._complete(work, manifest, refs, pack, order)
+                if manifest.kind is DocumentKind.SHEET:
+                    await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
             elif refs:
-                following = self.order_of_roles[position + 1]
+                following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
                     await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, PackWritten, Request, Signed, StoredPdf
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
@@ -36,6 +37,14 @@ class Classes(Protocol):
         """Store contents; a halted version comes back to life, and unfinished older versions are superseded."""
         ...
 
+    async def add_sheets(self, sealed: SealedClass) -> None:
+        """Store class-subject sheets with who is to sign them now; a halted one comes back to life. Versions stand side by side."""
+        ...
+
+    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
+        """By ready manifest that this role has approved: its unsigned pupils whose records name one of these sheets."""
+        ...
+
     async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
         """The pupils whose page is still to be made."""
         ...
@@ -57,7 +66,7 @@ class Classes(Protocol):
         ...
 
     async def waiting(self, refs: Sequence[Ref], signed_roles: int) -> dict[Ref, Waiting]:
-        """Those of the pupils that are prepared and carry exactly so many signatures."""
+        """Those that are prepared and carry exactly so many signatures; before the first one, that name no unsigned sheet."""
         ...
 
     async def halt_unfinished(self, class_id: str, manifest_id: str | None, failure: str) -> None:
@@ -76,7 +85,7 @@ class Classes(Protocol):
 class Manifests(Protocol):
     """Manifests and approvals."""
 
-    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
+    async def add(self, manifest_id: str, kind: DocumentKind, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
         """Store a new manifest; it never grows."""
         ...
 

@@ -106,6 +106,12 @@ class Record:
         return self.root.at("pupil").text("name")
 
     @property
+    def sheets(self) -> tuple[tuple[str, int], ...]:
+        """The class-subject sheets that the record's rows stand in: (id, version), each once."""
+        proofs = [subject.at("sheet") for subject in self.root.each("subjects") if "sheet" in subject.value]
+        return tuple(sorted({(proof.text("id"), proof.number("version")) for proof in proofs}))
+
+    @property
     def corrections(self) -> int:
         """How many cells changed after the first seal."""
         return self.root.at("corrections").number("count")
@@ -126,7 +132,7 @@ def read_record(content: bytes) -> Record:
         level = Level(root.text("level"))
     except ValueError:
         raise UnreadableRecord(f"$.level: {root.text('level')!r} is none of {', '.join(Level)}") from None
-    _refuse_unprintable("$", value)
+    refuse_unprintable("$", value)
     transcript = root.at("transcript")
     return Record(
         content=content,
@@ -139,14 +145,14 @@ def read_record(content: bytes) -> Record:
     )
 
 
-def _refuse_unprintable(path: str, value: Any) -> None:
+def refuse_unprintable(path: str, value: Any) -> None:
     """Refuse text that would look different from what its bytes say: right-to-left, invisible or undecomposed signs."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            _refuse_unprintable(f"{path}.{key}", inner)
+            refuse_unprintable(f"{path}.{key}", inner)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            _refuse_unprintable(f"{path}[{index}]", inner)
+            refuse_unprintable(f"{path}[{index}]", inner)
     elif isinstance(value, str):
         if value.isascii() and value.isprintable():
             return

@@ -26,8 +26,8 @@ class SigningConsumers:
     @on(ClassSealed)
     async def on_class_sealed(self, events: Sequence[Received[ClassSealed]]) -> None:
         for received in events:
-            records = self.open(received.event.records, SealedRecords).records if received.event.records.jwe else ()
-            await self.take_sealed_class(contracts.sealed_class_of(received.event, records))
+            opened = self.open(received.event.records, SealedRecords) if received.event.records.jwe else SealedRecords()
+            await self.take_sealed_class(contracts.sealed_class_of(received.event, opened.records, opened.sheets))
 
     @on(SchoolRegistered)
     async def on_school_registered(self, events: Sequence[Received[SchoolRegistered]]) -> None:

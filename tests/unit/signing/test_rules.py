@@ -16,6 +16,7 @@ from services.signing.domain.transcripts import Place
 DAY = date(2026, 6, 1)
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 HOMEROOM, PRINCIPAL, SEAL = DEFAULT_ORDER
+TEACHER = SignatureRole.SUBJECT_TEACHER
 
 
 def member(role: str, staff_id: str = "s1", **more: str) -> StaffMember:
@@ -32,6 +33,11 @@ def member(role: str, staff_id: str = "s1", **more: str) -> StaffMember:
         (HOMEROOM, member("homeroom_teacher", "other", acts_for_staff_id="s1"), False),
         (HOMEROOM, member("principal"), True),  # who is named homeroom teacher of the class is its homeroom teacher
         (HOMEROOM, member("principal", "other"), False),
+        (TEACHER, member("subject_teacher"), True),
+        (TEACHER, member("subject_teacher", "other"), False),
+        (TEACHER, member("subject_teacher", "other", acts_for_staff_id="s1", authority="12/QĐ"), True),
+        (TEACHER, member("subject_teacher", "other", acts_for_staff_id="s1"), False),
+        (TEACHER, member("homeroom_teacher", "other", acts_for_staff_id="s1", authority="12/QĐ"), False),
         (PRINCIPAL, member("principal"), True),
         (PRINCIPAL, member("principal", valid_to="2026-05-31"), False),
         (PRINCIPAL, member("principal", valid_from="2026-06-02"), False),
