@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.archive.application.check_document import Announced, CheckDocument
+from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_pack import checked_record, judge_pack
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Staging, Vault
-from services.archive.domain.admission import Admit, Already, Held, decide
+from services.archive.domain.admission import Admit, Already, Held, decide, standing
+from services.archive.domain.class_sheets import Proof, proofs_of
 from services.archive.domain.findings import Finding, Reason
-from services.archive.domain.pack import Pack, UnreadablePack, build_pack, read_pack
+from services.archive.domain.pack import Pack, build_pack
 from services.archive.domain.register import Head, Statement
 from services.archive.domain.sealed_record import RecordFacts, read_facts
 from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument
@@ -33,6 +35,7 @@ class _Checked:
     document: SignedDocument
     data: bytes
     facts: RecordFacts
+    proofs: tuple[Proof, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class AdmitTranscripts:
     """Durable before acknowledged, harmless to repeat; one bad document never touches its classmates.
 
     1. read the pack from staging, 2. check each document, 3. keep one immutable pack of the good ones, 4. write index,
-    register and events in one transaction. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
+    register and events in one transaction. A transcript whose sheets aren't all here waits for them, without being called
+    refused: `AdmitSheets` looks at it again. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
     finds it in place.
     """
 
@@ -78,31 +82,22 @@ class AdmitTranscripts:
             return [], []
         data = await self.staging.read(signed.pack)
         # Some milliseconds a document: away from the event loop, so that calls are answered meanwhile.
-        return await asyncio.to_thread(self._check_all, data, documents)
+        good, bad = await asyncio.to_thread(judge_pack, data, documents, self._check_one)
+        # Sheets are never taken back, so what is found here before the transaction still holds in it.
+        roots = await self.admissions.sheet_roots((proof.sheet_id, proof.version) for item in good for proof in item.proofs)
+        for item in good:
+            found = standing(item.proofs, roots)
+            if found is not None:
+                bad.append((item.document, found))
+        refused = {document.ref for document, _ in bad}
+        rejections = [Rejection(document, finding.reason, finding.detail) for document, finding in bad]
+        return [item for item in good if item.document.ref not in refused], rejections
 
-    def _check_all(self, data: bytes, documents: Sequence[SignedDocument]) -> tuple[list[_Checked], list[Rejection]]:
-        try:
-            files = read_pack(data)
-        except UnreadablePack as error:
-            return [], [Rejection(document, Reason.PACK_UNREADABLE, str(error)) for document in documents]
-        good: list[_Checked] = []
-        bad: list[Rejection] = []
-        for document in documents:
-            result = self._check_one(document, files.get(document.file_name))
-            if isinstance(result, Finding):
-                bad.append(Rejection(document, result.reason, result.detail))
-            else:
-                good.append(result)
-        return good, bad
-
-    def _check_one(self, document: SignedDocument, data: bytes | None) -> _Checked | Finding:
-        if data is None:
-            return Finding(Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}")
-        announced = Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
-        verdict = self.check(data, announced)
-        if verdict.first is not None:
-            return verdict.first
-        facts = read_facts(verdict.record or b"")
+    def _check_one(self, document: SignedDocument, data: bytes) -> _Checked | Finding:
+        record = checked_record(self.check, document, document.ref.content_digest, data)
+        if isinstance(record, Finding):
+            return record
+        facts = read_facts(record)
         if facts is None:
             return Finding(Reason.RECORD_MISSING, "the attached record doesn't say which transcript it is")
         if (facts.transcript_id, facts.version, facts.public_id) != (
@@ -111,7 +106,7 @@ class AdmitTranscripts:
             document.ref.public_id,
         ):
             return Finding(Reason.RECORD_DIFFERS, "the attached record is that of another transcript or version")
-        return _Checked(document, data, facts)
+        return _Checked(document, data, facts, tuple(proofs_of(record)))
 
 
 def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tuple[str, int, bytes]]) -> tuple[list[SignedDocument], int, list[Rejection]]:
