@@ -16,7 +16,7 @@ from services.grading.domain.pupil_year import PupilYear
 from services.grading.domain.record import canonical
 from services.grading.domain.sealing import Candidate, Outcome, SheetBook, seal_pupils
 from services.grading.domain.terms import Term
-from tests.unit.grading.years import SeededDice, a_year, surroundings, with_cells
+from tests.unit.grading.years import EXAMPLES, SHEET_EXAMPLE, SeededDice, a_year, example_sheet, surroundings, with_cells
 
 RESPONSIBLE = {"toan": str(uuid.UUID(int=77))}
 
@@ -107,6 +107,13 @@ def test_each_row_of_a_secondary_class_stands_in_its_subjects_sheet() -> None:
     assert by_code["toan"].digest == hashlib.sha256(by_code["toan"].content).digest()
     assert [line["row"]["transcript_id"] for line in math["rows"]] == [record["transcript"]["id"] for record in records]
     assert (by_code["toan"].staff_id, by_code["ngu_van"].staff_id) == (RESPONSIBLE["toan"], "homeroom")
+
+
+def test_the_contracts_example_is_what_sealing_writes_and_holds_the_example_records_row() -> None:
+    told = SHEET_EXAMPLE.read_text(encoding="utf-8")
+    assert told == example_sheet()
+    record = json.loads((EXAMPLES / "lower_secondary.json").read_text(encoding="utf-8"))
+    assert json.loads(told)["sheet"]["root"] == row_of(record, "toan")["sheet"]["root"]
 
 
 def test_electives_are_signed_for_those_who_take_them() -> None:

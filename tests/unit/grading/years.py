@@ -184,6 +184,20 @@ def example_text(year: PupilYear) -> str:
     return json.dumps(json.loads(outcome.sealed.content), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
+def example_sheet() -> str:
+    """The example of a class-subject sheet: maths of the lower-secondary example's class, of that one pupil."""
+    year = example_years()["lower_secondary"]
+    candidate = Candidate(year, surroundings(year), str(uuid.UUID(int=year.grade)), None)
+    _, sheets = seal_pupils([candidate], SheetBook(), SeededDice(year.grade))
+    content = next(sheet.content for sheet in sheets if sheet.subject == "toan")
+    return json.dumps(json.loads(content), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+SHEET_EXAMPLE = EXAMPLES.parent / "sheet" / "lower_secondary.json"
+
+
 if __name__ == "__main__":
+    SHEET_EXAMPLE.parent.mkdir(exist_ok=True)
+    SHEET_EXAMPLE.write_text(example_sheet(), encoding="utf-8")
     for name, year in example_years().items():
         (EXAMPLES / f"{name}.json").write_text(example_text(year), encoding="utf-8")
