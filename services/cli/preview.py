@@ -14,7 +14,12 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def preview(
-    record: Annotated[Path, typer.Argument(help="A canonical record or class-subject sheet (JSON, schema hocba.record/1 or hocba.sheet/1).", exists=True, dir_okay=False, readable=True)],
+    record: Annotated[
+        Path,
+        typer.Argument(
+            help="A canonical record or class-subject sheet (JSON, schema hocba.record/1 or hocba.sheet/1).", exists=True, dir_okay=False, readable=True
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The PDF to write.")] = Path("preview.pdf"),
     form_version: Annotated[str, typer.Option(help="Version of the form.")] = "v1",
     url: Annotated[str, typer.Option(help="What the QR code leads to, before the public id.")] = "https://tracuu.hocba.example/t",

@@ -148,6 +148,12 @@ def homeroom_fact_of(event: enrollment.ClassFormed) -> know_people.HomeroomFact:
     return know_people.HomeroomFact(event.class_id, event.homeroom_staff_id or None, event.version)
 
 
+def teaching_fact_of(event: enrollment.TeachingAssigned) -> know_people.TeachingFact:
+    """Who is responsible for each subject: where the terms differ, the second term's teacher, who closes the year."""
+    ranked = sorted((a for a in event.assignments if a.responsible), key=lambda a: a.term != common_pb2.TERM_1)
+    return know_people.TeachingFact(event.class_id, event.version, {assignment.subject: assignment.staff_id for assignment in ranked})
+
+
 def staff_fact_of(event: enrollment.StaffAppointed, profile: enrollment.StaffProfile) -> StaffMember:
     """A member of staff with the opened profile."""
     return StaffMember(

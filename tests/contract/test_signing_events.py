@@ -13,6 +13,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
 from hocba.common.v1 import common_pb2
+from hocba.enrollment.v1 import events_pb2 as enrollment
 from hocba.grading.v1 import events_pb2 as grading
 from services.chassis.errors import Malformed
 from services.signing import contracts
@@ -84,6 +85,13 @@ def test_signing_takes_a_sealed_class_of_grading() -> None:
     assert sheet.staff_id == event.sheets[0].responsible_staff_id
     with pytest.raises(Malformed, match="1 sealed sheets but 0 contents"):
         contracts.sealed_class_of(event, [b"record"], [])
+
+
+def test_where_terms_differ_the_second_terms_teacher_signs_the_years_sheet() -> None:
+    told = json.loads((EXAMPLES / "TeachingAssigned/shared_subject.json").read_text())
+    fact = contracts.teaching_fact_of(ParseDict(told, enrollment.TeachingAssigned()))
+    assert fact.responsible == {"khtn": "00000000-0000-4000-8000-000000000023", "toan": "00000000-0000-4000-8000-000000000022"}
+    assert (fact.class_id, fact.version) == (told["class_id"], 3)
 
 
 def test_sealed_class_with_a_record_too_few_is_refused() -> None:

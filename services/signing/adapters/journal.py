@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -117,6 +117,10 @@ class PostgresPeople:
     async def know_homeroom(self, class_id: str, staff_id: str | None, version: int) -> None:
         """Another homeroom teacher of a class that is here."""
         await self._connection.execute(QUERIES["know_homeroom"], class_id, staff_id, version)
+
+    async def know_teaching(self, class_id: str, version: int, responsible: Mapping[str, str]) -> None:
+        """Keep the newest list, whether the class is here yet or not."""
+        await self._connection.execute(QUERIES["know_teaching"], class_id, version, json.dumps(dict(responsible)))
 
     async def province_of(self, school_id: str) -> str | None:
         """The school's province."""

@@ -153,7 +153,10 @@ SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.vers
     (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts, sheet.subject, sheet.staff_id
 FROM manifest AS m JOIN school_class AS c USING (class_id)
 LEFT JOIN LATERAL (
-    SELECT t.subject, t.staff_id FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version) WHERE e.manifest_id = m.manifest_id LIMIT 1
+    -- What enrollment says of who teaches counts for more than what grading knew when it sealed.
+    SELECT t.subject, coalesce((w.responsible ->> t.subject)::uuid, t.staff_id) AS staff_id
+    FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version) LEFT JOIN teaching AS w ON w.class_id = t.class_id
+    WHERE e.manifest_id = m.manifest_id LIMIT 1
 ) AS sheet ON m.kind = 'sheet'
 WHERE ($1::uuid IS NULL OR m.manifest_id = $1) AND ($2::uuid IS NULL OR m.school_id = $2) AND ($3::uuid IS NULL OR m.class_id = $3)
   AND ($4::text IS NULL OR (m.state = 'ready' AND (m.kind = 'sheet') = ($4 = 'subject_teacher') AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
@@ -312,6 +315,10 @@ WITH known AS (
 )
 UPDATE school_class AS c SET homeroom_staff_id = known.staff_id, homeroom_version = known.version
 FROM known WHERE c.class_id = known.class_id
+
+-- name: know_teaching
+INSERT INTO teaching (class_id, version, responsible) VALUES ($1, $2, $3)
+ON CONFLICT (class_id) DO UPDATE SET version = excluded.version, responsible = excluded.responsible WHERE teaching.version < excluded.version
 
 -- name: province_of
 SELECT province_id FROM school WHERE school_id = $1

@@ -190,6 +190,10 @@ class People(Protocol):
         """A class that is here already has another homeroom teacher."""
         ...
 
+    async def know_teaching(self, class_id: str, version: int, responsible: Mapping[str, str]) -> None:
+        """Keep the newest list of who is responsible for a class's subjects; it decides who signs their sheets."""
+        ...
+
     async def province_of(self, school_id: str) -> str | None:
         """The school's province, or None while the school is unknown."""
         ...

@@ -40,8 +40,9 @@ class Order:
 
 
 def is_express(order: Order, limit: int) -> bool:
-    """Whether an order goes past a mass run: few documents, and none of them a class's first sheet, since each class has a dozen of those."""
-    return len(order.lines) <= limit and not any(ref.kind is DocumentKind.SHEET and ref.version == 1 for ref in order.lines)
+    """Whether an order goes past a mass run: few pupils, and no first sheet of a class, since each class has a dozen of those."""
+    pupils = sum(ref.kind is DocumentKind.TRANSCRIPT for ref in order.lines)
+    return pupils <= limit and not any(ref.kind is DocumentKind.SHEET and ref.version == 1 for ref in order.lines)
 
 
 def order_name(*parts: object) -> str:

@@ -24,4 +24,12 @@ CREATE TABLE sheet_need (
 );
 CREATE INDEX needs_by_sheet ON sheet_need (sheet_id, sheet_version);
 
+-- Who is responsible for each subject of a class, as enrollment says: whoever takes over a subject signs what was sealed before.
+CREATE TABLE teaching (
+    class_id uuid PRIMARY KEY,
+    version bigint NOT NULL,
+    responsible jsonb NOT NULL -- subject -> staff id
+);
+
 GRANT SELECT, INSERT ON sheet_need TO hocba_signing;
+GRANT SELECT, INSERT, UPDATE ON teaching TO hocba_signing;

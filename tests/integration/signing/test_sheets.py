@@ -8,6 +8,7 @@ import pytest
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as events
 from services.chassis.errors import Denied, Malformed, NotFound
+from services.signing.application.know_people import TeachingFact
 from services.signing.application.ports import ManifestRow
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, Caller, StaffMember
@@ -162,6 +163,18 @@ async def test_another_teacher_who_takes_over_signs_what_was_sealed_before(world
         await world.approve(sheet, TEACHER)
     await world.take(replace(sealed, class_version=2))
     assert await world.approve(sheet, TEACHER) == "true"
+
+
+async def test_enrollments_word_on_who_teaches_counts_for_more_than_the_seals(world: World) -> None:
+    await world.know([TeachingFact(CLASS, 3, {"toan": STAFF[PRINCIPAL]})])
+    await world.seal(sheets=[("toan", 1, world.pupils)])
+    await world.work()
+    sheet = (await of_sheets(world))["toan", 1]
+    assert sheet.responsible_staff_id == STAFF[PRINCIPAL]
+    with pytest.raises(Denied):
+        await world.approve(sheet, TEACHER)
+    await world.know([TeachingFact(CLASS, 2, {"toan": STAFF[SEAL]}), TeachingFact(CLASS, 4, {"ngu_van": STAFF[SEAL]})])
+    assert await world.approve(sheet, TEACHER) == "true", "a list that names nobody for the subject leaves it to whom the seal named"
 
 
 async def test_each_kind_of_document_is_signed_by_its_own_roles(world: World) -> None:

@@ -141,6 +141,7 @@ def test_a_proof_holds_for_its_leaf_its_place_and_its_root_alone(size: int, data
     at = data.draw(st.integers(0, size - 1))
     proof = Proof("toan", "id", 1, root(leaves), leaves[at], at, size, tuple(path(at, leaves)))
     assert proof.holds
+    assert not replace(proof, root=proof.leaf, path=(), index=0, size=size + 1).holds, "a path may not end below the root"
     assert not replace(proof, root=bytes(32)).holds
     assert not replace(proof, leaf=bytes(32)).holds
     assert not replace(proof, path=(*proof.path, bytes(32))).holds
