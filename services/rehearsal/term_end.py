@@ -139,7 +139,7 @@ async def _correct(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome
 
 async def _sign(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome: Outcome, sealed: dict[str, int]) -> None:
     sheets = sum(school.sheets() for school in cast.schools) + len(outcome.corrections)
-    with stage.act("Giáo viên bộ môn, rồi ba vai duyệt (teachers approve sheets, three roles transcripts)", 3 * outcome.classes + sheets) as step:
+    with stage.act("Ba vai duyệt sau giáo viên bộ môn (teachers, then three roles)", 3 * outcome.classes + sheets) as step:
         outcome.transcripts_approved, outcome.sheets_signed = await signatures.approve(doors, cast, sealed, step)
     with stage.act("Ký và lưu trữ (sheets, three signatures each, then the archive)", outcome.sealed) as step:
         coverage = await signatures.archived(doors, officer, outcome.sealed, step)
