@@ -20,6 +20,7 @@ from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.verify_register import VerifyRegister
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
+from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
@@ -33,7 +34,7 @@ ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()))
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:

@@ -41,15 +41,20 @@ Key = tuple[str, int]
 
 async def nothing_lost(stores: Stores) -> Finding:
     """I1."""
-    sealed: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("grading.sealed_versions")}
+    sealed = {(row["id"], row["version"]): row["class_id"] for row in await stores.rows("grading.sealed_versions")}
     signing = {(row["id"], row["version"]): row for row in await stores.rows("signing.transcripts")}
     archived: set[Key] = {(row["id"], row["version"]) for name in ("archive.transcripts", "archive.sheets") for row in await stores.rows(name)}
     rejected: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.rejected")}
-    parked = await stores.parked_records()
-    problems = [f"sealed {key[0]} v{key[1]} is unknown to signing" for key in sorted(sealed - signing.keys())]
-    signed = {key for key, row in signing.items() if row["state"] == "signed"}
-    problems += [f"signed {key[0]} v{key[1]} is neither archived nor rejected" for key in sorted(signed - archived - rejected)]
-    problems += [f"archived {key[0]} v{key[1]} was never sealed" for key in sorted(archived - sealed)]
+    parked = await stores.parked_keys()
+    missing = [(key, sealed[key], "signing", "sealed {} v{} is unknown to signing") for key in sorted(sealed.keys() - signing.keys())]
+    signed = {key: row["class_id"] for key, row in signing.items() if row["state"] == "signed"}
+    missing += [(key, signed[key], "archive", "signed {} v{} is neither archived nor rejected") for key in sorted(signed.keys() - archived - rejected)]
+    problems: list[str] = []
+    accounted: list[str] = []
+    for key, class_id, reader, what in missing:
+        # A record of this class that this reader has put aside is the open account of what seems lost, and nothing else is.
+        (accounted if class_id in parked.get(reader, set()) else problems).append(what.format(*key))
+    problems += [f"archived {key[0]} v{key[1]} was never sealed" for key in sorted(archived - sealed.keys())]
     problems += [
         f"archived {row['id']} v{row['version']} stands on sheet {row['sheet_id']} v{row['sheet_version']}, which is not archived"
         for row in await stores.rows("signing.sheet_needs")
@@ -57,11 +62,8 @@ async def nothing_lost(stores: Stores) -> Finding:
     ]
     states = Counter(row["state"] for key, row in signing.items() if key not in archived)
     notes = [f"{count} documents are {state} and not archived" for state, count in sorted(states.items())]
-    notes += [f"{count} parked records in {service}" for service, count in parked.items() if count]
-    # A parked record is the open account of what seems lost.
-    if any(parked.values()):
-        notes, problems = notes + problems, []
-    return Finding("I1", "nothing lost", len(sealed), problems, notes)
+    notes += [f"{service} has parked records of {len(keys)} keys" for service, keys in parked.items() if keys]
+    return Finding("I1", "nothing lost", len(sealed), problems, notes + accounted)
 
 
 async def one_document_per_version(stores: Stores) -> Finding:

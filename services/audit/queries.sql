@@ -1,7 +1,7 @@
 -- name: grading.sealed_versions
 -- Every version that was ever sealed, of transcripts and of class-subject sheets.
-SELECT transcript_id::text AS id, version, encode(digest, 'hex') AS digest FROM sealed_versions
-UNION ALL SELECT sheet_id::text, version, encode(digest, 'hex') FROM class_sheets
+SELECT transcript_id::text AS id, version, class_id::text AS class_id, encode(digest, 'hex') AS digest FROM sealed_versions
+UNION ALL SELECT sheet_id::text, version, class_id::text, encode(digest, 'hex') FROM class_sheets
 
 -- name: grading.changes_after_seal
 -- Marks that changed after their class was sealed for the year, with what allowed it.
@@ -24,7 +24,7 @@ SELECT stream, number, body, hash FROM audit_lines ORDER BY stream, number
 SELECT stream, number, hash FROM audit_heads
 
 -- name: signing.transcripts
-SELECT transcript_id::text AS id, version, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
+SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
 
 -- name: signing.sheet_needs
 -- The class-subject sheets that each transcript's rows stand in.
@@ -33,6 +33,7 @@ SELECT transcript_id::text AS id, version, sheet_id::text AS sheet_id, sheet_ver
 -- name: signing.completions
 -- The digest under which a version was signed to the end.
 SELECT transcript_id::text AS id, version, encode(result_digest, 'hex') AS sha256 FROM signature WHERE completes
+UNION ALL SELECT transcript_id::text, version, encode(result_digest, 'hex') FROM finished_document
 
 -- name: signing.intents
 -- Intents by what became of them. `open` ones are under way, or a worker died and will repeat them.
@@ -61,6 +62,9 @@ SELECT entries, hash FROM register_head
 
 -- name: parked
 SELECT count(*) AS records FROM hocba_parked WHERE replayed_at IS NULL
+
+-- name: parked_keys
+SELECT DISTINCT key FROM hocba_parked WHERE replayed_at IS NULL
 
 -- name: waiting
 SELECT count(*) AS events FROM hocba_outbox

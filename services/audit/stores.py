@@ -57,6 +57,10 @@ class Stores:
         """Records put aside and not yet replayed, by service."""
         return {service: await connection.fetchval(QUERIES["parked"]) for service, connection in self.connections.items()}
 
+    async def parked_keys(self) -> dict[str, set[str]]:
+        """The keys of those records, such as classes, by service."""
+        return {service: {row["key"] for row in await connection.fetch(QUERIES["parked_keys"])} for service, connection in self.connections.items()}
+
     async def fingerprint(self) -> dict[str, str]:
         """A digest of every table's rows, in no order: two equal fingerprints hold the same facts."""
         found: dict[str, str] = {}

@@ -131,11 +131,13 @@ class Service:
         if broker:
             await broker.stop()
         relay.stop()
-        ending = asyncio.gather(*tasks, *([relaying] if relaying else []), return_exceptions=True)
-        try:
-            await asyncio.wait_for(ending, settings.grace_seconds)
-        except TimeoutError:
-            log.warning("not everything ended within the grace time")
+        if ending := [*tasks, *([relaying] if relaying else [])]:
+            _, late = await asyncio.wait(ending, timeout=settings.grace_seconds)
+            if late:
+                # Told to end and not waited for: a task in the middle of a question to a database that hangs would wait for its answer.
+                log.warning("not everything ended within the grace time", tasks=sorted(task.get_name() for task in late))
+                for task in late:
+                    task.cancel()
         for channel in self._channels:
             await channel.close(None)
         await self.database.close()

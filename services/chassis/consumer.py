@@ -12,7 +12,7 @@ Offsets are committed after that. What a handler raises decides what happens:
     Unavailable and connection errors      tried again for ever, with back-off: the record is not at fault
     anything else                          a bug: tried BUG_ATTEMPTS times, then treated as the first kind
 
-Later records of a parked key are parked behind it, so that the order of a key holds; `hocba parked` replays them.
+Later records of a parked key are parked behind it, so that the order of a key holds; `hocba <service> parked --replay` hands them over again.
 FastStream swallows whatever a subscriber raises and a later commit would pass the record: nothing may escape here.
 """
 

@@ -33,6 +33,7 @@ class Connection(Protocol):
     def remove_log_listener(self, callback: Any) -> None: ...
 
 
+PING_SECONDS, CLOSE_SECONDS = 3.0, 5.0
 _SAFE = re.compile(r"^[0-9A-Za-z_:.-]*$")
 CONNECTION_ERRORS = (
     OSError,
@@ -42,6 +43,7 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # Our question and the server's last word have crossed.
 )
 """What is raised when the database is not there; `Unavailable` for callers."""
 STRAIN_ERRORS = (
@@ -91,6 +93,7 @@ class Database:
     def __init__(self, dsn: str, *, name: str, pool: int) -> None:
         self._dsn, self._name, self._size = dsn, name, pool
         self._pool: asyncpg.Pool | None = None
+        self._asking: asyncio.Task[bool] | None = None
 
     async def open(self) -> None:
         """Make the pool; connects nothing yet."""
@@ -112,8 +115,13 @@ class Database:
         )
 
     async def close(self) -> None:
+        if self._asking:
+            self._asking.cancel()
         if self._pool:
-            await self._pool.close()
+            try:
+                await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
+            except TimeoutError:
+                self._pool.terminate()  # A server that hangs takes no leave; nothing of ours is open there any more.
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -147,10 +155,17 @@ class Database:
             await _commit(connection)
 
     async def ping(self) -> bool:
-        """Whether a statement gets an answer."""
+        """Whether a statement gets an answer in PING_SECONDS; a server that hangs is as far away as one that is down."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        # Not awaited to its end: the driver's own time-out first tells the server to cancel, and waits for that too.
+        answered, _ = await asyncio.wait({self._asking}, timeout=PING_SECONDS)
+        return bool(answered) and self._asking.result()
+
+    async def _ask(self) -> bool:
         try:
             async with self.connection() as connection:
-                await connection.execute("SELECT 1", timeout=3)
+                await connection.execute("SELECT 1", timeout=PING_SECONDS)
         except (Unavailable, TimeoutError, asyncpg.PostgresError, *CONNECTION_ERRORS):
             return False
         return True

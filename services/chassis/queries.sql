@@ -10,8 +10,8 @@ WHERE id = ANY (ARRAY(SELECT id FROM hocba_outbox ORDER BY id LIMIT $1))
 RETURNING id, topic, key, type, event_id, payload, traceparent, created_at
 
 -- name: outbox_state
--- What waits, and since when: the alert of the relay.
-SELECT count(*) AS waiting, min(created_at) AS oldest FROM hocba_outbox
+-- What waits, and how long the oldest has: the alert of the relay.
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS seconds FROM hocba_outbox
 
 -- name: first_time
 -- Which of these events this consumer has not seen; remembers all of them.

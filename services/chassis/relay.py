@@ -7,6 +7,7 @@ aiokafka's idempotent producer never recovers from a long outage (aio-libs/aioka
 """
 
 import asyncio
+import contextlib
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ BATCH_ROWS = 1000
 BATCH_BYTES = 950 * 1024
 IDLE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
+MEASURE_SECONDS = 10.0
 LOCK_ID = 0x484F4342  # "HOCB": the one relay of a database
 
 
@@ -42,8 +44,25 @@ class Relay:
         self._stopping = False
         on_announce(self._wake)
 
+    async def measure(self) -> None:
+        """Tell how much waits in the outbox, and for how long, until cancelled; above all while the broker is away."""
+        while True:
+            with contextlib.suppress(Unavailable, *CONNECTION_ERRORS):
+                async with self._database.connection() as connection:
+                    state = await connection.fetchrow(QUERIES["outbox_state"])
+                metrics.waiting.set(state["waiting"], {"service": self._source})
+                metrics.oldest.set(state["seconds"], {"service": self._source})
+            await asyncio.sleep(MEASURE_SECONDS)
+
     async def run(self) -> None:
         """Relay until stopped, whatever the broker and the database do meanwhile."""
+        measuring = asyncio.create_task(self.measure(), name="outbox measure")
+        try:
+            await self._run()
+        finally:
+            measuring.cancel()
+
+    async def _run(self) -> None:
         while not self._stopping:
             try:
                 async with self._database.connection() as connection:
@@ -141,7 +160,11 @@ class Relay:
                 request_timeout_ms=15_000,
                 retry_backoff_ms=200,
             )
-            await producer.start()
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
             self._producer = producer
         return self._producer
 

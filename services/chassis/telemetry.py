@@ -38,6 +38,8 @@ class _Metrics:
         meter = otel_metrics.get_meter("hocba")
         self.calls = meter.create_histogram("rpc.server.call.duration", unit="s", description="gRPC calls by method and status")
         self.relayed = meter.create_counter("hocba.outbox.relayed", unit="{event}", description="events that brokers have acknowledged")
+        self.waiting = meter.create_gauge("hocba.outbox.waiting", unit="{event}", description="events that brokers have not acknowledged yet")
+        self.oldest = meter.create_gauge("hocba.outbox.oldest", unit="s", description="how long the oldest of them has waited")
         self.consumed = meter.create_counter("hocba.consumer.events", unit="{event}", description="events applied, by type")
         self.parked = meter.create_counter("hocba.consumer.parked", unit="{event}", description="events put aside, by type")
         self.event_age = meter.create_histogram("hocba.consumer.event_age", unit="s", description="from announcement to application")

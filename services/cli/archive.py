@@ -99,6 +99,7 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
             }
             for signer in verdict.signers
         ],
+        "proven_at": verdict.proven_at.isoformat() if verdict.proven_at else None,
         "record": _record(verdict.record),
     }
 
@@ -150,6 +151,7 @@ _WORDS = {
     "school_seal": ("Con dấu của trường", "School seal"),
     "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
     "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
+    "proven_at": ("Dấu thời gian chứng thực các chữ ký có trước", "A time stamp proves the signatures to be older than"),
     "latest": (
         "Không xác định được đây có phải là phiên bản mới nhất: tra cứu bằng mã QR.",
         "Whether this is the latest version can't be known offline: look it up by the QR code.",
@@ -171,6 +173,8 @@ def _tell(report: dict[str, Any], language: Language) -> None:
             typer.secho(f"      {REASON_WORDS[Reason(finding['reason'])][at]} [{finding['reason']}] {finding['detail']}", fg="red")
     for signer in report["signers"]:
         typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
+    if report["proven_at"]:
+        typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
     for key in ("pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.edge import reported, running
+
 if TYPE_CHECKING:
     from services.audit.checks import Finding
 
@@ -18,13 +20,14 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
     @audit.callback()
     def check(context: typer.Context, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-        """Check every invariant. The stack named by HOCBA_STATE must be up."""
+        """Check every invariant. The local stack must be up; exit status 2 when it isn't."""
         if context.invoked_subcommand:
             return
         from rich.console import Console
         from rich.table import Table
 
-        findings = asyncio.run(_findings())
+        with reported():
+            findings = asyncio.run(_findings())
         if as_json:
             typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
         else:
@@ -39,21 +42,21 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     @audit.command()
     def fingerprint() -> None:
         """A digest per table: equal before and after a replay of every topic (I10)."""
-        typer.echo(json.dumps(asyncio.run(_fingerprint()), indent=1))
+        with reported():
+            found = asyncio.run(_fingerprint())
+        typer.echo(json.dumps(found, indent=1))
 
 
 async def _findings() -> "list[Finding]":
     from services.audit.checks import run_all
     from services.audit.stores import Stores
-    from services.stack.deployment import Deployment
 
-    async with Stores.of(Deployment.read()) as stores:
+    async with Stores.of(running()) as stores:
         return await run_all(stores)
 
 
 async def _fingerprint() -> dict[str, str]:
     from services.audit.stores import Stores
-    from services.stack.deployment import Deployment
 
-    async with Stores.of(Deployment.read()) as stores:
+    async with Stores.of(running()) as stores:
         return await stores.fingerprint()

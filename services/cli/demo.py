@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.edge import reported
+
 
 def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the command."""
@@ -24,7 +26,12 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
         from services.rehearsal import run, summary
 
-        outcome = run.on_a_fresh_stack(pupils, seed, keep=keep, quiet=as_json)
+        try:
+            with reported():
+                outcome = run.on_a_fresh_stack(pupils, seed, keep=keep, quiet=as_json)
+        except KeyboardInterrupt:
+            typer.secho("interrupted; nothing was left running", err=True, fg="yellow")
+            raise typer.Exit(130) from None
         if as_json:
             typer.echo(json.dumps(outcome.as_dict(), ensure_ascii=False))
         else:

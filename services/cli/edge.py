@@ -25,6 +25,8 @@ from services.stack.places import StackError
 
 T = TypeVar("T")
 _PREFIX = "HOCBA_EDGE_"
+OPERATOR = "operator"
+"""Process name of a command that runs beside a service; signing's hand it the keys, as they do to workers."""
 FAILED = 2
 """Exit code of a command that could not do its work."""
 
@@ -50,7 +52,7 @@ def door_to(service: str, roles: tuple[str, ...]) -> Door:
     if f"{_PREFIX}ADDRESS" in os.environ:
         files = {name: Path(_variable(f"{name}_FILE")) for name in ("CA", "CERTIFICATE", "KEY", "TOKEN")}
         return Door(_variable("ADDRESS"), files["CA"], files["CERTIFICATE"], files["KEY"], files["TOKEN"].read_text().strip())
-    deployment = Deployment.read()
+    deployment = running()
     leaf = deployment.keys.leaf("edge")
     token = deployment.token("cli", "cli", roles)
     return Door(deployment.addresses[service], deployment.keys.ca, leaf.certificate, leaf.key, token)
@@ -63,10 +65,18 @@ def ask(service: str, roles: tuple[str, ...], question: Callable[[grpc.aio.Chann
         return uvloop.run(_ask(door, service, question))
 
 
-def take_local_settings(service: str) -> None:
+def running() -> Deployment:
+    """The local stack that is meant; StackError when there is none."""
+    # Imported here: what it takes to run a stack isn't needed to ask another deployment.
+    from services.stack import supervisor
+
+    return Deployment.read(supervisor.meant())
+
+
+def take_local_settings(service: str, process: str | None = None) -> None:
     """Let a command that runs beside a service use the local stack's settings, unless the variables of the service are set."""
     if f"HOCBA_{service.upper()}_DATABASE_URL" not in os.environ:
-        os.environ.update(Deployment.read().settings_of(service))
+        os.environ.update(running().settings_of(service, process))
 
 
 @contextmanager

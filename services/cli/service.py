@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import os
 from types import ModuleType
 from typing import Annotated
 
@@ -12,6 +13,10 @@ import uvloop
 from services.chassis import migrations, telemetry
 from services.chassis.app import Service
 from services.chassis.errors import ServiceError
+from services.chassis.settings import ServiceSettings
+from services.cli.edge import FAILED, OPERATOR, reported, take_local_settings
+from services.stack.deployment import refuse_misspelt
+from services.stack.places import StackError
 
 SERVICES = ("enrollment", "grading", "locking", "signing", "archive", "reporting")
 
@@ -20,14 +25,15 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"services.{name}.app")
 
 
+def _settings(module: ModuleType) -> ServiceSettings:
+    refuse_misspelt(os.environ)
+    loaded: ServiceSettings = module.SETTINGS.load()
+    return loaded
+
+
 def _build(module: ModuleType) -> Service:
-    built: Service = module.build(module.SETTINGS.load())
+    built: Service = module.build(_settings(module))
     return built
-
-
-def _fail(error: ServiceError) -> typer.Exit:
-    typer.secho(error.message, err=True, fg="red")
-    return typer.Exit(2)
 
 
 def make(name: str) -> typer.Typer:
@@ -55,8 +61,9 @@ def make(name: str) -> typer.Typer:
 
         try:
             uvloop.run(run())
-        except ServiceError as error:
-            raise _fail(error) from error
+        except (ServiceError, StackError) as error:  # Anything else is a bug, and its place belongs in the log.
+            typer.secho(str(error), err=True, fg="red")
+            raise typer.Exit(FAILED) from error
 
     @app.command()
     def migrate() -> None:
@@ -68,19 +75,15 @@ def make(name: str) -> typer.Typer:
             ran = migrations.migrate(service.settings.owner_dsn, module.MIGRATIONS)
             return ran, await service.provision()
 
-        try:
+        with reported():
             ran, made = asyncio.run(run())
-        except ServiceError as error:
-            raise _fail(error) from error
         typer.echo(f"{name}: {len(ran)} migrations, {len(made)} topics")
 
     @app.command("check-config")
     def check_config() -> None:
         """Read the settings and say what is wrong with them, before anything runs."""
-        try:
-            settings = _module(name).SETTINGS.load()
-        except ServiceError as error:
-            raise _fail(error) from error
+        with reported():
+            settings = _settings(_module(name))
         typer.echo(f"{name}: {len(settings.model_fields_set)} settings given, none unknown")
 
     @app.command()
@@ -88,18 +91,32 @@ def make(name: str) -> typer.Typer:
         replay: Annotated[bool, typer.Option(help="Hand the parked records to their handlers again.")] = False,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
-        """List the records that could not be handled, with reasons; or replay them after the cause is mended."""
-        service = _build(_module(name))
-        telemetry.configure(name, level="warning", export="none", otlp_endpoint="", instance="cli")
-        rows = asyncio.run(_parked(service, replay))
-        typer.echo(json.dumps(rows, ensure_ascii=False, default=str) if as_json else "\n".join(map(str, rows)) or "nothing parked")
+        """List the records that could not be handled, with reasons; or replay them after the cause is mended.
+
+        Runs beside the service, with its settings. Exit code 1 when a replayed record still can't be applied.
+        """
+        with reported():
+            take_local_settings(name, OPERATOR)
+            telemetry.configure(name, level="warning", export="none", otlp_endpoint="", instance=OPERATOR)
+            rows = asyncio.run(_parked(_module(name), replay))
+        if as_json:
+            typer.echo(json.dumps(rows, ensure_ascii=False, default=str))
+        else:
+            typer.echo("\n".join((_REPLAYED if replay else _PARKED).format_map(row) for row in rows) or "nothing parked")
+        if any(row.get("still_parked") for row in rows):
+            raise typer.Exit(1)
 
     return app
 
 
-async def _parked(service: Service, replay: bool) -> list[dict[str, object]]:
+_PARKED = "{parked_at:%Y-%m-%d %H:%M:%S} {consumer} {topic}[{partition}]@{offset} key={key} {type}: {reason}"
+_REPLAYED = "{group}: {applied} applied, {still_parked} still parked"
+
+
+async def _parked(module: ModuleType, replay: bool) -> list[dict[str, object]]:
     from services.chassis.outbox import QUERIES
 
+    service = _build(module)
     await service.database.open()
     try:
         if replay:

@@ -1,4 +1,4 @@
-"""What `hocba signing` adds: progress, retry, check-keys."""
+"""What `hocba signing` adds: progress, retry, check-keys, keys."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.edge import ask, reported
+from services.cli.edge import OPERATOR, ask, reported, take_local_settings
 
 BROKEN = 1
 """Exit code of a check that found something wrong."""
@@ -21,6 +21,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     signing.command("progress")(progress)
     signing.command("retry")(retry)
     signing.command("check-keys")(check_keys)
+    signing.command("keys")(keys)
 
 
 def progress(
@@ -66,11 +67,12 @@ def check_keys(
     journals: Annotated[Path, typer.Option(help="Folder of the workers' key journals; else the setting.", file_okay=False)] = Path(),
     as_json: Json = False,
 ) -> None:
-    """Compare what the keys did with what was intended. Run it with the signing service's own settings.
+    """Compare what the keys did with what was intended. Runs beside the service, with its settings.
 
     Exit code 0: every use of a key stands in an intent; 1: at least one doesn't; 2: the check could not be made.
     """
     with reported():
+        take_local_settings("signing", OPERATOR)
         report = asyncio.run(_check_keys(journals))
     if as_json:
         typer.echo(json.dumps({"uses": report.uses, "intents": report.intents, "problems": report.problems}, indent=1))
@@ -96,3 +98,49 @@ async def _check_keys(journals: Path) -> Any:
         return await app.key_use(service, folder)()
     finally:
         await service.database.close()
+
+
+def keys(as_json: Json = False) -> None:
+    """Which homes of keys a worker with these settings has, what makes its mass signatures, and whether the providers answer.
+
+    Run it with a worker's settings, else it takes the local stack's. No key is opened. Exit code 0: said; 2: the settings are wrong.
+    """
+    import os
+
+    from services.stack.deployment import Deployment
+
+    with reported():
+        if "HOCBA_SIGNING_DATABASE_URL" not in os.environ:
+            os.environ.update(Deployment.read().settings_of("signing", "signing-worker-1"))
+        found = asyncio.run(_keys())
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    for home, facts in found.items():
+        typer.echo(f"{home}: " + (", ".join(f"{name} {value}" for name, value in facts.items()) or "none"))
+
+
+async def _keys() -> dict[str, dict[str, Any]]:
+    from services.chassis.errors import ServiceError
+    from services.signing import app
+    from services.signing.adapters.keys import crypto_mb
+    from services.signing.adapters.keys.csc import CscHome, read_providers
+
+    settings = app.SETTINGS.load()
+    found: dict[str, dict[str, Any]] = {"pkcs12": {}, "pkcs11": {}, "csc": {}, "agent": {}}
+    try:
+        found["mass"] = {"library": crypto_mb.load().where.name, "at_once": crypto_mb.LANES, "sizes": list(crypto_mb.FASTER)}
+    except crypto_mb.NotHere as reason:
+        found["mass"] = {"library": "OpenSSL", "at_once": 1, "reason": str(reason)}
+    if settings.keys_dir is not None:
+        found["pkcs12"] = {"folder": str(settings.keys_dir), "keys": sum(1 for _ in settings.keys_dir.glob("*.p12"))}
+    if settings.pkcs11_library is not None:
+        found["pkcs11"] = {"library": str(settings.pkcs11_library), "sessions": settings.pkcs11_sessions, "here": settings.pkcs11_library.exists()}
+    home = CscHome(read_providers(settings.remote_providers_file) if settings.remote_providers_file is not None else {})
+    for name, client in home.clients.items():
+        try:
+            found["csc"][name] = {"url": client.provider.url, "specs": (await client.info()).get("specs", ""), "answers": True}
+        except ServiceError as error:
+            found["csc"][name] = {"url": client.provider.url, "answers": False, "reason": error.code}
+    await home.close()
+    return found

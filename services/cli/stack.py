@@ -30,13 +30,14 @@ def up(
     workers: Annotated[int, typer.Option(min=0, max=16, help="Signing workers.")] = 2,
     only: Annotated[list[str] | None, typer.Option(help="This service and no other; may be repeated.")] = None,
     fresh: Annotated[bool, typer.Option(help="Start from empty databases, topics and stores.")] = False,
+    remote_signing: Annotated[bool, typer.Option("--remote-signing", help="With the stand-in of a remote signing provider.")] = False,
 ) -> None:
     """Start the stack in the background and wait until every part is ready. Safe to repeat."""
     from services.stack import supervisor
     from services.stack.places import Places, StackError
 
     try:
-        supervisor.up(Places.of(), workers=workers, only=only or (), fresh=fresh, say=lambda line: typer.echo(f"  {line}"))
+        supervisor.up(Places.of(), workers=workers, only=only or (), fresh=fresh, remote_signing=remote_signing, say=lambda line: typer.echo(f"  {line}"))
     except StackError as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(1) from error
@@ -53,7 +54,7 @@ def down(wipe: Annotated[bool, typer.Option(help="Remove databases, topics, stor
     from services.stack.places import StackError
 
     try:
-        ran = supervisor.down(_running(), wipe=wipe)
+        ran = supervisor.down(supervisor.meant(), wipe=wipe)
     except StackError as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(1) from error
@@ -65,7 +66,7 @@ def status(as_json: AsJson = False) -> None:
     """What runs, where, and whether it is ready. Exit status 3 when no stack runs, 1 when a part of it isn't ready."""
     from services.stack import supervisor
 
-    places = _running()
+    places = supervisor.meant()
     states = asyncio.run(supervisor.status(places))
     if as_json:
         typer.echo(json.dumps([asdict(state) for state in states], indent=1))
@@ -86,7 +87,9 @@ def logs(
     lines: Annotated[int, typer.Option(min=0, help="Lines of each log to begin with.")] = 20,
 ) -> None:
     """Show the logs of the stack's processes."""
-    places = _running()
+    from services.stack import supervisor
+
+    places = supervisor.meant()
     files = [places.logs / f"{name}.log" for name in names] if names else sorted(places.logs.glob("*.log"))
     missing = [file.stem for file in files if not file.exists()]
     if missing or not files:
@@ -96,15 +99,6 @@ def logs(
     command = ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] if follow else []), "--", *map(str, files)]
     with suppress(KeyboardInterrupt):
         raise typer.Exit(subprocess.call(command))
-
-
-def _running() -> "Places":
-    """The stack that is meant: HOCBA_STATE's, else the one that `make up` has started, else one that a demo has kept."""
-    from services.stack import supervisor
-    from services.stack.places import Places
-
-    mine, demo = Places.of(), Places.of_demo()
-    return demo if not supervisor.runs_in(mine) and supervisor.runs_in(demo) else mine
 
 
 def _show(places: "Places") -> None:

@@ -96,12 +96,18 @@ async def settled(call: Callable[[], Awaitable[T]], *, within: float = SETTLE_SE
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]], *, at_once: int = AT_ONCE) -> list[T]:
     """Run all, a few at a time; the first error ends the rest."""
-    gate = asyncio.Semaphore(at_once)
+    gate, waiting = asyncio.Semaphore(at_once), list(work)
 
     async def one(coroutine: Coroutine[Any, Any, T]) -> T:
         async with gate:
             return await coroutine
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(coroutine)) for coroutine in work]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(coroutine)) for coroutine in waiting]
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from several
+    finally:
+        for coroutine in waiting:
+            coroutine.close()  # Those that never got their turn; for the others it is nothing.
     return [task.result() for task in tasks]

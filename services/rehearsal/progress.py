@@ -7,6 +7,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+WIDE = 110
+"""Columns of a terminal from which on a title, a bar and the numbers need no squeezing."""
 
 
 class Step:
@@ -41,8 +45,10 @@ class Stage:
         if self._quiet or not self.console.is_terminal:
             yield Step(None, None)
         else:
-            columns = (SpinnerColumn(), TextColumn("{task.description:<58}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
-            with Progress(*columns, console=self.console) as progress:
+            # On a narrow terminal the title gives way, not the numbers.
+            words = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+            columns = (SpinnerColumn(), words, BarColumn(16), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=self.console, expand=self.console.width < WIDE) as progress:
                 yield Step(progress, progress.add_task(title, total=total))
         self.seconds[title] = time.monotonic() - began
         if not self._quiet and not self.console.is_terminal:

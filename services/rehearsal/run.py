@@ -1,7 +1,6 @@
 """A rehearsal on a stack of its own, so that it never touches what a developer's stack holds."""
 
 import asyncio
-import os
 import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,20 +8,15 @@ from pathlib import Path
 from services.rehearsal.progress import Stage
 from services.rehearsal.term_end import Outcome, play
 from services.stack import processes, supervisor
-from services.stack.places import CHECKOUT, Places
+from services.stack.places import Places
 
 WORKERS = 2
 START = "Khởi động Kafka, PostgreSQL, sáu dịch vụ (start the stack)"
 
 
-def places() -> Places:
-    """Where the demo's stack lives: HOCBA_STATE's place, else `.state/demo`."""
-    return Places.of(os.environ.get("HOCBA_STATE") or CHECKOUT / ".state" / "demo")
-
-
 def on_a_fresh_stack(pupils: int, seed: int, *, keep: bool, quiet: bool) -> Outcome:
     """Start six services and two workers on empty stores, play, and end them again unless `keep`."""
-    stage, home = Stage(quiet=quiet), places()
+    stage, home = Stage(quiet=quiet), Places.of_demo()
     documents = home.state / "transcripts"
     shutil.rmtree(documents, ignore_errors=True)
     documents.mkdir(parents=True)
@@ -30,7 +24,11 @@ def on_a_fresh_stack(pupils: int, seed: int, *, keep: bool, quiet: bool) -> Outc
         supervisor.down(home)
         with stage.act(START):
             deployment = supervisor.up(home, workers=WORKERS, fresh=True)
-        return asyncio.run(play(deployment, pupils, seed, stage, documents))
+        try:
+            return asyncio.run(play(deployment, pupils, seed, stage, documents))
+        except BaseException:  # Ctrl-C too: only a play that came to its end is worth keeping.
+            supervisor.down(home)
+            raise
     return asyncio.run(_in_the_foreground(home, pupils, seed, stage, documents))
 
 

@@ -1,42 +1,67 @@
 """Signing's parts, named and joined."""
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
 from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
+from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
-from services.signing.adapters.key_store import NoKeys, Pkcs12KeyStore
-from services.signing.adapters.press import PadesSignatory, TypstPress
-from services.signing.adapters.renderer import TypstRenderer
+from services.signing.adapters.keys import crypto_mb
+from services.signing.adapters.keys.csc import CscHome, read_providers, values_of
+from services.signing.adapters.keys.memory_guard import no_core_dumps
+from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyHome, KeyRouter, NoKeys
+from services.signing.adapters.keys.values import is_by
+from services.signing.adapters.long_term import TwoRevisions
+from services.signing.adapters.policies import policies_from
+from services.signing.adapters.press import FormPress, PadesSignatory
+from services.signing.adapters.proof_of_time import PadesLongTerm
+from services.signing.adapters.remote_requests import alone
+from services.signing.adapters.renderer import FormRenderer
+from services.signing.adapters.revocation import HttpRevocations
 from services.signing.adapters.staging import PackStaging
+from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.adapters.verification import DocumentVerifier
-from services.signing.application.announce_signed import AnnounceSigned
+from services.signing.application.advance_requests import AdvanceRequests, TakeNotice
+from services.signing.application.announce_signed import AnnounceFinished, AnnounceSigned
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.check_key_use import CheckKeyUse
+from services.signing.application.finish_class import FinishClass
 from services.signing.application.halt_class import HaltClass
 from services.signing.application.know_people import KnowPeople
+from services.signing.application.open_digests import ListOpenDigests, SubmitSignatures
 from services.signing.application.ports import KeyJournal, KeyStore
+from services.signing.application.preflight import Preflight
 from services.signing.application.prepare_pages import PreparePages
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
 from services.signing.application.retry_failed import RetryFailed
 from services.signing.application.sign_class import SignClass
 from services.signing.application.take_sealed_class import TakeSealedClass
+from services.signing.application.take_values import Resume
 from services.signing.application.views import GetManifest, GetPreview, GetProgress, ListManifests
+from services.signing.application.wait import PutOff, WakeOrders
+from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.entrypoints.consumers import SigningConsumers
+from services.signing.entrypoints.remote import Notices, RemotePoller
 from services.signing.entrypoints.rpc import SigningRPC
+from services.signing.entrypoints.waker import Waker
 from services.signing.entrypoints.worker import SigningWorker
 from services.signing.settings import SigningSettings
 
 SETTINGS = SigningSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay"), "work": ("work",)}
+ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits"), "work": ("work",)}
 WORKER_GROUP = "signing-worker"
 ORDERS_AT_ONCE = 4
 """Orders that a worker takes from the broker in one go: few, so that a drain ends soon and a kill repeats little."""
@@ -55,6 +80,8 @@ def doors(settings: SigningSettings, transactions: PostgresTransactions, clock: 
         get_progress=GetProgress(transactions),
         retry_failed=RetryFailed(transactions, clock, settings.express_limit),
         halt_class=HaltClass(transactions, clock),
+        list_open_digests=ListOpenDigests(transactions, clock),
+        submit_signatures=SubmitSignatures(transactions, resume_of(settings, transactions, clock), is_by),
     )
 
 
@@ -62,8 +89,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     """A worker over the service's database, its staging and its keys."""
     certificates = X509Certificates(settings.trust_dir)
     staging = PackStaging(settings.staging_url)
-    renderer = TypstRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
-    press = TypstPress(renderer, ClassSheetRenderer(settings.verification_url))
+    renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,
@@ -71,19 +97,89 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         keys=keys,
         key_journal=journal,
         staging=staging,
-        certificates=certificates,
+        preflight=Preflight(transactions, certificates, revocations(settings, certificates, clock), clock),
+        put_off=PutOff(transactions, clock),
         clock=clock,
         announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
         order_of_roles=DEFAULT_ORDER,
+        check_value=is_by,
+        remote_batch=settings.remote_batch,
     )
-    return SigningWorker(PreparePages(transactions, press, staging, clock), sign)
+    return SigningWorker(
+        PreparePages(transactions, FormPress(renderer, ClassSheetRenderer(settings.verification_url)), staging, clock, policies_from(settings.policy_file)),
+        sign,
+        finisher(settings, transactions, clock),
+    )
+
+
+def finisher(settings: SigningSettings, transactions: PostgresTransactions, clock: Clock) -> FinishClass:
+    """The pass that gives documents their proof of time; it needs no key."""
+    certificates = X509Certificates(settings.trust_dir)
+    authority = TimeStampAuthority(settings.tsa_url, certificates, clock, Http(settings.outside_seconds), settings.tsa_policy, settings.tsa_chain_dir)
+    return FinishClass(
+        transactions=transactions,
+        long_term=PadesLongTerm(TwoRevisions(settings.tsa_reserved), authority),
+        time_authority=authority,
+        revocations=revocations(settings, certificates, clock),
+        staging=PackStaging(settings.staging_url),
+        put_off=PutOff(transactions, clock),
+        clock=clock,
+        announce_finished=AnnounceFinished(transactions, clock, DEFAULT_ORDER),
+        order_of_roles=DEFAULT_ORDER,
+    )
+
+
+def revocations(settings: SigningSettings, certificates: X509Certificates, clock: Clock) -> HttpRevocations:
+    """Whom to ask about revocation, and how long an answer counts."""
+    kept, longest = timedelta(seconds=settings.revocation_kept_seconds), timedelta(hours=settings.revocation_longest_hours)
+    return HttpRevocations(certificates, clock, Http(settings.outside_seconds), kept, longest)
 
 
 def _keys(settings: SigningSettings, clock: Clock) -> tuple[KeyStore, KeyJournal]:
-    if settings.keys_dir is None or settings.key_journal_dir is None:
+    if settings.key_journal_dir is None:
         return NoKeys(), NoKeys()
-    password = settings.keys_password_file or settings.keys_dir / "password"
-    return Pkcs12KeyStore(settings.keys_dir, password), FileKeyJournal(settings.key_journal_dir, settings.instance, clock)
+    homes = key_homes(settings)
+    if homes:
+        no_core_dumps()
+    return KeyRouter(homes), FileKeyJournal(settings.key_journal_dir, settings.instance, clock)
+
+
+def key_homes(settings: SigningSettings) -> dict[Home, KeyHome]:
+    """The homes of keys that answer at once, as far as the settings name them."""
+    homes: dict[Home, KeyHome] = {}
+    if settings.keys_dir is not None:
+        try:
+            mass = crypto_mb.load()
+            log.info("mass keys", library=mass.where.name)
+        except crypto_mb.NotHere as reason:
+            mass = None
+            log.info("mass keys", library="OpenSSL", reason=str(reason))
+        homes[Home.PKCS12] = Pkcs12Keys(settings.keys_dir, settings.keys_password_file or settings.keys_dir / "password", mass)
+    if settings.pkcs11_library is not None and settings.pkcs11_pins_dir is not None:
+        homes[Home.PKCS11] = Pkcs11Keys(TokenLibrary(settings.pkcs11_library, settings.pkcs11_pins_dir, settings.pkcs11_sessions))
+    return homes
+
+
+def resume_of(settings: SigningSettings, transactions: PostgresTransactions, clock: Clock) -> Resume:
+    """What takes the answers of homes that answer later."""
+    return Resume(transactions, is_by, clock, settings.express_limit)
+
+
+def add_remote(service: Service, settings: SigningSettings, transactions: PostgresTransactions, clock: Clock) -> None:
+    """The role `remote`: requests are brought on by one process at a time, notices are taken by each that listens."""
+    providers = read_providers(settings.remote_providers_file) if settings.remote_providers_file is not None else {}
+    home, resume = CscHome(providers), resume_of(settings, transactions, clock)
+    poller = RemotePoller(AdvanceRequests(transactions, {Home.CSC: home}, resume, clock), lambda: alone(service.database), home.close)
+    tokens = {name: provider.notices_token_file.read_text().strip() for name, provider in providers.items() if provider.notices_token_file is not None}
+    notices = Notices(TakeNotice(transactions, resume, clock), tokens, values_of)
+
+    async def run(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(poller.run(stop))
+            if settings.webhook_listen:
+                group.create_task(notices.run(settings.webhook_listen, stop))
+
+    service.add_background("remote", run)
 
 
 def key_use(service: Service, journals: Path) -> CheckKeyUse:
@@ -100,5 +196,7 @@ def build(settings: SigningSettings) -> Service:
     take = TakeSealedClass(transactions, clock, settings.express_limit)
     service.add_consumers(SigningConsumers(take, KnowPeople(transactions), service.envelope.open))
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
+    add_remote(service, settings, transactions, clock)
+    service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
     service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
     return service

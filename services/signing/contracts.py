@@ -19,7 +19,7 @@ from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
 from services.chassis.requests import digest_for
 from services.signing.application import approve_manifest, know_people, register_certificate, reject_manifest
-from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, Request
+from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, OpenRequest, Request
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, Event, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned
 from services.signing.domain.orders import LineResult, Order, Step
@@ -264,6 +264,7 @@ def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
         responsible_staff_id=manifest.responsible_staff_id or "",
         approved=[_role(approval.role) for approval in manifest.approvals],
         signed=[_role(role) for role in manifest.signed],
+        signature_level=manifest.signature_level.value,
     )
 
 
@@ -282,6 +283,24 @@ def manifest_message(manifest: ManifestRow, entries: Iterable[EntryRow]) -> rpc.
             )
             for row in entries
         ],
+    )
+
+
+def open_digests_message(found: OpenRequest) -> rpc.OpenDigests:
+    """An open request for the agent that may serve it."""
+    request = found.request
+    return rpc.OpenDigests(
+        signing_request_id=request.request_id,
+        order_id=request.order_id,
+        manifest_id=request.manifest_id,
+        merkle_root=found.merkle_root,
+        school_name=found.school_name,
+        class_id=request.place.class_id,
+        school_year=found.school_year,
+        grade=found.grade,
+        role=_ROLES[request.role],
+        expires_at=_stamp(request.expires_at),
+        digests=[rpc.OpenDigest(intent_id=item.intent_id, digest=item.digest) for item in request.items],
     )
 
 

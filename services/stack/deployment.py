@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from services.stack import pki
 from services.stack.places import SERVICES, Places, StackError, write_atomically
 
 _FILE = "deployment.json"
+_PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -60,6 +62,11 @@ class Deployment:
     def key_journals(self) -> Path:
         """Where the signing workers note each use of a key."""
         return self.state / "key-journal"
+
+    @property
+    def providers(self) -> Path:
+        """The file of remote signing providers, where the stack brings one."""
+        return self.state / "providers.toml"
 
     @property
     def archive_store(self) -> Path:
@@ -112,6 +119,10 @@ class Deployment:
             "trust_dir": str(self.signers / "anchors"),
         }
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
+        if "trust-services" in self.addresses:
+            known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}
+        if "remote-signing" in self.health:
+            known["remote_providers_file"] = str(self.providers)
         if envelope_key is not None:
             known["envelope_key_file"] = str(envelope_key)
         if service == "signing" and process != service:
@@ -139,6 +150,24 @@ class Deployment:
     def forget(places: Places) -> None:
         """Remove what `write` left."""
         (places.state / _FILE).unlink(missing_ok=True)
+
+
+def refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """StackError when a HOCBA_ variable looks like one that somebody reads and isn't: nobody would, and nobody would say so.
+
+    Each service refuses unknown names below its own prefix; this is for a prefix or a name of the stack that is spelt wrongly.
+    """
+    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD"]
+    problems = []
+    for name in sorted(name for name in environment if name.startswith(_PREFIX)):
+        rest = name.removeprefix(_PREFIX)
+        if any(rest == word or rest.startswith(f"{word}_") for word in words):
+            continue
+        # `close` compares whole words: the first of a setting's name, or all of one that has no setting behind it.
+        close = difflib.get_close_matches(rest, words, 1, 0.75) or difflib.get_close_matches(rest.split("_")[0], words, 1, 0.75)
+        problems += [f"{name}: nothing of that name; {_PREFIX}{word} is meant?" for word in close]
+    if problems:
+        raise StackError("variables are wrong:\n  " + "\n  ".join(problems) + "\nRename or remove them.")
 
 
 def _settings_class(service: str) -> type[ServiceSettings]:

@@ -1,4 +1,4 @@
-"""Kafka's jars: exactly those of the lock, fetched once, checked by SHA-256 at every start."""
+"""Jars from a Maven repository: exactly those of a lock (Kafka's, unless told otherwise), fetched once, checked by SHA-256 at every start."""
 
 from __future__ import annotations
 
@@ -45,21 +45,32 @@ class Jar:
             return False
 
 
-def locked() -> tuple[str, list[Jar]]:
-    """Kafka's version and the jars of its closure, as locked."""
-    content = json.loads(LOCK.read_text())
-    return str(content["kafka"]), [Jar(j["coordinate"], j["bytes"], j["sha256"]) for j in content["jars"]]
+@dataclass(frozen=True)
+class Locked:
+    """What a lock pins: a product in one version, and the jars that it needs."""
+
+    product: str
+    version: str
+    jars: list[Jar]
 
 
-def resolve(places: Places, say: Callable[[str], None] = lambda _: None) -> Path:
+def locked(lock: Path | None = None) -> Locked:
+    """Read a lock: `{"<product>": "<version>", "jars": [...]}`."""
+    content = json.loads((lock or LOCK).read_text())
+    jars = [Jar(j["coordinate"], j["bytes"], j["sha256"]) for j in content.pop("jars")]
+    ((product, version),) = content.items()
+    return Locked(product, str(version), jars)
+
+
+def resolve(places: Places, say: Callable[[str], None] = lambda _: None, lock: Path | None = None) -> Path:
     """The folder with all locked jars; what is missing or damaged is fetched again, what is whole is kept."""
-    version, jars = locked()
-    folder = places.installed / "kafka" / version
+    wanted = locked(lock)
+    folder = places.installed / wanted.product / wanted.version
     folder.mkdir(parents=True, exist_ok=True)
-    lacking = [jar for jar in jars if not jar.is_whole(folder)]
+    lacking = [jar for jar in wanted.jars if not jar.is_whole(folder)]
     if lacking:
         megabytes = sum(jar.bytes for jar in lacking) / 1e6
-        say(f"Kafka {version}: fetching {len(lacking)} of {len(jars)} jars ({megabytes:.0f} MB)")
+        say(f"{wanted.product} {wanted.version}: fetching {len(lacking)} of {len(wanted.jars)} jars ({megabytes:.0f} MB)")
         reasons: list[str] = []
         for way in (_fetch_directly, _fetch_with_maven):
             try:
@@ -70,13 +81,14 @@ def resolve(places: Places, say: Callable[[str], None] = lambda _: None) -> Path
             if not lacking:
                 break
         else:
+            instead = ", or HOCBA_KAFKA to a running broker" if lock is None else ""
             raise StackError(
-                f"Kafka's jars could not be had ({len(lacking)} missing, first {lacking[0].coordinate}). "
-                "Set HOCBA_MAVEN_REPOSITORY to a Maven repository you can reach, or HOCBA_KAFKA to a running broker. "
+                f"The jars of {wanted.product} could not be had ({len(lacking)} missing, first {lacking[0].coordinate}). "
+                f"Set HOCBA_MAVEN_REPOSITORY to a Maven repository you can reach{instead}. "
                 "Tried: " + " | ".join(reasons)
             )
     # A jar of another lock would end up on the class path.
-    for stray in {path.name for path in folder.glob("*.jar")} - {jar.file_name for jar in jars}:
+    for stray in {path.name for path in folder.glob("*.jar")} - {jar.file_name for jar in wanted.jars}:
         (folder / stray).unlink()
     return folder
 
@@ -86,7 +98,7 @@ def _admit(draft: Path, jar: Jar, folder: Path) -> None:
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()
     if digest != jar.sha256:
         draft.unlink()
-        raise StackError(f"{jar.coordinate} has SHA-256 {digest}, {LOCK.name} says {jar.sha256}; it was thrown away.")
+        raise StackError(f"{jar.coordinate} has SHA-256 {digest}, the lock says {jar.sha256}; it was thrown away.")
     os.replace(draft, folder / jar.file_name)
 
 
@@ -153,6 +165,6 @@ def pom(coordinates: Sequence[str], *, closed: bool) -> str:
         dependencies.append(f"<dependency>{inner}</dependency>")
     return (
         "<project><modelVersion>4.0.0</modelVersion>"
-        "<groupId>hocba</groupId><artifactId>kafka-jars</artifactId><version>1</version><packaging>pom</packaging>"
+        "<groupId>hocba</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>"
         f"<dependencies>{''.join(dependencies)}</dependencies></project>\n"
     )

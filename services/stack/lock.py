@@ -1,8 +1,9 @@
-"""Refresh the committed locks: Python packages by uv, Kafka's jars by Maven.
+"""Refresh the committed locks: Python packages by uv, jars by Maven.
 
     make lock                      what pyproject.toml asks for now, other pins as they are
     make lock ARGS=--upgrade       newest versions within pyproject.toml's ranges
     make lock ARGS="--kafka 4.3.1" Kafka's closure anew, for this version
+    make lock ARGS="--verapdf 1.28.2", "--dss 6.3"   the same for the tests' judges of documents
 
 The locks hold versions and hashes, no addresses: where packages come from is the machine's business.
 """
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.stack import jars
@@ -42,13 +45,36 @@ def _compile(arguments: list[str], requirements: str = "") -> None:
     subprocess.run([str(uv), *_COMPILE, *arguments], cwd=CHECKOUT, input=requirements, text=True, stdout=subprocess.DEVNULL, check=True)
 
 
-def lock_kafka(version: str) -> int:
-    """Resolve the broker's run-time closure with the machine's Maven and record every jar's digest."""
-    roots = [f"org.apache.kafka:kafka_2.13:{version}"]
-    roots += [f"org.apache.logging.log4j:{name}:{_LOG4J}" for name in ("log4j-core", "log4j-slf4j-impl", "log4j-1.2-api")]
+@dataclass(frozen=True)
+class Product:
+    """What Maven is asked for: artifacts, with all they depend on unless they are `closed`, and the file that pins the answer."""
+
+    lock: Path
+    artifacts: Callable[[str], list[str]]
+    closed: bool = False
+
+
+def _kafka(version: str) -> list[str]:
+    logging = [f"org.apache.logging.log4j:{name}:{_LOG4J}" for name in ("log4j-core", "log4j-slf4j-impl", "log4j-1.2-api")]
+    return [f"org.apache.kafka:kafka_2.13:{version}", *logging]
+
+
+_DSS_PARTS = ("dss-pades-pdfbox", "dss-validation", "dss-policy-jaxb", "dss-cms-object", "dss-crl-parser-stream", "dss-utils-apache-commons")
+_JUDGES = CHECKOUT / "tests" / "support" / "judges"
+PRODUCTS = {
+    "kafka": Product(jars.LOCK, _kafka),
+    # One jar with everything in it. Of the newer versions only the library is published, without the program.
+    "verapdf": Product(_JUDGES / "verapdf.lock.json", lambda version: [f"org.verapdf.apps:greenfield-apps:{version}"], closed=True),
+    "dss": Product(_JUDGES / "dss.lock.json", lambda version: [f"eu.europa.ec.joinup.sd-dss:{part}:{version}" for part in _DSS_PARTS]),
+}
+
+
+def lock_jars(name: str, version: str) -> int:
+    """Resolve a product's run-time closure with the machine's Maven and record every jar's digest."""
+    product = PRODUCTS[name]
     with tempfile.TemporaryDirectory() as scratch:
         pom, libraries = Path(scratch, "pom.xml"), Path(scratch, "jars")
-        pom.write_text(jars.pom(roots, closed=False))
+        pom.write_text(jars.pom(product.artifacts(version), closed=product.closed))
         command = ["mvn", "-B", "-q", "-f", str(pom), jars.COPY_PLUGIN, "-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"]
         subprocess.run([*command, f"-DoutputDirectory={libraries}"], check=True)
         entries = []
@@ -57,7 +83,7 @@ def lock_kafka(version: str) -> int:
             content = jar.read_bytes()
             coordinate = f"{'.'.join(group)}:{artifact}:{found}"
             entries.append({"coordinate": coordinate, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
-    jars.LOCK.write_text(json.dumps({"kafka": version, "jars": entries}, indent=1) + "\n")
+    product.lock.write_text(json.dumps({name: version, "jars": entries}, indent=1) + "\n")
     return len(entries)
 
 
@@ -65,14 +91,16 @@ def main() -> None:
     """Refresh what was asked for and say what changed."""
     arguments = argparse.ArgumentParser(prog="make lock")
     arguments.add_argument("--upgrade", action="store_true", help="newest versions within the ranges")
-    arguments.add_argument("--kafka", metavar="VERSION", help="lock this version of Kafka instead of the packages")
-    asked = arguments.parse_args()
-    if asked.kafka:
-        if not re.fullmatch(r"\d+\.\d+\.\d+", asked.kafka):
-            arguments.error(f"{asked.kafka!r} is no version such as 4.3.1")
-        print(f"{jars.LOCK.name}: {lock_kafka(asked.kafka)} jars")
-    else:
-        lock_packages(asked.upgrade)
+    for name in PRODUCTS:
+        arguments.add_argument(f"--{name}", metavar="VERSION", help=f"lock this version of {name} instead of the packages")
+    asked = vars(arguments.parse_args())
+    versions = {name: asked[name] for name in PRODUCTS if asked[name]}
+    for name, version in versions.items():
+        if not re.fullmatch(r"\d+(\.\d+)+", version):
+            arguments.error(f"{version!r} is no version such as 4.3.1")
+        print(f"{PRODUCTS[name].lock.name}: {lock_jars(name, version)} jars")
+    if not versions:
+        lock_packages(asked["upgrade"])
         for lock in sorted(CHECKOUT.glob("requirements*.lock")):
             print(f"{lock.name}: {sum('==' in line for line in lock.read_text().splitlines())} packages")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -23,11 +24,16 @@ from pathlib import Path
 
 from services.stack import given, healthy, kafka, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
-from services.stack.deployment import Deployment, available_services
-from services.stack.places import CHECKOUT, SERVICES, Places, StackError
+from services.stack.deployment import Deployment, available_services, refuse_misspelt
+from services.stack.places import CHECKOUT, SERVICES, Places, StackError, write_atomically
 from services.stack.signer_pki import SignerPki
 
 POPULATION = "population"
+POSTGRESQL, KAFKA = "postgresql", "kafka"
+TRUST_SERVICES = "trust-services"
+REMOTE_SIGNING = "remote-signing"
+STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING)
+"""Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
 _POLL_SECONDS = 0.1
@@ -46,13 +52,19 @@ class Program:
     command: str
 
     def words(self, deployment: Deployment) -> list[str | Path]:
-        """The command line. The stand-in of the population database is no service and takes options, not settings."""
-        if self.service != POPULATION:
+        """The command line."""
+        if self.service not in STAND_INS:
             return [sys.executable, "-m", "services", self.service, self.command]
-        leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
-        options: dict[str, str | Path] = {"listen": deployment.addresses[POPULATION], "health-listen": deployment.health[POPULATION]}
-        options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
-        return [sys.executable, "-m", "services.population", *(f"--{name}={value}" for name, value in options.items())]
+        options: dict[str, str | Path] = {"listen": deployment.addresses[self.service], "health-listen": deployment.health[self.name]}
+        if self.service == POPULATION:
+            leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
+            options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
+        elif self.service == REMOTE_SIGNING:
+            # The signer confirms by himself, after a moment, so that what comes later can be watched.
+            options |= {"keys": deployment.signers / "keys", "password-file": deployment.signers / "keys" / "password", "confirmation": "2"}
+        else:
+            options["authority"] = deployment.signers / "authority"
+        return [sys.executable, "-m", f"services.{self.service.replace('-', '_')}", *(f"--{name}={value}" for name, value in options.items())]
 
 
 @dataclass
@@ -68,13 +80,15 @@ class State:
     log: str = ""
 
 
-def programs(workers: int = 2, services: Iterable[str] | None = None) -> list[Program]:
-    """Every service once, and so many signing workers."""
+def programs(workers: int = 2, services: Iterable[str] | None = None, *, remote_signing: bool = False) -> list[Program]:
+    """Every service once, and so many signing workers; the stand-in of a remote provider only where it is asked for."""
     wanted = tuple(services) if services is not None else available_services()
     found = [Program(name, name, "serve") for name in wanted]
     if "enrollment" in wanted:
         found.append(Program(POPULATION, POPULATION, "serve"))
     if "signing" in wanted:
+        found.append(Program(TRUST_SERVICES, TRUST_SERVICES, "serve"))
+        found += [Program(REMOTE_SIGNING, REMOTE_SIGNING, "serve")] if remote_signing else []
         found += [Program(f"signing-worker-{number}", "signing", "work") for number in range(1, workers + 1)]
     return found
 
@@ -91,6 +105,7 @@ class Stack:
         self._started: dict[str, float] = {}
         self._restarts: dict[str, int] = {}
         self._held: set[str] = set()  # Stopped on purpose: not to be restarted.
+        self._broker_turn = asyncio.Lock()
         self._ledger = ledger(deployment.places)
 
     @property
@@ -158,12 +173,17 @@ class Stack:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def restart_broker(self, outage_seconds: float = 0.0, *, kill: bool = False) -> None:
-        """Take Kafka away for a while and bring it back on the same port and data."""
-        await asyncio.to_thread(self.kafka.kill if kill else self.kafka.stop)
-        await asyncio.sleep(outage_seconds)
-        self.kafka.start()
-        self._remember()
-        await asyncio.to_thread(self.kafka.wait_ready)
+        """Take Kafka away for a while and bring it back on the same port and data; nobody else starts it meanwhile."""
+        async with self._broker_turn:  # Two outages at once would be one short one.
+            self._held.add(KAFKA)
+            try:
+                await asyncio.to_thread(self.kafka.kill if kill else self.kafka.stop)
+                await asyncio.sleep(outage_seconds)
+            finally:
+                self._held.discard(KAFKA)
+            self.kafka.start()
+            self._remember()
+            await asyncio.to_thread(self.kafka.wait_ready)
 
     async def keep_running(self, on_change: Callable[[], None] = lambda: None) -> None:
         """Start again what dies, sooner at first and later more slowly; runs until it is cancelled."""
@@ -183,8 +203,8 @@ class Stack:
                     del due[name]
                     self.start(name)
                     on_change()
-            for server in (self.postgresql, self.kafka):
-                if server.child is not None and not server.child.alive and server.is_ours:
+            for name, server in ((POSTGRESQL, self.postgresql), (KAFKA, self.kafka)):
+                if server.child is not None and not server.child.alive and server.is_ours and name not in self._held:
                     server.start()
                     self._remember()
                     on_change()
@@ -193,8 +213,8 @@ class Stack:
         """One line per process, as far as this process can tell without asking the services."""
         logs, result = self.deployment.places.logs, []
         for name, server, address in (
-            ("postgresql", self.postgresql, self.deployment.postgresql),
-            ("kafka", self.kafka, self.deployment.kafka),
+            (POSTGRESQL, self.postgresql, self.deployment.postgresql),
+            (KAFKA, self.kafka, self.deployment.kafka),
         ):
             if not server.is_ours:
                 result.append(State(name, "given", address=address))
@@ -225,6 +245,7 @@ async def running(
     services: Iterable[str] | None = None,
     fresh: bool = False,
     durable: bool = True,
+    remote_signing: bool = False,
     topic_prefix: str = "",
     overrides: Mapping[str, Mapping[str, str]] | None = None,
     say: Say = lambda _: None,
@@ -232,8 +253,10 @@ async def running(
     """A whole stack for the length of the block, every process ready.
 
     `fresh` starts from empty databases, topics and stores. `durable=False` leaves out fsync, for throw-away stacks.
+    `remote_signing` brings the stand-in of a remote provider as well, as `csc:standin/<key name>`.
     `overrides` are settings by service and field name. StackError if another stack runs in the same place.
     """
+    refuse_misspelt(os.environ)
     places = (places or Places.of()).make()
     with alone_in(places):
         Deployment.forget(places)
@@ -252,7 +275,7 @@ async def running(
                     given.drop_databases(places, server)
                 if not broker.is_ours and not topic_prefix:
                     topic_prefix = await asyncio.to_thread(given.topic_prefix, places, broker, fresh=fresh)
-                stack = await _assemble(places, server, broker, programs(workers, services), topic_prefix, overrides or {}, say)
+                stack = await _assemble(places, server, broker, programs(workers, services, remote_signing=remote_signing), topic_prefix, overrides or {}, say)
                 stack.deployment.write()
                 yield stack
             finally:
@@ -275,13 +298,14 @@ async def _assemble(
     say: Say,
 ) -> Stack:
     keys = pki.prepare(places)
-    signers = SignerPki(keys.folder / "signers")
-    signers.folder.chmod(0o700)
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
-    services = sorted({program.service for program in wanted} - {POPULATION})
+    services = sorted({program.service for program in wanted} - set(STAND_INS))
     # All have an address even if only some run: their callers start in any order and with any of them missing.
-    chosen = ports.choose(places, (*SERVICES, POPULATION, *(f"{program.name}-health" for program in wanted)))
+    chosen = ports.choose(places, (*SERVICES, *STAND_INS, *(f"{program.name}-health" for program in wanted)))
+    # Certificates name the place where their revocation can be asked for, so the address comes first.
+    signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
+    signers.folder.chmod(0o700)
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
     databases = {service: await asyncio.to_thread(server.provide, service) for service in services}
@@ -291,13 +315,16 @@ async def _assemble(
         state=places.state,
         kafka=broker.bootstrap,
         postgresql=server.place,
-        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, POPULATION)},
+        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS)},
         health={program.name: f"{ports.LOOPBACK}:{chosen[f'{program.name}-health']}" for program in wanted},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},
         topic_prefix=topic_prefix,
         overrides=overrides,
     )
+    if REMOTE_SIGNING in deployment.health:
+        provider = f'[standin]\nurl = "http://{deployment.addresses[REMOTE_SIGNING]}/csc/v2"\nasked_by = "clientData"\n'
+        write_atomically(deployment.providers, provider, mode=0o600)
     await asyncio.to_thread(broker.wait_ready)
     say("Kafka is ready")
     stack = Stack(deployment, server, broker, wanted)

@@ -20,12 +20,13 @@ from services.stack.places import SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
 GRPC_PORT, HEALTH_PORT = 50051, 8081
+TRUST_SERVICES = "trust-services:8080"
 
 
 def keys(places: Places) -> None:
     """Make every key and password that is missing."""
     made = pki.prepare(places.make())
-    signers = SignerPki(made.folder / "signers")
+    signers = SignerPki(made.folder / "signers", services=f"http://{TRUST_SERVICES}")
     signers.folder.chmod(0o700)
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def rest(places: Places) -> Deployment:
         state=places.state,
         kafka=os.environ["HOCBA_KAFKA"],
         postgresql=server.place,
-        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")},
+        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")} | {"trust-services": TRUST_SERVICES},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

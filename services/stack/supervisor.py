@@ -35,7 +35,9 @@ _DOWN_SECONDS = processes.STOP_SECONDS + 40.0
 _ours: list[subprocess.Popen[bytes]] = []
 
 
-def up(places: Places, *, workers: int = 2, only: Iterable[str] = (), fresh: bool = False, say: Say = lambda _: None) -> Deployment:
+def up(
+    places: Places, *, workers: int = 2, only: Iterable[str] = (), fresh: bool = False, remote_signing: bool = False, say: Say = lambda _: None
+) -> Deployment:
     """Start a stack in the background and return when it is ready; a stack that runs already is simply returned."""
     places.make()
     supervisor = _supervisor(places)
@@ -44,7 +46,7 @@ def up(places: Places, *, workers: int = 2, only: Iterable[str] = (), fresh: boo
             (places.logs / name).unlink(missing_ok=True)
         Deployment.forget(places)  # A killed supervisor leaves its own, and we wait for the new one's.
         command = [sys.executable, "-m", "services.stack.supervisor", f"--workers={workers}", *(f"--only={name}" for name in only)]
-        command += ["--fresh"] if fresh else []
+        command += [*(["--fresh"] if fresh else []), *(["--remote-signing"] if remote_signing else [])]
         with (places.logs / "progress.log").open("ab") as output, (places.logs / "supervisor.log").open("ab") as errors:
             child = subprocess.Popen(
                 command,
@@ -138,6 +140,12 @@ def runs_in(places: Places) -> bool:
     return _supervisor(places) is not None
 
 
+def meant() -> Places:
+    """The stack that a command means: HOCBA_STATE's, else the one that `make up` has started, else one that a demo has kept."""
+    mine, demo = Places.of(), Places.of_demo()
+    return demo if not runs_in(mine) and runs_in(demo) else mine
+
+
 def _is_up(places: Places, supervisor: Identity) -> bool:
     return _supervisor(places) == supervisor and (places.state / "deployment.json").exists()
 
@@ -155,14 +163,14 @@ def _record(places: Places, stack: Stack) -> None:
     write_atomically(places.state / "processes.json", json.dumps([asdict(state) for state in states], indent=1) + "\n")
 
 
-async def supervise(places: Places, *, workers: int, only: tuple[str, ...], fresh: bool) -> None:
+async def supervise(places: Places, *, workers: int, only: tuple[str, ...], fresh: bool, remote_signing: bool = False) -> None:
     """Run a stack until SIGTERM or SIGINT, starting again what dies."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     write_atomically(places.state / "supervisor.json", json.dumps(asdict(Identity.of(os.getpid()))) + "\n")
     is_up = asyncio.Event()
-    running = asyncio.create_task(_run(places, workers, only, fresh, is_up, stop))
+    running = asyncio.create_task(_run(places, workers, only, fresh, remote_signing, is_up, stop))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
     if not is_up.is_set():
@@ -176,9 +184,9 @@ async def supervise(places: Places, *, workers: int, only: tuple[str, ...], fres
             (places.state / name).unlink(missing_ok=True)
 
 
-async def _run(places: Places, workers: int, only: tuple[str, ...], fresh: bool, is_up: asyncio.Event, stop: asyncio.Event) -> None:
+async def _run(places: Places, workers: int, only: tuple[str, ...], fresh: bool, remote_signing: bool, is_up: asyncio.Event, stop: asyncio.Event) -> None:
     started = time.monotonic()
-    async with processes.running(places, workers=workers, services=only or None, fresh=fresh, say=_say) as stack:
+    async with processes.running(places, workers=workers, services=only or None, fresh=fresh, remote_signing=remote_signing, say=_say) as stack:
         is_up.set()
         _record(places, stack)
         _say(f"ready after {time.monotonic() - started:.0f} s")
@@ -199,9 +207,10 @@ def main() -> int:
     arguments.add_argument("--workers", type=int, default=2, help="signing workers (2)")
     arguments.add_argument("--only", action="append", default=[], choices=SERVICES, help="this service and no other; may be repeated")
     arguments.add_argument("--fresh", action="store_true", help="start from empty databases, topics and stores")
+    arguments.add_argument("--remote-signing", action="store_true", help="with the stand-in of a remote signing provider")
     asked = arguments.parse_args()
     try:
-        asyncio.run(supervise(Places.of().make(), workers=asked.workers, only=tuple(asked.only), fresh=asked.fresh))
+        asyncio.run(supervise(Places.of().make(), workers=asked.workers, only=tuple(asked.only), fresh=asked.fresh, remote_signing=asked.remote_signing))
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

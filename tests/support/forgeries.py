@@ -4,7 +4,10 @@ Each takes the genuine bytes and returns what a forger would hand on.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from asn1crypto import cms
 
 _END = re.compile(rb"startxref[\r\n ]+(\d+)[\r\n ]+%%EOF(?:\r\n|\n|\r)?")
 
@@ -40,14 +43,24 @@ class Update:
             offsets[number] = len(out)
             out += b"%d 0 obj\n%s\nendobj\n" % (number, text)
         table = len(out)
+        previous = int(_END.findall(self.data)[-1])
+        size = max(self.size, max(offsets, default=0) + 1)
+        if not self.data.startswith(b"xref", previous):
+            return bytes(out) + self._stream(offsets | {size: table}, size, previous)
         out += b"xref\n"
         for number, offset in offsets.items():
             out += b"%d 1\n%010d 00000 n \n" % (number, offset)
         root = re.findall(rb"/Root (\d+ 0 R)", self.data)[-1]
-        previous = int(_END.findall(self.data)[-1])
-        size = max(self.size, max(offsets, default=0) + 1)
         out += b"trailer\n<</Size %d /Root %s /Prev %d>>\nstartxref\n%d\n%%%%EOF\n" % (size, root, previous, table)
         return bytes(out)
+
+    def _stream(self, offsets: dict[int, int], number: int, previous: int) -> bytes:
+        """A file whose cross-references are streams goes on with one."""
+        rows = b"".join(b"\x01%b\x00\x00" % offsets[each].to_bytes(4, "big") for each in sorted(offsets))
+        index = b" ".join(b"%d 1" % each for each in sorted(offsets))
+        root = re.findall(rb"/Root (\d+ 0 R)", self.data)[-1]
+        entries = b"/Type/XRef/Size %d/Root %s/W[1 4 2]/Index[%s]/Prev %d/Length %d" % (number + 1, root, index, previous, len(rows))
+        return b"%d 0 obj\n<<%s>>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (number, entries, rows, offsets[number])
 
 
 def number_of(data: bytes, pattern: bytes) -> int:
@@ -135,20 +148,37 @@ def replaced_record(data: bytes, record: bytes) -> bytes:
 
 def zeroed_signature(data: bytes) -> bytes:
     """The last signature's value becomes zeros (USF)."""
-    at = data.rindex(b"/Contents <") + len(b"/Contents <")
+    at = list(re.finditer(rb"/Contents ?<", data))[-1].end()
     end = data.index(b">", at)
     return data[:at] + b"0" * (end - at) + data[end:]
 
 
+def flipped_unsigned_parts(data: bytes, which: int) -> Iterator[bytes]:
+    """One bit of each byte of a container that neither the signature nor a certificate's own covers: frame, signer's id, algorithms."""
+    start, end = list(re.finditer(rb"/Contents ?<([0-9A-Fa-f]+)>", data))[which].span(1)
+    container = cms.ContentInfo.load(bytes.fromhex(data[start:end].decode()))
+    content, whole = container["content"], container.dump()
+    signer = content["signer_infos"][0]
+    parts = [content["digest_algorithms"], content["encap_content_info"], signer["sid"], signer["digest_algorithm"], signer["signature_algorithm"]]
+    last = whole.rindex(signer["signature"].dump())
+    for part in (part.dump() for part in parts):
+        # The signer's own parts stand behind the certificates, which name the same things.
+        first = whole.rindex(part, 0, last)
+        for place in range(first, first + len(part)):
+            at = start + 2 * place
+            changed = int(data[at : at + 2], 16) ^ 1 << place % 8
+            yield data[:at] + b"%02X" % changed + data[at + 2 :]
+
+
 def widened_gap(data: bytes) -> bytes:
     """The last signature leaves out more than its value (SWA)."""
-    match = list(re.finditer(rb"/ByteRange \[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
+    match = list(re.finditer(rb"/ByteRange ?\[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
     earlier = b"%d" % (int(match[1]) - 40)
     return data[: match.start(1)] + earlier.rjust(len(match[1]), b"0") + data[match.end(1) :]
 
 
 def shortened_range(data: bytes) -> bytes:
     """The last signature leaves out the end of the file."""
-    match = list(re.finditer(rb"/ByteRange \[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
+    match = list(re.finditer(rb"/ByteRange ?\[\s*0 (\d+) (\d+) (\d+)\s*\]", data))[-1]
     shorter = b"%d" % (int(match[3]) - 9)
     return data[: match.start(3)] + shorter.rjust(len(match[3]), b"0") + data[match.end(3) :]

@@ -1,4 +1,4 @@
-"""Programs that judge our documents and that no Python package brings: installed by the system's package manager.
+"""Programs that judge our documents or hold our keys, and that no Python package brings: installed by the system's package manager.
 
 Run by `make test` before the suites. A test that wants one and does not find it fails; it never skips.
 """
@@ -8,7 +8,26 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"pdfsig": "poppler-utils"}
+PACKAGES = {
+    "openssl": "openssl",
+    "pdfsig": "poppler-utils",
+    "pdftoppm": "poppler-utils",
+    "pdftotext": "poppler-utils",
+    "qpdf": "qpdf",
+    "softhsm2-util": "softhsm2",
+}
+
+
+class MissingProgram(Exception):
+    """A program that a test needs isn't on this machine; the message says how to install it."""
+
+
+def path_of(program: str) -> str:
+    """Where the program is; a machine without it gets told how to install it."""
+    found = shutil.which(program)
+    if found is None:
+        raise MissingProgram(f"{program} is missing: `make test` installs it as root, else run: apt-get install {PACKAGES[program]}")
+    return found
 
 
 def main() -> int:

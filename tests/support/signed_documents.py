@@ -19,7 +19,7 @@ from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -41,7 +41,7 @@ DANGLING = 900
 class Identity:
     """A key and its certificate."""
 
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     certificate: x509.Certificate
 
     def signer(self, chain: list[x509.Certificate]) -> signers.SimpleSigner:
@@ -71,19 +71,23 @@ class Pki:
         return body
 
 
-def make_pki(*, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for: timedelta = timedelta(days=365)) -> Pki:
-    """A PKI whose end certificates are valid from `valid_from` for `valid_for`."""
+def make_pki(*, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for: timedelta = timedelta(days=365), kind: str = "ec") -> Pki:
+    """A PKI whose end certificates are valid from `valid_from` for `valid_for`; their keys are `ec` (P-256) or `rsa`."""
     early, late = SIGNED_AT - timedelta(days=3650), SIGNED_AT + timedelta(days=3650)
     root = _issue("Gốc thử nghiệm", None, early, late, ca=True)
     issuing = _issue("CA cấp phát thử nghiệm", root, early, late, ca=True)
-    people = {role: _issue(f"Người ký {role}", issuing, valid_from, valid_from + valid_for, ca=False) for role in ROLES}
+    people = {role: _issue(f"Người ký {role}", issuing, valid_from, valid_from + valid_for, ca=False, kind=kind) for role in ROLES}
     return Pki(root, issuing, people)
 
 
-@lru_cache(maxsize=1)
-def shared_pki() -> Pki:
-    """One PKI for all tests of a run."""
-    return make_pki()
+def shared_pki(kind: str = "ec") -> Pki:
+    """One PKI of each kind of key for all tests of a run."""
+    return _shared_pki(kind)
+
+
+@lru_cache(maxsize=2)
+def _shared_pki(kind: str) -> Pki:
+    return make_pki(kind=kind)
 
 
 def record_bytes(transcript_id: str = "0b7e1f6e-7f5a-4d57-9a4e-111111111111", version: int = 1, **more: Any) -> bytes:
@@ -185,8 +189,8 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _issue(name: str, issuer: Identity | None, start: datetime, end: datetime, *, ca: bool) -> Identity:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _issue(name: str, issuer: Identity | None, start: datetime, end: datetime, *, ca: bool, kind: str = "ec") -> Identity:
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         x509.CertificateBuilder()

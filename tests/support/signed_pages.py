@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.certificates import TrustAnchors, facts_of
-from services.signing.adapters.cms_template import CmsTemplate, cms_template
-from services.signing.adapters.key_store import Pkcs12KeyStore
-from services.signing.adapters.pades import REASONS, SignatureRequest, prepare
-from services.signing.adapters.renderer import Body, TypstRenderer, form_of
-from services.signing.adapters.stamps import StampContent, StampRenderer
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
+from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyRouter
+from services.signing.adapters.official_forms import form_of
+from services.signing.adapters.press import FormPress
+from services.signing.adapters.renderer import Body, FormRenderer
+from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
+from services.signing.application.ports import Press
+from services.signing.domain.key_names import Home
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
@@ -31,9 +37,8 @@ class Office:
     pki: SignerPki
     made: Mapping[SignatureRole, SignerCertificate]
     templates: Mapping[SignatureRole, CmsTemplate]
-    keys: Pkcs12KeyStore
-    renderer: TypstRenderer
-    stamps: StampRenderer
+    keys: KeyRouter
+    renderer: FormRenderer
     signed_at: datetime
 
     def page(self, content: bytes) -> Body:
@@ -44,12 +49,13 @@ class Office:
         """The page with the signatures of these roles, in their order."""
         form = form_of(read_record(content).level)
         for role in roles:
-            facts, box = facts_of(self.made[role].certificate), form.box_of(role)
-            stamp = self.stamps.render(StampContent(role, facts, self.signed_at), box)
-            request = SignatureRequest(box.field, role, DEFAULT_ORDER, facts.common_name, self.signed_at, stamp, REASONS[role])
-            prepared = prepare(pdf, request, self.templates[role])
-            (value,) = asyncio.run(self.keys.sign(self.made[role].signer.key_name, [prepared.to_be_signed]))
-            pdf = prepared.finish(value)
+            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at)
+            terms = SignatureTerms(role, form.box_of(role).field, DEFAULT_ORDER, stamp, self.templates[role])
+            skeleton = Skeletons().of(pdf)
+            document = opened(pdf, skeleton)
+            waiting = Signing(skeleton, terms, document.tip.size).on(document)
+            (value,) = asyncio.run(self.keys.sign(self.made[role].signer.key_name, [waiting.to_be_signed]))
+            pdf = waiting.finished(value)
         return pdf
 
     def expectation(self, page: Body, content: bytes, roles: Sequence[SignatureRole] = DEFAULT_ORDER) -> Expectation:
@@ -77,7 +83,12 @@ def an_office(pki: SignerPki) -> Office:
         Signer("office-seal", SCHOOL, SCHOOL, "Thành phố Mẫu"),
     ]
     made = dict(zip(DEFAULT_ORDER, pki.make(signers), strict=True))
-    templates = {role: cms_template(one.certificate, list(one.chain)) for role, one in made.items()}
-    keys = Pkcs12KeyStore(pki.keys, pki.password_file)
+    templates = {role: CmsTemplate(one.certificate, list(one.chain)) for role, one in made.items()}
+    keys = KeyRouter({Home.PKCS12: Pkcs12Keys(pki.keys, pki.password_file)})
     now = datetime.now(UTC).replace(microsecond=0)
-    return Office(pki, made, templates, keys, TypstRenderer(URL), StampRenderer(), now)
+    return Office(pki, made, templates, keys, FormRenderer(URL), now)
+
+
+def a_press() -> Press:
+    """The press that app.py wires."""
+    return FormPress(FormRenderer(URL), ClassSheetRenderer(URL))

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.certificates import TrustAnchors, facts_of
-from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
-from services.signing.adapters.cms_template import cms_template
-from services.signing.adapters.key_store import Pkcs12KeyStore
-from services.signing.adapters.pades import REASONS, SignatureRequest, prepare
-from services.signing.adapters.renderer import Body
-from services.signing.adapters.stamps import StampContent, StampRenderer
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer, SheetBody
+from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+from services.signing.adapters.keys.router import KeyRouter
+from services.signing.adapters.sheet_signatures import SignatureRequest, prepare
+from services.signing.adapters.sheet_stamps import SheetStamps
+from services.signing.adapters.signatures import REASONS
 from services.signing.domain.class_sheet import read_class_sheet
+from services.signing.domain.key_names import Home
 from services.signing.domain.roles import SHEET_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
 from services.stack.signer_pki import Signer, SignerCertificate, SignerPki
@@ -31,21 +34,21 @@ class Teacher:
     renderer: ClassSheetRenderer
     signed_at: datetime
 
-    def page(self, content: bytes) -> Body:
+    def page(self, content: bytes) -> SheetBody:
         """The unsigned page of a sheet."""
         return self.renderer.render(read_class_sheet(content))
 
     def sign(self, pdf: bytes) -> bytes:
         """The page with the teacher's signature."""
         facts, (box,) = facts_of(self.made.certificate), self.renderer.form.boxes
-        stamp = StampRenderer().render(StampContent(TEACHER, facts, self.signed_at), box)
-        request = SignatureRequest(box.field, TEACHER, SHEET_ORDER, facts.common_name, self.signed_at, stamp, REASONS[TEACHER])
-        prepared = prepare(pdf, request, cms_template(self.made.certificate, list(self.made.chain)))
-        keys = Pkcs12KeyStore(self.pki.keys, self.pki.password_file)
+        stamp = SheetStamps().render(StampContent(TEACHER, facts, self.signed_at), box)
+        request = SignatureRequest(box.field, facts.common_name, self.signed_at, stamp, REASONS[TEACHER])
+        prepared = prepare(pdf, request, CmsTemplate(self.made.certificate, list(self.made.chain)))
+        keys = KeyRouter({Home.PKCS12: Pkcs12Keys(self.pki.keys, self.pki.password_file)})
         (value,) = asyncio.run(keys.sign(self.made.signer.key_name, [prepared.to_be_signed]))
-        return prepared.finish(value)
+        return prepared.finished(value)
 
-    def expectation(self, page: Body, content: bytes) -> Expectation:
+    def expectation(self, page: SheetBody, content: bytes) -> Expectation:
         """What the finished document must agree with."""
         signature = ExpectedSignature(TEACHER, "SubjectTeacher", facts_of(self.made.certificate).sha256, self.signed_at)
         return Expectation(page.digest, sha256(content).digest(), [signature], SHEET_ORDER, ["SubjectTeacher"])

@@ -1,44 +1,28 @@
-"""Checks the CMS signatures of a document (RFC 5652, CAdES profile of ETSI EN 319 142-1) against the trust store."""
+"""Checks the CMS signatures of a document against the trust store."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from asn1crypto import cms, tsp
+from asn1crypto import tsp
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from services.archive.adapters.trust_store import TrustStore, read_certificate
-from services.archive.application.ports import SignatureVerdict, Signer
+from services.archive.adapters.cms_containers import Container, Containers, Refused, Signatory, parsed_token
+from services.archive.adapters.trust_store import Chain, TrustStore, read_certificate
+from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding, Reason
 from services.chassis.clock import Clock
 
 SMALLEST_RSA_BITS = 2048
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
-
-
-class _Refused(Exception):
-    """Why one signature is not accepted."""
-
-    def __init__(self, reason: Reason, why: str) -> None:
-        super().__init__(why)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What a signature's CMS structure holds, once its form is accepted."""
-
-    signed_attributes: bytes
-    """DER, as it was signed (SET OF)."""
-    message_digest: bytes
-    certificate: x509.Certificate
-    others: tuple[x509.Certificate, ...]
-    algorithm: str
-    value: bytes
+_SHA256 = hashes.SHA256()
+_PKCS1 = padding.PKCS1v15()
+_PSS = padding.PSS(mgf=padding.MGF1(_SHA256), salt_length=_SHA256.digest_size)
+_ECDSA = ec.ECDSA(_SHA256)
 
 
 @dataclass(frozen=True)
@@ -47,130 +31,114 @@ class CmsSignatures:
 
     trust: Callable[[], TrustStore]
     clock: Clock
+    containers: Containers = field(default_factory=Containers)
+
+    def judge(self) -> Judge:
+        """A judge by the anchors and the time of this moment."""
+        return _Judge(self.trust(), self.clock.now(), self.containers)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Fulfils the port Judge."""
+
+    trust: TrustStore
+    now: datetime
+    containers: Containers
+    _chains: dict[int, tuple[Signatory, Chain]] = field(default_factory=dict)
+    """By the identity of a signatory, who is kept beside it so that the identity stays his."""
 
     def check(self, signature: FiledSignature) -> SignatureVerdict:
         """The verdict on one signature: what it covers, its value, its signer's certificate at the claimed time."""
-        signer: Signer | None = None
         try:
-            parts = _parse(signature.contents)
-            if parts.message_digest != signature.digest:
-                raise _Refused(Reason.SIGNED_BYTES_DIFFER, "its digest is not that of the bytes it covers")
-            _verify_value(parts)
-            revocation, findings = self._judge_certificate(parts, signature)
-            signer = _signer(parts.certificate, signature, revocation)
-            return SignatureVerdict(findings, signer)
-        except _Refused as refused:
-            finding = Finding(refused.reason, f"the signature of {signature.role}: {refused}")
-            return SignatureVerdict((finding,), signer)
+            container = self.containers.read(signature.contents)
+            if container.message_digest != signature.digest:
+                raise Refused(Reason.SIGNED_BYTES_DIFFER, "its digest is not that of the bytes it covers")
+            _verify_value(container)
+            revocation = self._judge_certificate(container, signature.claimed_at)
+        except Refused as refused:
+            return SignatureVerdict((Finding(refused.reason, f"the signature of {signature.role}: {refused}"),), None)
+        self.containers.learn(signature.contents, container)
+        subject, issuer, serial = container.signatory.names
+        return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation))
 
-    def _judge_certificate(self, parts: _Parts, signature: FiledSignature) -> tuple[str, tuple[Finding, ...]]:
-        _require_signing_key(parts.certificate)
-        trust = self.trust()
-        chain = trust.chain(parts.certificate, parts.others)
-        if chain is None:
-            raise _Refused(Reason.SIGNER_UNTRUSTED, "no trusted root stands behind its certificate")
-        if signature.claimed_at is None or signature.claimed_at > self.clock.now():
-            raise _Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "it names no time of signing, or one in the future")
-        if chain.not_in_force(signature.claimed_at) is not None:
-            raise _Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "a certificate was not valid at the time of signing")
-        known = True
-        for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
-            listed, revoked_at = trust.revoked_at(certificate, issuer)
-            known = known and listed
-            if revoked_at is not None and revoked_at <= signature.claimed_at:
-                raise _Refused(Reason.CERTIFICATE_REVOKED, "its certificate had been revoked")
+    def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
+        """The verdict on one time stamp: what it covers, its value, its authority's certificate at the time that it names."""
+        try:
+            container, content = parsed_token(stamp.contents)
+            at = _stamped_at(content, stamp.digest)
+            _verify_value(container)
+            if not container.signatory.stamps_time:
+                raise Refused(Reason.SIGNER_UNSUITED, "its certificate is not for time stamps alone")
+            self._judge_certificate(container, at, [_readable(der) for der in certificates])
+        except Refused as refused:
+            return TimeVerdict((Finding(Reason.TIME_STAMP_INVALID, f"the time stamp in field {stamp.field}: {refused}"),), None)
+        return TimeVerdict((), at)
+
+    def _judge_certificate(self, container: Container, claimed_at: datetime | None, known: Sequence[x509.Certificate] = ()) -> str:
+        signatory = container.signatory
+        if signatory.unsuited:
+            raise Refused(Reason.SIGNER_UNSUITED, signatory.unsuited)
+        chain = self._chain(container, known)
+        if claimed_at is None or claimed_at > self.now:
+            raise Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "it names no time of signing, or one in the future")
+        begins, ends = chain.in_force
+        if not begins <= claimed_at <= ends:
+            raise Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "a certificate was not valid at the time of signing")
+        if chain.revoked_at is not None and chain.revoked_at <= claimed_at:
+            raise Refused(Reason.CERTIFICATE_REVOKED, "its certificate had been revoked")
         # What can't be known is said, never taken for good.
-        return ("good" if known else "unknown"), ()
+        return "good" if chain.revocation_known else "unknown"
+
+    def _chain(self, container: Container, more: Sequence[x509.Certificate]) -> Chain:
+        known = self._chains.get(id(container.signatory))
+        if known is not None:
+            return known[1]
+        chain = self.trust.chain(container.signatory.certificate, [*container.others, *more])
+        if chain is None:
+            raise Refused(Reason.SIGNER_UNTRUSTED, "no trusted root stands behind its certificate")
+        if any(other not in chain.certificates for other in container.others):
+            # No signature covers what a container brings along, so it may only be what the path vouches for.
+            raise Refused(Reason.SIGNER_UNTRUSTED, "it brings a certificate that doesn't belong to its path")
+        self._chains[id(container.signatory)] = container.signatory, chain
+        return chain
 
 
-def _parse(contents: bytes) -> _Parts:
+def _readable(certificate: bytes) -> x509.Certificate:
     try:
-        info = cms.ContentInfo.load(contents)
-        if contents[len(info.dump()) :].strip(b"\x00"):
-            raise _Refused(Reason.SIGNATURE_INVALID, "something stands behind its value")
-        if info["content_type"].native != "signed_data":
-            raise _Refused(Reason.SIGNATURE_INVALID, "it is not a CMS signature")
-        data = info["content"]
-        signers = data["signer_infos"]
-        content = data["encap_content_info"]
-        if len(signers) != 1 or content["content_type"].native != "data" or content["content"].native is not None:
-            raise _Refused(Reason.SIGNATURE_INVALID, "it is not one detached signature")
-        return _signer_parts(signers[0], [entry.chosen.dump() for entry in data["certificates"]])
-    except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
-        raise _Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
+        return read_certificate(certificate)
+    except ValueError as error:
+        raise Refused(Reason.SIGNATURE_INVALID, "the document's validation data holds something that is no certificate") from error
 
 
-def _signer_parts(info: cms.SignerInfo, certificates: Sequence[bytes]) -> _Parts:
-    if info["digest_algorithm"]["algorithm"].native != "sha256":
-        raise _Refused(Reason.SIGNATURE_INVALID, "it doesn't use SHA-256")
-    attributes: dict[str, cms.CMSAttribute] = {}
-    for attribute in info["signed_attrs"]:
-        name = attribute["type"].native
-        if name in attributes or len(attribute["values"]) != 1:
-            raise _Refused(Reason.SIGNATURE_INVALID, "a signed attribute stands twice")
-        attributes[name] = attribute["values"][0]
-    if not {"content_type", "message_digest", "signing_certificate_v2"} <= attributes.keys():
-        raise _Refused(Reason.SIGNATURE_INVALID, "a signed attribute that PAdES asks for is missing")
-    if attributes["content_type"].native != "data":
-        raise _Refused(Reason.SIGNATURE_INVALID, "its signed content type is wrong")
-    # The signer's certificate is the one that the *signed* attribute names, not the one that the unsigned part offers.
-    # asn1crypto knows this attribute only once its module tsp is imported, so the type is asked for by name.
-    if not isinstance(attributes["signing_certificate_v2"], tsp.SigningCertificateV2):
-        raise _Refused(Reason.SIGNATURE_INVALID, "it doesn't name its certificate")
-    named = attributes["signing_certificate_v2"]["certs"][0]
-    if named["hash_algorithm"]["algorithm"].native != "sha256":
-        raise _Refused(Reason.SIGNATURE_INVALID, "it names its certificate by a digest other than SHA-256")
-    matching = [der for der in certificates if hashlib.sha256(der).digest() == named["cert_hash"].native]
-    if not matching:
-        raise _Refused(Reason.SIGNATURE_INVALID, "the certificate that it names is not there")
-    return _Parts(
-        signed_attributes=info["signed_attrs"].untag().dump(),
-        message_digest=attributes["message_digest"].native,
-        certificate=read_certificate(matching[0]),
-        others=tuple(read_certificate(der) for der in certificates if der != matching[0]),
-        algorithm=info["signature_algorithm"].signature_algo,
-        value=info["signature"].native,
-    )
+def _stamped_at(content: bytes, digest: bytes) -> datetime:
+    """The time of a TSTInfo over this digest (RFC 3161 section 2.4.2)."""
+    try:
+        told = tsp.TSTInfo.load(content, strict=True)
+        imprint = told["message_imprint"]
+        algorithm, hashed, at = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native, told["gen_time"].native
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
+    if (algorithm, hashed) != ("sha256", digest):
+        raise Refused(Reason.SIGNED_BYTES_DIFFER, "its imprint is not that of the bytes it covers")
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        raise Refused(Reason.SIGNATURE_INVALID, "it names no time")
+    return at
 
 
-def _verify_value(parts: _Parts) -> None:
-    key = parts.certificate.public_key()
-    sha256 = hashes.SHA256()
+def _verify_value(container: Container) -> None:
+    key = container.signatory.key
     try:
         if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST_RSA_BITS:
-            if parts.algorithm == "rsassa_pkcs1v15":
-                key.verify(parts.value, parts.signed_attributes, padding.PKCS1v15(), sha256)
+            if container.algorithm == "rsassa_pkcs1v15":
+                key.verify(container.value, container.signed_attributes, _PKCS1, _SHA256)
                 return
-            if parts.algorithm == "rsassa_pss":
-                scheme = padding.PSS(mgf=padding.MGF1(sha256), salt_length=sha256.digest_size)
-                key.verify(parts.value, parts.signed_attributes, scheme, sha256)
+            if container.algorithm == "rsassa_pss":
+                key.verify(container.value, container.signed_attributes, _PSS, _SHA256)
                 return
-        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES and parts.algorithm == "ecdsa":
-            key.verify(parts.value, parts.signed_attributes, ec.ECDSA(sha256))
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES and container.algorithm == "ecdsa":
+            key.verify(container.value, container.signed_attributes, _ECDSA)
             return
     except InvalidSignature as error:
-        raise _Refused(Reason.SIGNATURE_INVALID, "its value doesn't fit its certificate's key") from error
-    raise _Refused(Reason.SIGNATURE_INVALID, f"its algorithm or key size is not accepted ({parts.algorithm})")
-
-
-def _require_signing_key(certificate: x509.Certificate) -> None:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        raise _Refused(Reason.SIGNER_UNSUITED, "its certificate doesn't say what its key is for") from None
-    except ValueError as error:
-        raise _Refused(Reason.SIGNER_UNSUITED, "its certificate's extensions can't be read") from error
-    if not (usage.digital_signature or usage.content_commitment):
-        raise _Refused(Reason.SIGNER_UNSUITED, "its certificate is not for signing")
-
-
-def _signer(certificate: x509.Certificate, signature: FiledSignature, revocation: str) -> Signer:
-    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return Signer(
-        role=signature.role,
-        subject=str(names[0].value) if names else certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:x}",
-        claimed_at=signature.claimed_at,
-        revocation=revocation,
-    )
+        raise Refused(Reason.SIGNATURE_INVALID, "its value doesn't fit its certificate's key") from error
+    raise Refused(Reason.SIGNATURE_INVALID, f"its algorithm or key size is not accepted ({container.algorithm})")

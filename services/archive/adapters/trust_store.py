@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -25,13 +27,15 @@ class Chain:
     """A path from a signer's certificate to an anchor, both included."""
 
     certificates: tuple[x509.Certificate, ...]
+    revocation_known: bool
+    """Whether a genuine revocation list is at hand for each certificate but the anchor."""
+    revoked_at: datetime | None
+    """The earliest time at which one of them was revoked."""
 
-    def not_in_force(self, at: datetime) -> x509.Certificate | None:
-        """The first certificate of the path that was not valid at `at`."""
-        for certificate in self.certificates:
-            if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-                return certificate
-        return None
+    @cached_property
+    def in_force(self) -> tuple[datetime, datetime]:
+        """From when to when all certificates of the path are valid."""
+        return max(one.not_valid_before_utc for one in self.certificates), min(one.not_valid_after_utc for one in self.certificates)
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,17 @@ class TrustStore:
         known = self._chains.get(key)
         if known is None:
             path = self._path((leaf,), [*offered, *self.intermediates])
-            known = None if path is None else Chain(path)
+            known = None if path is None else self._chain(path)
             # Only a found path is remembered: another file may offer the intermediate that this one lacked.
             if known is not None and len(self._chains) < 100_000:
                 self._chains[key] = known
         return known
 
-    def revoked_at(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, datetime | None]:
+    def _chain(self, path: tuple[x509.Certificate, ...]) -> Chain:
+        answers = [self._revoked_at(certificate, issuer) for certificate, issuer in pairwise(path)]
+        return Chain(path, all(listed for listed, _ in answers), min((at for _, at in answers if at is not None), default=None))
+
+    def _revoked_at(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, datetime | None]:
         """(whether a genuine list of this issuer is at hand, when it says the certificate was revoked)."""
         known = False
         for revocations in self.revocations:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
-from services.archive.application.check_document import CheckDocument
-from services.archive.application.check_pack import checked_record, judge_pack
+from services.archive.application.check_document import CheckDocument, Verdict
+from services.archive.application.check_pack import judge_pack
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedSheet, Staging, Vault
 from services.archive.domain.admission import Already, decide_sheet
 from services.archive.domain.class_sheets import SheetFacts, read_sheet_facts
@@ -75,7 +75,7 @@ class AdmitSheets:
         good: list[_Checked] = []
         if new:
             data = await self.staging.read(signed.pack)
-            good, bad = await asyncio.to_thread(judge_pack, data, new, self._check_one)
+            good, bad = await asyncio.to_thread(judge_pack, self.check, data, new, _judged)
             rejections += [Rejection(document, finding.reason, finding.detail) for document, finding in bad]
         pack = build_pack({item.document.file_name: item.data for item in good}) if good else None
         if pack is not None:
@@ -87,17 +87,17 @@ class AdmitSheets:
             refused = await work.reject(signed, rejections, now)
         return Admission(len(good), already, refused)
 
-    def _check_one(self, document: SignedSheet, data: bytes) -> _Checked | Finding:
-        ref = document.ref
-        content = checked_record(self.check, document, ref.content_digest, data)
-        if isinstance(content, Finding):
-            return content
-        facts = read_sheet_facts(content)
-        if facts is None:
-            return Finding(Reason.RECORD_MISSING, "the attached content doesn't say which sheet it is")
-        if (facts.sheet_id, facts.version, facts.public_id, facts.subject) != (ref.sheet_id, ref.version, ref.public_id, ref.subject):
-            return Finding(Reason.RECORD_DIFFERS, "the attached content is that of another sheet or version")
-        return _Checked(document, data, facts)
+
+def _judged(document: SignedSheet, data: bytes, verdict: Verdict) -> _Checked | Finding:
+    """The sheet with what its content says of itself, when it is accepted and is the one that was announced."""
+    if verdict.first is not None:
+        return verdict.first
+    ref, facts = document.ref, read_sheet_facts(verdict.record or b"")
+    if facts is None:
+        return Finding(Reason.RECORD_MISSING, "the attached content doesn't say which sheet it is")
+    if (facts.sheet_id, facts.version, facts.public_id, facts.subject) != (ref.sheet_id, ref.version, ref.public_id, ref.subject):
+        return Finding(Reason.RECORD_DIFFERS, "the attached content is that of another sheet or version")
+    return _Checked(document, data, facts)
 
 
 async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:

@@ -1,13 +1,16 @@
 """The one check of a document that admission and the offline verifier share."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from services.archive.application.ports import Signatures, Signer
+from services.archive.application.ports import Judge, Signatures, Signer
 from services.archive.domain.class_sheets import row_findings, sheet_findings
-from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Profile
+from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
+from services.archive.domain.known_shapes import KnownShapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Verdict:
     """Checks that could not be made: nothing was announced, or an earlier check left nothing to look at."""
     signers: tuple[Signer, ...]
     record: bytes | None
+    proven_at: datetime | None = None
+    """When a time-stamp authority saw all signatures; None when the document carries no proof of time."""
 
     @property
     def accepted(self) -> bool:
@@ -52,32 +57,46 @@ class CheckDocument:
 
     profile: Profile
     signatures: Signatures
+    shapes: KnownShapes | None = None
+    """What documents have been found to have in common; without it each of them is examined in full."""
 
     def __call__(self, data: bytes, announced: Announced = Announced()) -> Verdict:
         """The verdict on `data`. Never raises for what the bytes hold."""
-        sha256 = hashlib.sha256(data).digest()
+        return self.batch([(data, announced)])[0]
+
+    def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
+        """The verdicts on many documents, all by the trust of this moment. Takes a thread's whole time: don't call it in an event loop."""
+        judge = self.signatures.judge()
+        return [self._one(data, announced, judge) for data, announced in documents]
+
+    def _one(self, data: bytes, announced: Announced, judge: Judge) -> Verdict:
+        known = self.shapes.examine(data) if self.shapes is not None else None
+        examination = known or examine(data, self.profile)
         findings: list[Finding] = []
         skipped: set[Check] = set()
         if announced.sha256 is None and announced.size is None:
             skipped.add(Check.DIGEST)
         if announced.size is not None and announced.size != len(data):
             findings.append(Finding(Reason.SIZE_DIFFERS, f"{len(data)} bytes instead of {announced.size}"))
-        if announced.sha256 is not None and announced.sha256 != sha256:
-            findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {sha256.hex()}"))
-        examination = examine(data, self.profile)
+        if announced.sha256 is not None and announced.sha256 != examination.sha256:
+            findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {examination.sha256.hex()}"))
         findings += examination.findings
         signers: list[Signer] = []
+        proven_at: datetime | None = None
         if any(finding.check is Check.STRUCTURE for finding in examination.findings):
             skipped |= set(Check) - {Check.DIGEST, Check.STRUCTURE}
         else:
             for signature in examination.signatures:
-                verdict = self.signatures.check(signature)
+                verdict = judge.check(signature)
                 findings += verdict.findings
                 if verdict.signer is not None:
                     signers.append(verdict.signer)
             if not examination.signatures:
                 skipped.add(Check.SIGNERS)
             findings += _roles_kept_apart(signers, announced)
+            if examination.time_stamps:
+                proven_at, wrong = _proven(examination, judge, signers)
+                findings += wrong
             findings += _record(examination.record, announced)
             if examination.record is None:
                 skipped.add(Check.SHEETS)
@@ -86,7 +105,22 @@ class CheckDocument:
             if examination.record is not None and announced.content_digest is None:
                 # It is there and signed; whether it is what grading sealed, only the announced digest can tell.
                 skipped.add(Check.RECORD)
-        return Verdict(sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record)
+        if self.shapes is not None and known is None and not findings:
+            # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
+            self.shapes.learn(examination)
+        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+
+
+def _proven(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:
+    """When the first stamp saw the signatures. Stamps stand in the order of their times, and no signature claims to be younger."""
+    verdicts = [judge.check_time(stamp, examination.certificates) for stamp in examination.time_stamps]
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    times = [verdict.at for verdict in verdicts if verdict.at is not None]
+    if not findings and times != sorted(times):
+        findings.append(Finding(Reason.TIME_STAMP_INVALID, "a later time stamp names an earlier time"))
+    if not findings and any(signer.claimed_at is not None and signer.claimed_at > times[0] for signer in signers):
+        findings.append(Finding(Reason.TIME_STAMP_INVALID, "a signature claims a time behind that of the stamp which covers it"))
+    return (None if findings else times[0]), findings
 
 
 def _record(record: bytes | None, announced: Announced) -> list[Finding]:

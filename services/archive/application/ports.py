@@ -37,11 +37,31 @@ class SignatureVerdict:
     signer: Signer | None
 
 
-class Signatures(Protocol):
-    """Checks signature values and certificate chains against the trust anchors."""
+@dataclass(frozen=True, slots=True)
+class TimeVerdict:
+    """What the cryptographic check of one time stamp says: the time that it proves, or what is wrong."""
+
+    findings: tuple[Finding, ...]
+    at: datetime | None
+
+
+class Judge(Protocol):
+    """Checks signature values and certificate chains against the trust anchors of one moment."""
 
     def check(self, signature: FiledSignature) -> SignatureVerdict:
         """The verdict on one signature; never raises for what a hostile file can hold."""
+        ...
+
+    def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
+        """The verdict on one document time stamp; `certificates` (DER) are what the document brings for its path. Never raises either."""
+        ...
+
+
+class Signatures(Protocol):
+    """Knows who is trusted."""
+
+    def judge(self) -> Judge:
+        """A judge who trusts what is trusted now, for one document or a batch. Unavailable when that can't be told."""
         ...
 
 

@@ -43,7 +43,7 @@ def _check_revision(file: PdfFile, revision: int, field: SignatureField | None) 
     created: set[int] = set()
     for number in own.objects:
         new = file.get(number, revision)
-        if file.offset_of(number, revision - 1) is None:
+        if file.place_of(number, revision - 1) is None:
             created.add(number)
             continue
         old = file.get(number, revision - 1)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from services.archive.domain.cross_references import Packed
 from services.archive.domain.document import Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import SignatureField
-from services.archive.domain.pdf_file import PdfFile, decoded
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value
+from services.archive.domain.pdf_file import PdfFile
+from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value, references_in
 
 _NEVER_IN_CATALOGUE = ("OpenAction", "AA", "OCProperties", "Collection", "Threads", "URI")
 _NEVER_IN_NAMES = ("JavaScript", "AP", "Renditions", "AlternatePresentations")
@@ -38,6 +39,8 @@ def check_content(file: PdfFile, revision: int, fields: Mapping[str, SignatureFi
     if (number := _dangling_reference(file)) is not None:
         # A later revision could give the number to something visible without touching any signed object.
         yield Finding(Reason.ACTIVE_CONTENT, f"object {number} is referred to before it exists")
+    if (number := _hidden_object(file)) is not None:
+        yield Finding(Reason.ACTIVE_CONTENT, f"object {number} is hidden: nothing refers to it")
     for field in fields.values():
         if "A" in field.entries or "AA" in field.entries:
             yield Finding(Reason.ACTIVE_CONTENT, f"the field of {field.role} has actions")
@@ -46,23 +49,26 @@ def check_content(file: PdfFile, revision: int, fields: Mapping[str, SignatureFi
 def _dangling_reference(file: PdfFile) -> int | None:
     """An object number that a revision's own objects refer to although it doesn't exist then; None when all exist."""
     for index, revision in enumerate(file.revisions):
-        waiting: list[Value] = [revision.trailer]
-        waiting += [file.object_at(number, offset) for number, offset in revision.objects.items()]
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, Reference):
-                if file.offset_of(value.number, index) is None:
-                    return value.number
-            elif isinstance(value, list):
-                waiting += value
-            elif isinstance(value, Stream):
-                waiting += value.entries.values()
-            elif isinstance(value, dict):
-                waiting += value.values()
+        for reference in references_in([revision.trailer, *map(file.object_at, revision.objects.values())]):
+            if file.place_of(reference.number, index) is None:
+                return reference.number
     return None
 
 
-def attached_record(file: PdfFile, revision: int, profile: Profile) -> bytes | None:
+def _hidden_object(file: PdfFile) -> int | None:
+    """An object of the body that nothing leads to: it waits for a later revision, or for a reader that looks for it."""
+    body = file.revisions[0]
+    # Object streams are no objects of the document, but what holds some of them.
+    reached = {place.stream for place in body.objects.values() if isinstance(place, Packed)}
+    waiting: list[Value] = [body.trailer]
+    while waiting:
+        new = {reference.number for reference in references_in(waiting)} - reached
+        reached |= new
+        waiting = [file.get(number, 0) for number in new]
+    return min(body.objects.keys() - reached, default=None)
+
+
+def attached_stream(file: PdfFile, revision: int, profile: Profile) -> Stream | None:
     """The one attached file, when it is the profile's; None when there is another, several or none."""
     _, root = file.root(revision)
     names = file.resolve(root.get("Names"), revision)
@@ -73,8 +79,7 @@ def attached_record(file: PdfFile, revision: int, profile: Profile) -> bytes | N
     if len(pairs) != 2 or pairs[0] != profile.attachment.encode("ascii"):
         return None
     specification = file.dictionary(pairs[1], revision, "the attached file's specification")
-    stream = _file_stream(file, specification, revision)
-    return None if stream is None else decoded(stream)
+    return _file_stream(file, specification, revision)
 
 
 def _file_stream(file: PdfFile, specification: Dictionary, revision: int) -> Stream | None:

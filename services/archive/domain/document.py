@@ -1,10 +1,14 @@
 """What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from services.archive.domain.findings import Finding
+
+if TYPE_CHECKING:
+    from services.archive.domain.pdf_file import PdfFile
 
 HOMEROOM_TEACHER = "homeroom_teacher"
 PRINCIPAL = "principal"
@@ -33,6 +37,8 @@ class Profile:
 
     signatures: tuple[SignatureRule, ...]
     attachment: str
+    time_stamps: tuple[str, ...] = ()
+    """The fields of the two document time stamps that may follow the last signature."""
     body_revisions: int = 1
     """How many revisions the unsigned body has; the first signature covers them all."""
     is_sheet: bool = False
@@ -50,6 +56,7 @@ TRANSCRIPT = Profile(
         SignatureRule(SCHOOL_SEAL, "SchoolSeal"),
     ),
     attachment="hoc-ba.json",
+    time_stamps=("TimeStamp1", "TimeStamp2"),
 )
 CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
 
@@ -81,3 +88,11 @@ class Examination:
     signatures: tuple[FiledSignature, ...]
     record: bytes | None
     """The attached machine-readable record, exactly as attached."""
+    sha256: bytes
+    """Of the whole document."""
+    time_stamps: tuple[FiledSignature, ...] = ()
+    """Those that prove the time of all signatures, if the document has them; `role` and `field` are the field's name."""
+    certificates: tuple[bytes, ...] = ()
+    """DER, from the validation data."""
+    file: "PdfFile | None" = field(default=None, compare=False, repr=False)
+    """What it was read from; None when a known shape saved the reading."""

@@ -6,21 +6,19 @@ The order of the steps is the order of the report (see findings.Check).
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import replace
 
 from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
-from services.archive.domain.content import attached_record, check_content
+from services.archive.domain.content import attached_stream, check_content
+from services.archive.domain.coverage import coverage
 from services.archive.domain.document import Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
-from services.archive.domain.form import SignatureField, signature_fields, unexpected_fields
-from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, open_pdf
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Value, parse_indirect
-
-_HEX_GAP = re.compile(rb"<[0-9A-Fa-f]+>")
-_PDF_TIME = re.compile(rb"D:(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:(Z)(?:00'?00'?)?|([+-])(\d\d)'(\d\d)'?)$")
+from services.archive.domain.form import signature_fields, unexpected_fields
+from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
+from services.archive.domain.pdf_syntax import MalformedPdf
+from services.archive.domain.proof_of_time import proof_of_time, signed_part
 
 
 def examine(data: bytes, profile: Profile) -> Examination:
@@ -28,19 +26,23 @@ def examine(data: bytes, profile: Profile) -> Examination:
     try:
         file = open_pdf(data)
     except TrailingBytes as error:
-        return _broken(Reason.TRAILING_BYTES, error)
+        return _broken(data, Reason.TRAILING_BYTES, error)
     except Truncated as error:
-        return _broken(Reason.TRUNCATED, error)
-    except MalformedPdf as error:
-        return _broken(Reason.MALFORMED, error)
-    try:
-        return _examined(file, profile)
+        return _broken(data, Reason.TRUNCATED, error)
     except (MalformedPdf, RecursionError) as error:
-        return _broken(Reason.MALFORMED, error)
+        return _broken(data, Reason.MALFORMED, error)
+    try:
+        proof = proof_of_time(file, profile)
+        if proof is None:
+            return _examined(file, profile)
+        # What the two revisions may hold was asked in full: all else is asked of the document as the last signature left it.
+        return replace(_examined(signed_part(file, profile), profile), time_stamps=proof.stamps, certificates=proof.certificates)
+    except (MalformedPdf, RecursionError) as error:
+        return _broken(data, Reason.MALFORMED, error)
 
 
-def _broken(reason: Reason, error: Exception) -> Examination:
-    return Examination((Finding(reason, str(error)),), (), None)
+def _broken(data: bytes, reason: Reason, error: Exception) -> Examination:
+    return Examination((Finding(reason, str(error)),), (), None, hashlib.sha256(data).digest())
 
 
 def _examined(file: PdfFile, profile: Profile) -> Examination:
@@ -57,7 +59,7 @@ def _examined(file: PdfFile, profile: Profile) -> Examination:
         field = fields.get(rule.role)
         if field is None or field.signature is None:
             continue
-        read = _coverage(file, min(revision, last), field)
+        read = coverage(file, min(revision, last), field)
         if isinstance(read, Finding):
             findings.append(read)
         else:
@@ -69,14 +71,15 @@ def _examined(file: PdfFile, profile: Profile) -> Examination:
     findings += check_changes(file, fields, profile)
     findings += check_content(file, last, fields)
     try:
-        record = attached_record(file, last, profile)
+        attached = attached_stream(file, last, profile)
+        record = None if attached is None else decoded(attached)
     except MalformedPdf as error:
         record = None
         findings.append(Finding(Reason.RECORD_MISSING, f"the attached file can't be read: {error}"))
     else:
         if record is None:
             findings.append(Finding(Reason.RECORD_MISSING, f"no file named {profile.attachment} is attached, or not it alone"))
-    return Examination(tuple(findings), tuple(signatures), record)
+    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), file=file)
 
 
 def _order(file: PdfFile, profile: Profile) -> Iterator[Finding]:
@@ -89,54 +92,3 @@ def _order(file: PdfFile, profile: Profile) -> Iterator[Finding]:
         after = signature_fields(file, revision, profile).get(rule.role)
         if before is None or before.signature is not None or after is None or after.signature is None:
             yield Finding(Reason.SIGNATURE_ORDER, f"the signature of {rule.role} was not added by update {revision}")
-
-
-def _coverage(file: PdfFile, revision: int, field: SignatureField) -> FiledSignature | Finding:
-    """The signature's own facts, when its byte range is the whole file so far but its own value."""
-    signature = field.signature
-    assert signature is not None
-
-    def broken(why: str) -> Finding:
-        return Finding(Reason.COVERAGE_BROKEN, f"the byte range of {field.role}'s signature {why}")
-
-    offset = file.offset_of(signature.number, revision)
-    if offset is None:
-        return broken("belongs to a signature that its revision doesn't hold")
-    entries = file.object_at(signature.number, offset)
-    if not isinstance(entries, dict):
-        return broken("is not in a dictionary")
-    span = entries.get("ByteRange")
-    contents = entries.get("Contents")
-    if not isinstance(span, list) or len(span) != 4 or not isinstance(contents, bytes):
-        return broken("is missing")
-    numbers = [item for item in span if isinstance(item, int) and not isinstance(item, bool) and item >= 0]
-    if len(numbers) != 4 or numbers[0] != 0:
-        return broken("doesn't begin at the file's first byte")
-    gap_start, gap_end, tail = numbers[1], numbers[2], numbers[3]
-    if gap_end + tail != file.revisions[revision].end:
-        return broken("doesn't end where its revision ends")
-    _, _, object_end = parse_indirect(file.data, offset)
-    if not offset < gap_start < gap_end < object_end:
-        return broken("leaves out bytes outside the signature's own dictionary")
-    gap = file.data[gap_start:gap_end]
-    if _HEX_GAP.fullmatch(gap) is None or bytes.fromhex(gap[1:-1].decode("ascii")) != contents:
-        return broken("leaves out more than the signature's value")
-    covered = hashlib.sha256(memoryview(file.data)[:gap_start])
-    covered.update(memoryview(file.data)[gap_end : gap_end + tail])
-    return FiledSignature(field.role, field.name, covered.digest(), contents, _claimed_at(entries))
-
-
-def _claimed_at(entries: Dictionary) -> datetime | None:
-    """The time in /M (ISO 32000-1 section 7.9.4), or None when there is none that can be read."""
-    value: Value = entries.get("M")
-    match = _PDF_TIME.match(value) if isinstance(value, bytes) else None
-    if match is None:
-        return None
-    zone: timezone = UTC
-    if match[8]:
-        ahead = timedelta(hours=int(match[9]), minutes=int(match[10]))
-        zone = timezone(ahead if match[8] == b"+" else -ahead)
-    try:
-        return datetime(*(int(match[part]) for part in range(1, 7)), tzinfo=zone).astimezone(UTC)  # type: ignore[misc,arg-type]  # six ints
-    except ValueError:
-        return None

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     CERTIFICATE_NOT_IN_FORCE = "certificate_not_in_force"
     CERTIFICATE_REVOKED = "certificate_revoked"
     SIGNER_REPEATED = "signer_repeated"
+    TIME_STAMP_INVALID = "time_stamp_invalid"
     RECORD_MISSING = "record_missing"
     RECORD_DIFFERS = "record_differs"
     ROW_UNPROVEN = "row_unproven"
@@ -78,6 +79,7 @@ CHECK_OF_REASON: dict[Reason, Check] = {
     Reason.CERTIFICATE_NOT_IN_FORCE: Check.SIGNERS,
     Reason.CERTIFICATE_REVOKED: Check.SIGNERS,
     Reason.SIGNER_REPEATED: Check.SIGNERS,
+    Reason.TIME_STAMP_INVALID: Check.SIGNERS,
     Reason.RECORD_MISSING: Check.RECORD,
     Reason.RECORD_DIFFERS: Check.RECORD,
     Reason.ROW_UNPROVEN: Check.SHEETS,
@@ -154,6 +156,7 @@ REASON_WORDS: dict[Reason, tuple[str, str]] = {
         "the certificate had been revoked before it signed",
     ),
     Reason.SIGNER_REPEATED: ("một chứng thư số ký cho nhiều vai trò", "one certificate signs in more than one role"),
+    Reason.TIME_STAMP_INVALID: ("dấu thời gian không hợp lệ", "a time stamp is not valid"),
     Reason.RECORD_MISSING: ("thiếu dữ liệu học bạ kèm theo", "the embedded record is missing"),
     Reason.RECORD_DIFFERS: ("dữ liệu kèm theo khác với dữ liệu đã khóa sổ", "the embedded record differs from the sealed one"),
     Reason.ROW_UNPROVEN: (

@@ -1,33 +1,32 @@
 """
 The revisions of a PDF file: what each incremental update added, in the order in which it was appended.
 
-hocba writes classical cross-reference tables only, so files with cross-reference streams, hybrid tables, encryption or
-linearisation are refused: they add ways to show two readers two documents and nothing that a transcript needs.
+Every byte of a file is accounted for: a revision is its objects, one after another, and its cross-reference section, so nothing
+stands where one reader sees an object and another one doesn't.
 """
 
 import re
-import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from services.archive.domain.cross_references import Packed, Place, Section, read_section
+from services.archive.domain.object_streams import unpacked
 from services.archive.domain.pdf_syntax import (
     Dictionary,
     MalformedPdf,
     Reference,
     Stream,
     Value,
+    inflated,
     parse_indirect,
-    parse_value,
     skip_gap,
+    skip_white,
 )
 
 _FILE_START = re.compile(rb"%PDF-(1\.[3-7]|2\.0)[\r\n]")
 _FILE_END = re.compile(rb"startxref[\r\n ]+(\d{1,12})[\r\n ]+%%EOF(\r\n|\n|\r)?")
-_XREF = re.compile(rb"xref[\t ]*(?:\r\n|\n|\r)")
-_SUBSECTION = re.compile(rb"(\d{1,10}) (\d{1,8})[\t ]*(?:\r\n|\n|\r)")
-_TRAILER = re.compile(rb"[\x00\t\n\x0c\r ]*trailer(?![A-Za-z])")
-_ENTRY_BYTES = 20
+_UNFINISHED = re.compile(rb"\s*\d{1,10} \d{1,5} obj")
 MOST_REVISIONS = 32
-MOST_OBJECTS = 100_000
 LARGEST_STREAM = 16 * 1024 * 1024
 """A stream that inflates to more than this is refused: no part of a transcript is that big."""
 
@@ -46,10 +45,11 @@ class Revision:
 
     start: int
     end: int
-    objects: dict[int, int]
-    """Object number -> offset, as this revision's own table has it."""
+    objects: dict[int, Place]
+    """Object number -> place, as this revision's own cross-reference section has it."""
     freed: frozenset[int]
     trailer: Dictionary
+    section_at: int
 
 
 @dataclass(frozen=True)
@@ -58,31 +58,31 @@ class PdfFile:
 
     data: bytes
     revisions: tuple[Revision, ...]
-    _parsed: dict[int, Value] = field(default_factory=dict, repr=False)
+    _parsed: dict[Place, Value] = field(default_factory=dict, repr=False)
+    _ends: dict[int, int] = field(default_factory=dict, repr=False)
 
-    def offset_of(self, number: int, revision: int) -> int | None:
+    def place_of(self, number: int, revision: int) -> Place | None:
         """Where the object stands as of `revision` (0 is the body), or None when it doesn't exist then."""
         for index in range(revision, -1, -1):
-            offset = self.revisions[index].objects.get(number)
-            if offset is not None:
-                return offset
+            place = self.revisions[index].objects.get(number)
+            if place is not None:
+                return place
             if number in self.revisions[index].freed:
                 return None
         return None
 
-    def object_at(self, number: int, offset: int) -> Value:
-        """The object whose table entry points at `offset`; it must say that it is `number`."""
-        if offset not in self._parsed:
-            reference, value, _ = parse_indirect(self.data, offset)
-            if reference != (number, 0):
-                raise MalformedPdf(f"object {reference.number} stands where object {number} should, at byte {offset}")
-            self._parsed[offset] = value
-        return self._parsed[offset]
+    def object_at(self, place: Place) -> Value:
+        """The object that a cross-reference section has there."""
+        return self._parsed[place]
+
+    def end_of(self, offset: int) -> int:
+        """Where the object that begins at a byte of the file ends."""
+        return self._ends[offset]
 
     def get(self, number: int, revision: int) -> Value:
         """The object as of `revision`; null when it doesn't exist (ISO 32000-1 section 7.3.10)."""
-        offset = self.offset_of(number, revision)
-        return None if offset is None else self.object_at(number, offset)
+        place = self.place_of(number, revision)
+        return None if place is None else self._parsed[place]
 
     def resolve(self, value: Value, revision: int) -> Value:
         """The value itself, or what it refers to as of `revision`."""
@@ -120,106 +120,99 @@ def open_pdf(data: bytes) -> PdfFile:
     """The file's revisions, each complete and adjoining the one before; anything else is refused."""
     if _FILE_START.match(data) is None:
         raise MalformedPdf("the file doesn't begin with a PDF header")
-    table_at = _last_table(data)
-    newest_first: list[tuple[int, int, dict[int, int], frozenset[int], Dictionary]] = []
-    limit = len(data)
+    newest_first: list[tuple[int, int, Section]] = []
+    at, limit = _last_section(data), len(data)
     while True:
-        objects, freed, trailer, behind = _table(data, table_at)
-        end = _revision_end(data, behind, table_at, limit)
-        newest_first.append((table_at, end, objects, freed, trailer))
-        previous = trailer.get("Prev")
+        section = read_section(data, at)
+        newest_first.append((at, _revision_end(data, section, at, limit), section))
+        previous = section.trailer.get("Prev")
         if previous is None:
             break
-        if not isinstance(previous, int) or not 0 < previous < table_at or len(newest_first) >= MOST_REVISIONS:
-            raise MalformedPdf(f"the table at byte {table_at} names an impossible earlier table")
-        table_at, limit = previous, table_at
+        if not isinstance(previous, int) or not 0 < previous < at or len(newest_first) >= MOST_REVISIONS:
+            raise MalformedPdf(f"the cross-references at byte {at} name an impossible earlier section")
+        at, limit = previous, at
     if newest_first[0][1] != len(data):
         raise TrailingBytes(f"{len(data) - newest_first[0][1]} bytes stand behind the end of the document")
+    if len({section.packed for _, _, section in newest_first}) > 1:
+        raise MalformedPdf("the file has both cross-reference tables and streams")
     revisions: list[Revision] = []
     start = 0
-    for table_at, end, objects, freed, trailer in reversed(newest_first):
-        if any(not start <= offset < table_at for offset in objects.values()):
-            raise MalformedPdf(f"the table at byte {table_at} points at objects outside its own revision")
-        revisions.append(Revision(start, end, objects, freed, trailer))
+    for at, end, section in reversed(newest_first):
+        revisions.append(Revision(start, end, section.objects, section.freed, section.trailer, at))
         start = end
-    return PdfFile(data, tuple(revisions))
+    file = PdfFile(data, tuple(revisions))
+    for index in range(len(revisions)):
+        _read_objects(file, index)
+    return file
+
+
+def _read_objects(file: PdfFile, index: int) -> None:
+    """Read all that a revision writes. Its objects fill it: they don't overlap, and only white space stands between them."""
+    revision = file.revisions[index]
+    plain = sorted((place, number) for number, place in revision.objects.items() if isinstance(place, int))
+    # The file's first lines are comments; anywhere else a comment could hide an object from some readers.
+    position = skip_gap(file.data, 0) if index == 0 else skip_white(file.data, revision.start)
+    containers = {place.stream for place in revision.objects.values() if isinstance(place, Packed)}
+    for offset, number in plain:
+        if offset != position or offset >= revision.section_at:
+            raise MalformedPdf(f"object {number} should stand at byte {position}, where the one before it ends, not at byte {offset}")
+        reference, value, end = parse_indirect(file.data, offset)
+        if reference != (number, 0):
+            raise MalformedPdf(f"object {reference.number} stands where object {number} should, at byte {offset}")
+        if isinstance(value, Stream) and value.entries.get("Type") in ("ObjStm", "XRef") and number not in containers:
+            raise MalformedPdf(f"object {number} is a container that nothing uses")
+        file._parsed[offset], file._ends[offset] = value, end
+        position = skip_white(file.data, end)
+    if position != revision.section_at:
+        raise MalformedPdf(f"something that is no object stands at byte {position}")
+    if containers and index > 0:
+        raise MalformedPdf("an update has an object stream, which hocba never writes")
+    for container in containers:
+        for place, value in _unpacked(revision, container, file):
+            file._parsed[place] = value
+
+
+def _unpacked(revision: Revision, container: int, file: PdfFile) -> Iterator[tuple[Packed, Value]]:
+    """The objects of one object stream, each with the row that must name it, and no row left without its object."""
+    at = revision.objects.get(container)
+    stream = file.object_at(at) if isinstance(at, int) else None
+    if not isinstance(stream, Stream):
+        raise MalformedPdf(f"objects are said to stand in object {container}, which is no object stream")
+    held = unpacked(stream, container)
+    for index, (number, value) in enumerate(held):
+        place = Packed(container, index)
+        if revision.objects.get(number) != place:
+            raise MalformedPdf(f"object {number} stands in object stream {container}, where no reader looks for it")
+        yield place, value
+    if sum(1 for place in revision.objects.values() if isinstance(place, Packed) and place.stream == container) != len(held):
+        raise MalformedPdf(f"objects are looked for in object stream {container}, which doesn't hold them")
 
 
 def decoded(stream: Stream) -> bytes:
-    """The stream's content; only Flate, which is all that hocba writes around data."""
-    filters = stream.entries.get("Filter")
-    if filters is None or filters == []:
-        return stream.raw
-    if filters not in ("FlateDecode", ["FlateDecode"]) or stream.entries.get("DecodeParms") is not None:
-        raise MalformedPdf(f"a stream uses a filter that hocba doesn't write: {filters!r}")
-    inflater = zlib.decompressobj()
-    try:
-        content = inflater.decompress(stream.raw, LARGEST_STREAM)
-    except zlib.error as error:
-        raise MalformedPdf(f"a stream can't be inflated: {error}") from error
-    if inflater.unconsumed_tail:
-        raise MalformedPdf(f"a stream inflates to more than {LARGEST_STREAM} bytes")
-    return content
+    """The stream's content, within reason."""
+    return inflated(stream, LARGEST_STREAM)
 
 
-def _last_table(data: bytes) -> int:
+def _last_section(data: bytes) -> int:
     """The offset that the file's last line but one names; says precisely what is wrong when the file ends otherwise."""
-    marks = list(_FILE_END.finditer(data))
-    if not marks:
+    last = None
+    at = data.rfind(b"startxref")
+    while at >= 0 and (last := _FILE_END.match(data, at)) is None:
+        at = data.rfind(b"startxref", 0, at)
+    if last is None:
         raise Truncated("the file has no end mark: it is cut off")
-    last = marks[-1]
     if last.end() != len(data):
         rest = data[last.end() :]
         # A cut inside an appended revision also leaves bytes behind the last complete one; those begin like objects.
-        if re.match(rb"\s*\d{1,10} \d{1,5} obj", rest):
+        if _UNFINISHED.match(rest):
             raise Truncated(f"the last {len(rest)} bytes are an unfinished revision: the file is cut off")
         raise TrailingBytes(f"{len(rest)} bytes stand behind the end of the document")
     return int(last[1])
 
 
-def _table(data: bytes, position: int) -> tuple[dict[int, int], frozenset[int], Dictionary, int]:
-    """One cross-reference table and its trailer."""
-    at = position
-    heading = _XREF.match(data, position)
-    if heading is None:
-        raise MalformedPdf(f"no cross-reference table stands at byte {position}")
-    position = heading.end()
-    objects: dict[int, int] = {}
-    freed: set[int] = set()
-    while subsection := _SUBSECTION.match(data, position):
-        first, count = int(subsection[1]), int(subsection[2])
-        position = subsection.end()
-        if count > MOST_OBJECTS or position + count * _ENTRY_BYTES > len(data):
-            raise MalformedPdf(f"the table at byte {at} has more entries than the file has room for")
-        for number in range(first, first + count):
-            entry = data[position : position + _ENTRY_BYTES]
-            position += _ENTRY_BYTES
-            if number in objects or number in freed:
-                raise MalformedPdf(f"object {number} stands twice in the table at byte {at}")
-            if not entry[:10].isdigit() or not entry[11:16].isdigit():
-                raise MalformedPdf(f"the entry of object {number} in the table at byte {at} is broken")
-            if entry[17:18] == b"n":
-                objects[number] = int(entry[:10])
-            elif entry[17:18] == b"f":
-                freed.add(number)
-            else:
-                raise MalformedPdf(f"the entry of object {number} in the table at byte {at} is broken")
-    heading = _TRAILER.match(data, position)
-    if heading is None:
-        raise MalformedPdf(f"the table at byte {at} has no trailer")
-    trailer, position = parse_value(data, heading.end())
-    if not isinstance(trailer, dict):
-        raise MalformedPdf(f"the trailer of the table at byte {at} is not a dictionary")
-    for key in ("XRefStm", "Encrypt"):
-        if key in trailer:
-            raise MalformedPdf(f"the trailer has /{key}, which hocba never writes")
-    return objects, frozenset(freed), trailer, position
-
-
-def _revision_end(data: bytes, position: int, table_at: int, limit: int) -> int:
-    """Where the revision with the table at `table_at` ends: behind its own end mark, which must name that table."""
-    position = skip_gap(data, position)
-    mark = _FILE_END.match(data, position)
-    if mark is None or int(mark[1]) != table_at or mark.end() > limit:
-        raise MalformedPdf(f"the revision with the table at byte {table_at} has no end mark of its own")
+def _revision_end(data: bytes, section: Section, at: int, limit: int) -> int:
+    """Where the revision with the section at byte `at` ends: behind its own end mark, which must name that section."""
+    mark = _FILE_END.match(data, skip_gap(data, section.end))
+    if mark is None or int(mark[1]) != at or mark.end() > limit:
+        raise MalformedPdf(f"the revision with the cross-references at byte {at} has no end mark of its own")
     return mark.end()

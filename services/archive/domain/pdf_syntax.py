@@ -5,6 +5,7 @@ A lenient reader is what most attacks on signed PDFs rely on, so every doubt her
 """
 
 import re
+import zlib
 from typing import NamedTuple
 
 DEEPEST_NESTING = 40
@@ -44,6 +45,7 @@ class Stream(NamedTuple):
 Dictionary = dict[str, "Value"]
 Value = None | bool | int | bytes | Name | Real | Reference | Stream | list["Value"] | Dictionary
 
+_WHITE = re.compile(rb"[\x00\t\n\x0c\r ]*")
 _GAP = re.compile(rb"(?:[\x00\t\n\x0c\r ]+|%[^\r\n]*)*")
 _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)")
 _REFERENCE = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+R(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])")
@@ -63,6 +65,12 @@ _OCTAL = re.compile(rb"[0-7]{1,3}")
 def skip_gap(data: bytes, position: int) -> int:
     """The first position at or after `position` that is neither white space nor comment."""
     match = _GAP.match(data, position)
+    return match.end() if match else position
+
+
+def skip_white(data: bytes, position: int) -> int:
+    """The first position at or after `position` that is not white space; a comment is not."""
+    match = _WHITE.match(data, position)
     return match.end() if match else position
 
 
@@ -111,6 +119,46 @@ def parse_indirect(data: bytes, position: int) -> tuple[Reference, Value, int]:
     if end_of_object is None:
         raise MalformedPdf(f"the object that ends near byte {position} has no `endobj`")
     return Reference(int(header[1]), int(header[2])), value, end_of_object.end()
+
+
+def inflated(stream: Stream, most: int) -> bytes:
+    """The stream's content of at most `most` bytes; only Flate, which is all that hocba writes, and nothing behind its end."""
+    entries = stream.entries
+    filters = entries.get("Filter")
+    if "F" in entries:
+        raise MalformedPdf("a stream's content lies outside the file")
+    if filters is None or filters == []:
+        return stream.raw
+    if filters not in ("FlateDecode", ["FlateDecode"]) or entries.get("DecodeParms") is not None:
+        raise MalformedPdf(f"a stream uses a filter that hocba doesn't write: {filters!r}")
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(stream.raw, most)
+    except zlib.error as error:
+        raise MalformedPdf(f"a stream can't be inflated: {error}") from error
+    # An end without its check sum is one that readers repair, each in its own way.
+    if not inflater.eof and len(content) == most:
+        raise MalformedPdf(f"a stream inflates to more than {most} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise MalformedPdf("a stream doesn't end where its deflated content ends")
+    return content
+
+
+def references_in(values: list[Value]) -> list[Reference]:
+    """Every reference in these values, however deep."""
+    found: list[Reference] = []
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Reference):
+            found.append(value)
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, Stream):
+            waiting += value.entries.values()
+        elif isinstance(value, dict):
+            waiting += value.values()
+    return found
 
 
 def _dictionary(data: bytes, position: int, depth: int) -> tuple[Dictionary, int]:

@@ -24,6 +24,7 @@ from services.grading.domain.subjects import HOMEROOM
 FORM = Path(__file__).with_name("gradebook.typ")
 HEAD_ROW, CODE_ROW, FIRST_ROW = 4, 5, 6
 ID_COLUMN, ROLL_COLUMN, NAME_COLUMN, FIRST_COLUMN = 1, 2, 3, 4
+_NUMBERS = (Kind.MARK, Kind.WHOLE_MARK, Kind.COUNT, Kind.MEASURE)
 _LETTERS = {"D": "Đ", "CD": "CĐ"}
 _ROWS_MAX, _COLUMNS_MAX, _BYTES_MAX = 500, 80, 5_000_000
 
@@ -41,7 +42,7 @@ class SheetDocuments:
         rows = []
         for row in sheet.rows:
             cells = [_shown(row.cells.get(c.code, ("", ""))[0], c.kind) for c in columns]
-            ends = ([row.average] if averages else []) + ([row.year_average] if year else [])
+            ends = [_decimal(value) for value in ([row.average] if averages else []) + ([row.year_average] if year else [])]
             rows.append([str(row.pupil.roll_number), row.pupil.full_name, *cells, *ends])
         content = {
             "title": _title(sheet),
@@ -130,12 +131,19 @@ def _read(value: object) -> str:
 
 
 def _shown(value: str, kind: Kind) -> str:
-    return value if kind is Kind.TEXT else _LETTERS.get(value, value)
+    if kind is Kind.TEXT:
+        return value
+    return _decimal(value) if kind in _NUMBERS else _LETTERS.get(value, value)
+
+
+def _decimal(value: str) -> str:
+    """A number as Vietnamese prints it, and as the transcript does."""
+    return value.replace(".", ",")
 
 
 def _number(value: str, kind: Kind) -> object:
     """Marks as numbers, so that a spreadsheet can work with them; everything else as the form shows it."""
-    if value and kind in (Kind.MARK, Kind.WHOLE_MARK, Kind.COUNT, Kind.MEASURE) and value != "V":
+    if value and kind in _NUMBERS and value != "V":
         return float(value) if "." in value else int(value)
     return _as_text(_shown(value, kind)) or None
 

@@ -157,7 +157,8 @@ def next_by_clock(unlock: Unlock, now: datetime) -> Verb | None:
     if unlock.lapses_at <= now:
         return Verb.LAPSE
     if unlock.state == State.CONFIRMED:
-        return None if unlock.policy.report_by_hand else Verb.REPORT
+        # A clock that was put back waits until it has caught up, as the stored time of what is due does.
+        return Verb.REPORT if not unlock.policy.report_by_hand and unlock.requested_at <= now else None
     return Verb.BEGIN_GRANT if unlock.grantable_at is not None and unlock.grantable_at <= now else None
 
 

@@ -38,19 +38,23 @@ class TrustAnchors:
 
     def chain_of(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> list[bytes]:
         """The path from a certificate up to an anchor, without the anchor; every link signed, allowed and in its time."""
+        return [link.public_bytes(_DER) for link in self.path_of(certificate, chain, at)[1:-1]]
+
+    def path_of(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> list[x509.Certificate]:
+        """The same with the certificate itself at its beginning and the anchor at its end."""
         pool = [read_certificate(der) for der in chain]
         current = read_certificate(certificate)
-        path: list[bytes] = []
+        path = [current]
         for _ in range(_LONGEST_CHAIN):
             _in_time(current, at)
             anchor = _issuer_among(current, self.roots)
             if anchor is not None:
                 _in_time(anchor, at)
-                return path
+                return [*path, anchor]
             issuer = _issuer_among(current, pool)
             if issuer is None:
                 break
-            path.append(issuer.public_bytes(_DER))
+            path.append(issuer)
             current = issuer
         raise UntrustedCertificate(f"certificate {serial_text(current.serial_number)} leads to no trust anchor; register it with its chain")
 

@@ -16,6 +16,7 @@ from services.signing.adapters.rows import Row, keys_of, ref_of, staff_of
 from services.signing.application.ports import Holder, PackWritten, Signed
 from services.signing.domain.events import FinishedTranscript, SignatureMade
 from services.signing.domain.intent import Intent
+from services.signing.domain.orders import Order
 from services.signing.domain.people import StaffMember
 from services.signing.domain.roles import SHEET_ORDER, SignatureRole
 from services.signing.domain.transcripts import Ref
@@ -84,6 +85,16 @@ class PostgresJournal:
         """To the void register."""
         if intents:
             await self._connection.execute(QUERIES["void"], list(intents), reason, now)
+
+    async def void_reasons(self, intent_ids: Sequence[str]) -> dict[str, str]:
+        """Reasons out of the void register."""
+        return {str(row["intent_id"]): row["reason"] for row in await self._connection.fetch(QUERIES["void_reasons"], list(intent_ids))}
+
+    async def spent(self, order: Order) -> bool:
+        """Whether the order's attempt has void intents."""
+        role = order.role.value if order.role else None
+        found: bool = await self._connection.fetchval(QUERIES["spent"], order.manifest_id, role, order.attempt, *keys_of(order.lines))
+        return found
 
     async def void_orphans(self, class_id: str, now: datetime) -> None:
         """To the void register, whatever can lead to nothing."""
@@ -161,6 +172,15 @@ class PostgresPeople:
     async def holder(self, school_id: str, role: SignatureRole, sha256: bytes) -> Holder | None:
         """This certificate."""
         return _holder(await self._connection.fetchrow(QUERIES["holder"], school_id, role.value, sha256))
+
+    async def signers(self, school_id: str, sha256s: Sequence[bytes]) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Certificates with their chains."""
+        rows = await self._connection.fetch(QUERIES["signers"], school_id, list(sha256s))
+        return [(bytes(row["certificate"]), tuple(bytes(der) for der in row["chain"])) for row in rows]
+
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """Revoked for good."""
+        await self._connection.execute(QUERIES["revoked"], sha256, since)
 
 
 class PostgresHalts:

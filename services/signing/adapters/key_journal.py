@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.chassis.clock import Clock
 from services.chassis.errors import Refused
-from services.signing.domain.intent import Intent
+from services.signing.application.ports import Noted
 from services.signing.domain.key_use import KeyUse
 
 _FIRST = "0" * 64
@@ -31,11 +31,11 @@ class FileKeyJournal:
         self._lock = threading.Lock()
         self._previous: str | None = None
 
-    async def note(self, key_name: str, order_id: str, intents: Sequence[Intent]) -> None:
+    async def note(self, key_name: str, order_id: str, uses: Sequence[Noted]) -> None:
         """Append and force to disk; durable on return."""
-        await asyncio.to_thread(self._note, key_name, order_id, intents)
+        await asyncio.to_thread(self._note, key_name, order_id, uses)
 
-    def _note(self, key_name: str, order_id: str, intents: Sequence[Intent]) -> None:
+    def _note(self, key_name: str, order_id: str, uses: Sequence[Noted]) -> None:
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             new = not self._path.exists()
@@ -43,8 +43,8 @@ class FileKeyJournal:
             # Unknown until the lines are on disk: after a failure the file itself says where it ends.
             self._previous = None
             lines: list[bytes] = []
-            for intent in intents:
-                line = self._line(key_name, order_id, intent, previous)
+            for use in uses:
+                line = self._line(key_name, order_id, use, previous)
                 previous = hashlib.sha256(line).hexdigest()
                 lines.append(line)
             _append(self._path, b"".join(lines))
@@ -52,14 +52,14 @@ class FileKeyJournal:
                 _force(self._path.parent)  # A file whose name is not on disk is lost with the power.
             self._previous = previous
 
-    def _line(self, key_name: str, order_id: str, intent: Intent, previous: str) -> bytes:
+    def _line(self, key_name: str, order_id: str, use: Noted, previous: str) -> bytes:
         said = {
             "at": self._clock.now().isoformat(),
             "key": key_name,
             "order": order_id,
-            "intent": intent.intent_id,
-            "digest": intent.to_be_signed.hex(),
-            "certificate": intent.certificate_sha256.hex(),
+            "intent": use.intent_id,
+            "digest": use.to_be_signed.hex(),
+            "certificate": use.certificate_sha256.hex(),
             "previous": previous,
         }
         return json.dumps(said, sort_keys=True, separators=(",", ":")).encode() + b"\n"

@@ -12,6 +12,7 @@ from services.signing.application.ports import Approval, EntryRow, ManifestRow, 
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order, Step
+from services.signing.domain.policy import SignatureLevel
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Place
@@ -23,11 +24,29 @@ class PostgresManifests:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, manifest_id: str, kind: DocumentKind, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
+    async def add(
+        self,
+        manifest_id: str,
+        kind: DocumentKind,
+        held: HeldClass,
+        root: bytes,
+        entries: Sequence[Entry],
+        signature_level: SignatureLevel,
+        now: datetime,
+    ) -> None:
         """Store a manifest and its lines."""
         place = held.place
         await self._connection.execute(
-            QUERIES["add_manifest"], manifest_id, place.class_id, place.school_id, place.province_id, held.class_version, root, now, kind.value
+            QUERIES["add_manifest"],
+            manifest_id,
+            place.class_id,
+            place.school_id,
+            place.province_id,
+            held.class_version,
+            root,
+            now,
+            signature_level.value,
+            kind.value,
         )
         await self._connection.execute(
             QUERIES["add_entries"],
@@ -161,6 +180,21 @@ class PostgresOrders:
         found = [await self._read(order_id, "failed") for order_id in ids]
         return [order for order in found if order is not None]
 
+    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
+        """Since when, and how often."""
+        row = await self._connection.fetchrow(QUERIES["waits"], order_id)
+        return (row["since"], row["tries"]) if row else None
+
+    async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
+        """Let an order wait."""
+        await self._connection.execute(QUERIES["put_off"], order_id, since, tries, reason, due_at)
+
+    async def wake(self, now: datetime, at_most: int) -> list[Order]:
+        """Orders that are due."""
+        ids = [str(row["order_id"]) for row in await self._connection.fetch(QUERIES["wake"], now, at_most)]
+        found = [await self.get(order_id) for order_id in ids]
+        return [order for order in found if order is not None and order.state == "released" and order.lines]
+
 
 def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> ManifestRow:
     mine = row["manifest_id"]
@@ -171,6 +205,7 @@ def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> Mani
         ManifestState(row["state"]),
         row["version"],
         bytes(row["merkle_root"]),
+        SignatureLevel(row["signature_level"]),
         row["transcripts"],
         tuple(_approval(a) for a in approvals if a["manifest_id"] == mine),
         tuple(SignatureRole(s["role"]) for s in signed if s["manifest_id"] == mine and s["signed"] == row["transcripts"]),

@@ -1,7 +1,7 @@
-"""Reads the revisions of a PDF from its bytes alone: where each ends and which objects it writes (ISO 32000-1, 7.5).
+"""Reads the revisions of a PDF from its bytes alone: where each ends and which objects it writes (ISO 32000-1, 7.5.8).
 
-Only what hocba writes is understood: plain cross-reference tables, one per revision. Anything else is an error here,
-because a document that needs more understanding isn't one of ours.
+Only what hocba writes is understood: one uncompressed cross-reference stream per revision, objects back to back and nothing
+between them. Anything else is an error here, because a document that needs more understanding isn't one of ours.
 """
 
 from __future__ import annotations
@@ -11,68 +11,97 @@ from dataclasses import dataclass
 
 from services.signing.domain.verdict import NotAsIntended
 
-_STARTXREF = re.compile(rb"startxref\s+(\d+)\s+%%EOF\r?\n?$")
-_SECTION = re.compile(rb"(\d+) (\d+)\s*?\r?\n")
-_PREV = re.compile(rb"/Prev\s+(\d+)")
-_ENTRY = 20  # ISO 32000-1, 7.5.4: an entry is exactly 20 bytes
-_TAIL = 64
+_END = re.compile(rb"startxref\n(\d{1,10})\n%%EOF\n\Z")
+_STREAM = re.compile(
+    rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root 1 0 R/ID\[<([0-9A-F]{32})><\3>\]/W\[1 4 2\]/Index\[(\d+(?: \d+)+)\](?:/Prev (\d+))?/Length (\d+)>>\nstream\n"
+)
+_TAIL = 40
+_ROW = 7
 _MOST_REVISIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision: its end in the file, and the objects it writes, each with its offset."""
+    """One revision: the bytes [start, end), where its cross-references stand, and the objects it writes, each with its offset."""
 
+    start: int
     end: int
+    table_at: int
+    number: int
+    """The cross-reference stream's own number."""
+    previous: int | None
+    file_id: bytes
+    rows: bytes
     objects: dict[int, int]
+    """Objects that stand by themselves; those inside an object stream aren't among them."""
+    index: bytes
 
 
 def revisions_of(pdf: bytes) -> list[Revision]:
-    """All revisions, the oldest first."""
+    """All revisions, the oldest first; each begins where the one before ends."""
     found: list[Revision] = []
     end = len(pdf)
     while True:
         if len(found) == _MOST_REVISIONS:
             raise NotAsIntended(f"more than {_MOST_REVISIONS} revisions")
-        tail = _STARTXREF.search(pdf, max(0, end - _TAIL), end)
-        if tail is None:
-            raise NotAsIntended(f"no startxref and %%EOF before byte {end}")
-        start = int(tail[1])
-        objects, trailer = _table(pdf, start, tail.start())
-        found.append(Revision(end, objects))
-        previous = _PREV.search(trailer)
-        if previous is None:
-            return list(reversed(found))
-        if b"/XRefStm" in trailer:
-            raise NotAsIntended("hybrid cross-references")
-        end = _end_before(pdf, min(objects.values(), default=start))
+        revision = _revision(pdf, end)
+        if found and (found[-1].previous != revision.table_at or found[-1].file_id != revision.file_id or found[-1].number <= revision.number):
+            raise NotAsIntended(f"the revision that begins at byte {end} doesn't follow from the one before")
+        found.append(revision)
+        if revision.previous is None:
+            if revision.start != 0:
+                raise NotAsIntended(f"the first revision begins at byte {revision.start}")
+            return found[::-1]
+        end = revision.start
 
 
-def _end_before(pdf: bytes, first_object: int) -> int:
-    """The revision before ends with its %%EOF, right before the first object of this one."""
-    marker = pdf.rfind(b"%%EOF", 0, first_object)
-    if marker < 0 or pdf[marker + 5 : first_object].strip():
-        raise NotAsIntended(f"stray bytes before the increment at byte {first_object}")
-    end = marker + 5
-    return end + 1 if pdf[end : end + 1] == b"\n" else end
+def _revision(pdf: bytes, end: int) -> Revision:
+    tail = _END.search(pdf[max(0, end - _TAIL) : end])
+    if tail is None:
+        raise NotAsIntended(f"no startxref and %%EOF before byte {end}")
+    at = int(tail[1])
+    found = _STREAM.match(pdf, at)
+    if found is None:
+        raise NotAsIntended(f"no cross-reference stream at byte {at}")
+    number, size, length = int(found[1]), int(found[2]), int(found[6])
+    rows = pdf[found.end() : found.end() + length]
+    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length or length % _ROW:
+        raise NotAsIntended(f"the revision with the cross-references at byte {at} doesn't end where they say")
+    if size != number + 1:
+        raise NotAsIntended(f"the cross-references at byte {at} aren't those of the newest object")
+    previous = None if found[5] is None else int(found[5])
+    objects = _objects(rows, found[4], previous is None)
+    start = 0 if previous is None else min(objects.values())
+    if objects.get(number) != at or any(not start <= offset <= at for offset in objects.values()):
+        raise NotAsIntended(f"the cross-references at byte {at} point outside of their revision")
+    return Revision(start, end, at, number, previous, found[3], rows, objects, found[4])
 
 
-def _table(pdf: bytes, start: int, limit: int) -> tuple[dict[int, int], bytes]:
-    if pdf[start : start + 4] != b"xref":
-        raise NotAsIntended(f"no cross-reference table at byte {start}")
-    position = pdf.index(b"\n", start) + 1
+def _objects(rows: bytes, index: bytes, whole: bool) -> dict[int, int]:
+    runs = [int(part) for part in index.split()]
+    numbers = [number for first, count in zip(runs[::2], runs[1::2], strict=True) for number in range(first, first + count)]
+    if len(numbers) * _ROW != len(rows) or len(set(numbers)) != len(numbers):
+        raise NotAsIntended("the cross-references don't have a row for each object")
     objects: dict[int, int] = {}
-    while True:
-        section = _SECTION.match(pdf, position)
-        if section is None:
+    for place, number in enumerate(numbers):
+        row = rows[place * _ROW : place * _ROW + _ROW]
+        if row[0] == 1 and row[5:] == b"\x00\x00":
+            objects[number] = int.from_bytes(row[1:5], "big")
+        elif not whole or row[0] not in (0, 2):
+            # Only the first revision has an object stream, and only object 0 is free.
+            raise NotAsIntended(f"object {number} isn't written the way hocba writes objects")
+    return objects
+
+
+def check_layout(pdf: bytes, revision: Revision) -> None:
+    """Objects stand back to back from the revision's first byte to its cross-references: nothing hides between them."""
+    places = sorted((offset, number) for number, offset in revision.objects.items())
+    # The first revision begins with a header of two lines.
+    expected = revision.start if revision.previous is not None else pdf.index(b"\n", pdf.index(b"\n") + 1) + 1
+    for (offset, number), (following, _) in zip(places, [*places[1:], (revision.table_at, 0)], strict=True):
+        if offset == revision.table_at:
             break
-        number, count = int(section[1]), int(section[2])
-        position = section.end()
-        for index in range(count):
-            entry = pdf[position + index * _ENTRY : position + (index + 1) * _ENTRY]
-            if entry[17:18] == b"n":
-                objects[number + index] = int(entry[:10])
-        position += count * _ENTRY
-    if pdf[position : position + 7] != b"trailer":
-        raise NotAsIntended(f"no trailer at byte {position}")
-    return objects, pdf[position:limit]
+        head = b"%d 0 obj\n" % number
+        if offset != expected or not pdf.startswith(head, offset) or pdf[following - 8 : following] != b"\nendobj\n":
+            raise NotAsIntended(f"object {number} doesn't stand at byte {offset} alone")
+        expected = following

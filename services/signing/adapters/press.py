@@ -6,42 +6,47 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from pyhanko.pdf_utils.misc import PdfError, PdfReadError, PdfWriteError
 
+from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
-from services.signing.adapters.cms_template import CmsTemplate, cms_template
-from services.signing.adapters.pades import REASONS, PreparedSignature, SignatureRequest, prepare
-from services.signing.adapters.renderer import FORMS, Form, TypstRenderer
-from services.signing.adapters.stamps import StampContent, StampRenderer
+from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.increments import NotOurs
+from services.signing.adapters.official_forms import form_named
+from services.signing.adapters.renderer import FormRenderer, known
+from services.signing.adapters.sheet_signatures import PreparedSignature, SignatureRequest, prepare
+from services.signing.adapters.sheet_stamps import SheetStamps
+from services.signing.adapters.sheet_verification import SheetVerifier
+from services.signing.adapters.signatures import REASONS, SignatureTerms, Signing, Skeletons, Waiting, opened
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.ports import Batch, Holder, PageMade, Task, Terms
 from services.signing.domain.class_sheet import is_class_sheet, read_class_sheet
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
-from services.signing.domain.record import UnreadableRecord, read_record
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.record import UnreadableRecord
 from services.signing.domain.verdict import NotAsIntended
 
+_MOST_TEMPLATES = 1_024
 
-class TypstPress:
-    """Fulfils ports.Press: one thread with one compiler for each kind of document."""
 
-    def __init__(self, renderer: TypstRenderer, sheets: ClassSheetRenderer) -> None:
+class FormPress:
+    """Fulfils ports.Press: one thread with one renderer for each kind of document."""
+
+    def __init__(self, renderer: FormRenderer, sheets: ClassSheetRenderer) -> None:
         self._renderer, self._sheets = renderer, sheets
         self._thread = ThreadPoolExecutor(1, "press")
 
     async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        loop = asyncio.get_running_loop()
-        return [await loop.run_in_executor(self._thread, self._set, content) for content in contents]
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content) for content in contents])
 
     def _set(self, content: bytes) -> PageMade | str:
         try:
             if is_class_sheet(content):
                 return self._set_sheet(content)
-            record = read_record(content)
+            record = known(content)
             body = self._renderer.render(record)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
@@ -59,20 +64,23 @@ class PadesBatch:
     """Fulfils ports.Batch: documents with everything on them but the signature values."""
 
     outcomes: list[Intent | str]
-    _prepared: dict[str, tuple[PreparedSignature, Task]]
+    _waiting: dict[str, tuple[Waiting | PreparedSignature, Task]]
     _verify: DocumentVerifier
+    _verify_sheet: SheetVerifier
     _thread: ThreadPoolExecutor
 
     async def finish(self, signatures: Mapping[str, bytes]) -> dict[str, bytes | str]:
         """Fill in and check, one document after the other."""
-        loop = asyncio.get_running_loop()
-        return {intent_id: await loop.run_in_executor(self._thread, self._finish, intent_id, value) for intent_id, value in signatures.items()}
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: {intent_id: self._finish(intent_id, value) for intent_id, value in signatures.items()}
+        )
 
     def _finish(self, intent_id: str, value: bytes) -> bytes | str:
-        prepared, task = self._prepared.pop(intent_id)
+        waiting, task = self._waiting.pop(intent_id)
         try:
-            pdf = prepared.finish(value)
-            self._verify(pdf, task.expectation)
+            pdf = waiting.finished(value)
+            check = self._verify_sheet if task.waiting.ref.kind is DocumentKind.SHEET else self._verify
+            check(pdf, task.expectation)
         except (NotAsIntended, ValueError) as error:
             return str(error)
         return pdf
@@ -80,74 +88,75 @@ class PadesBatch:
 
 @dataclass
 class PadesSignatory:
-    """Fulfils ports.Signatory with pyHanko's increments and our own check of each."""
+    """Fulfils ports.Signatory with templates per shape and role, and our own check of each document."""
 
     verify: DocumentVerifier
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "signatory"))
-    _templates: dict[bytes, CmsTemplate] = field(default_factory=dict)
-    _stamps: StampRenderer = field(default_factory=StampRenderer)
+    _skeletons: Skeletons = field(default_factory=Skeletons)
+    _containers: dict[bytes, CmsTemplate] = field(default_factory=dict)
+    _stamps: SheetStamps = field(default_factory=SheetStamps)
 
     async def prepare(self, tasks: Sequence[Task], terms: Terms) -> Batch:
         """Write each increment and hash what it covers."""
-        loop = asyncio.get_running_loop()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, tasks, terms)
+
+    def _prepare(self, tasks: Sequence[Task], terms: Terms) -> Batch:
         outcomes: list[Intent | str] = []
-        prepared: dict[str, tuple[PreparedSignature, Task]] = {}
-        stamps: dict[str, bytes] = {}
+        waiting: dict[str, tuple[Waiting | PreparedSignature, Task]] = {}
+        # Time and stamp are the order's own, so what documents share lives as long as the order.
+        made: dict[tuple[int, int, str], Signing] = {}
         for task in tasks:
-            outcome = await loop.run_in_executor(self._thread, self._prepare, task, terms, stamps)
-            if isinstance(outcome, str):
-                outcomes.append(outcome)
-            else:
-                intent, half_done = outcome
-                outcomes.append(intent)
-                prepared[intent.intent_id] = (half_done, task)
-        return PadesBatch(outcomes, prepared, self.verify, self._thread)
+            try:
+                half_done: Waiting | PreparedSignature
+                half_done = self._on_sheet(task, terms) if task.waiting.ref.kind is DocumentKind.SHEET else self._on(task, terms, made)
+            except (NotOurs, PdfError, PdfReadError, PdfWriteError, ValueError, LookupError) as error:
+                outcomes.append(f"not_signable: {error}")
+                continue
+            intent = _intent(task, terms, half_done)
+            outcomes.append(intent)
+            waiting[intent.intent_id] = (half_done, task)
+        return PadesBatch(outcomes, waiting, self.verify, SheetVerifier(self.verify.chain_of), self._thread)
 
-    def _prepare(self, task: Task, terms: Terms, stamps: dict[str, bytes]) -> tuple[Intent, PreparedSignature] | str:
-        form = form_named(task.waiting.template_version)
-        box = form.box_of(terms.role)
-        facts = terms.holder.facts
-        if form.template_version not in stamps:
-            content = StampContent(terms.role, facts, terms.order.fixed_at, terms.authority)
-            stamps[form.template_version] = self._stamps.render(content, box)
-        request = SignatureRequest(
-            field=box.field,
-            role=terms.role,
-            order=task.expectation.order,
-            signer_name=facts.common_name,
-            signed_at=terms.order.fixed_at,
-            stamp=stamps[form.template_version],
-            reason=REASONS[terms.role],
-        )
-        try:
-            half_done = prepare(task.pdf, request, self._template(terms.holder))
-        except (PdfError, PdfReadError, PdfWriteError, ValueError) as error:
-            return f"not_signable: {error}"
-        return _intent(task, terms, half_done), half_done
+    def _on(self, task: Task, terms: Terms, made: dict[tuple[int, int, str], Signing]) -> Waiting:
+        skeleton = self._skeletons.of(task.pdf)
+        document = opened(task.pdf, skeleton)
+        key = (id(skeleton), document.tip.size, task.waiting.template_version)
+        signing = made.get(key)
+        if signing is None:
+            signing = made[key] = Signing(skeleton, self._terms(task, terms), document.tip.size)
+        return signing.on(document)
 
-    def _template(self, holder: Holder) -> CmsTemplate:
-        template = self._templates.get(holder.facts.sha256)
+    def _on_sheet(self, task: Task, terms: Terms) -> PreparedSignature:
+        box = form_named(task.waiting.template_version).box_of(terms.role)
+        content = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
+        signer = terms.holder.facts.common_name
+        request = SignatureRequest(box.field, signer, terms.order.fixed_at, self._stamps.render(content, box), REASONS[terms.role])
+        return prepare(task.pdf, request, self._container(terms.holder))
+
+    def _terms(self, task: Task, terms: Terms) -> SignatureTerms:
+        box = form_named(task.waiting.template_version).box_of(terms.role)
+        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
+        return SignatureTerms(terms.role, box.field, task.expectation.order, stamp, self._container(terms.holder))
+
+    def _container(self, holder: Holder) -> CmsTemplate:
+        template = self._containers.get(holder.facts.sha256)
         if template is None:
-            template = self._templates[holder.facts.sha256] = cms_template(holder.certificate, list(holder.chain))
+            if len(self._containers) >= _MOST_TEMPLATES:
+                self._containers.clear()
+            template = self._containers[holder.facts.sha256] = CmsTemplate(holder.certificate, list(holder.chain))
         return template
 
 
-def form_named(template_version: str) -> Form:
-    """The form "lower_secondary/v1" and the like."""
-    return Form(FORMS / template_version)
-
-
-def _intent(task: Task, terms: Terms, half_done: PreparedSignature) -> Intent:
+def _intent(task: Task, terms: Terms, half_done: Waiting | PreparedSignature) -> Intent:
     waiting, order = task.waiting, terms.order
     assert order.manifest_id is not None
-    role: SignatureRole = terms.role
     return Intent(
         manifest_id=order.manifest_id,
         transcript_id=waiting.ref.transcript_id,
         version=waiting.ref.version,
-        role=role,
+        role=terms.role,
         template_digest=waiting.template_digest,
-        before_digest=sha256(task.pdf).digest(),
+        before_digest=half_done.before_digest,
         to_be_signed=half_done.to_be_signed,
         certificate_sha256=terms.holder.facts.sha256,
         certificate_serial=terms.holder.facts.serial,

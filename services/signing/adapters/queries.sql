@@ -140,8 +140,8 @@ SELECT c.class_id, count(*) FILTER (WHERE c.kind = 'transcript') AS transcripts,
 FROM counted AS c GROUP BY c.class_id ORDER BY c.class_id
 
 -- name: add_manifest
-INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, kind)
-VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8)
+INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level, kind)
+VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8, $9)
 
 -- name: add_entries
 INSERT INTO manifest_entry (manifest_id, transcript_id, version, content_digest, template_version, template_digest, body_digest)
@@ -149,7 +149,7 @@ SELECT $1, * FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::text[], $6:
 
 -- name: get_manifests
 -- Manifests by id, or by school and class; newest first.
-SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.kind, c.*,
+SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, m.kind, c.*,
     (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts, sheet.subject, sheet.staff_id
 FROM manifest AS m JOIN school_class AS c USING (class_id)
 LEFT JOIN LATERAL (
@@ -227,6 +227,19 @@ WHERE o.order_id = l.order_id AND o.class_id = $1 AND ($2::uuid IS NULL OR o.man
 -- name: drop_orders
 UPDATE signing_order SET state = 'cancelled', finished_at = $3 WHERE class_id = $1 AND ($2::uuid IS NULL OR manifest_id = $2) AND state = 'released'
 
+-- name: waits
+SELECT since, tries FROM order_wait WHERE order_id = $1
+
+-- name: put_off
+INSERT INTO order_wait (order_id, since, tries, reason, due_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (order_id) DO UPDATE SET tries = excluded.tries, reason = excluded.reason, due_at = excluded.due_at
+
+-- name: wake
+-- Who comes second finds these rows locked, then without a due time.
+UPDATE order_wait SET due_at = NULL
+WHERE order_id IN (SELECT order_id FROM order_wait WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING order_id
+
 -- name: failed_orders
 -- Orders with a failed line that no later order took up.
 SELECT DISTINCT o.order_id FROM signing_order AS o JOIN order_line AS l USING (order_id)
@@ -278,7 +291,8 @@ FROM intent AS i JOIN manifest AS m ON m.manifest_id = i.manifest_id
 JOIN transcript AS t ON t.transcript_id = i.transcript_id AND t.version = i.version
 WHERE m.class_id = $1
   AND ((m.state IN ('halted', 'rejected')
-        AND NOT EXISTS (SELECT FROM signature AS s WHERE s.manifest_id = i.manifest_id AND s.transcript_id = i.transcript_id AND s.version = i.version AND s.completes))
+        AND NOT EXISTS (SELECT FROM signature AS s WHERE s.manifest_id = i.manifest_id AND s.transcript_id = i.transcript_id AND s.version = i.version AND s.completes)
+        AND NOT EXISTS (SELECT FROM finished_document AS f WHERE f.manifest_id = i.manifest_id AND f.transcript_id = i.transcript_id AND f.version = i.version))
     OR t.state = 'superseded'
     OR EXISTS (SELECT FROM intent AS n WHERE n.manifest_id = i.manifest_id AND n.transcript_id = i.transcript_id AND n.version = i.version
         AND n.role = i.role AND n.attempt > i.attempt))
@@ -287,10 +301,11 @@ ON CONFLICT DO NOTHING
 -- name: finished
 -- Signatures of transcripts under one manifest, in signing order.
 SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject, t.template_version, t.current_digest,
-    s.role, s.certificate_serial, s.signed_at, s.size, s.announced_at
+    s.role, s.certificate_serial, s.signed_at, coalesce(f.size, s.size) AS size, s.announced_at
 FROM transcript AS t
 JOIN unnest($2::uuid[], $3::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
 JOIN signature AS s ON s.transcript_id = t.transcript_id AND s.version = t.version AND s.manifest_id = $1
+LEFT JOIN finished_document AS f ON f.transcript_id = t.transcript_id AND f.version = t.version AND f.manifest_id = $1
 ORDER BY t.transcript_id, array_position($4::text[], s.role)
 
 -- name: know_school
@@ -342,8 +357,121 @@ ORDER BY registered_at DESC LIMIT 1
 -- name: holder
 SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
 
+-- name: revoked
+UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL
+
+-- name: signers
+SELECT DISTINCT certificate, chain FROM certificate WHERE school_id = $1 AND sha256 = ANY ($2::bytea[]) ORDER BY certificate
+
+-- name: tokens
+SELECT transcript_id, imprint, token FROM time_stamp WHERE order_id = $1 AND place = $2
+
+-- name: keep_tokens
+INSERT INTO time_stamp (order_id, place, stored_at, transcript_id, version, imprint, token, stamped_at)
+SELECT $1, $2, $3, * FROM unnest($4::uuid[], $5::integer[], $6::bytea[], $7::bytea[], $8::timestamptz[])
+ON CONFLICT DO NOTHING
+
+-- name: validation_data
+SELECT not_before, certificates, ocsps, crls FROM validation_data WHERE order_id = $1
+
+-- name: keep_validation_data
+INSERT INTO validation_data (order_id, not_before, certificates, ocsps, crls, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: finish
+INSERT INTO finished_document (manifest_id, pack, pack_digest, finished_at, transcript_id, version, result_digest, size)
+SELECT $1, $2, $3, $4, * FROM unnest($5::uuid[], $6::integer[], $7::bytea[], $8::bigint[])
+
+-- name: complete
+UPDATE transcript AS t SET state = 'signed', current_digest = s.digest, current_pack = $3, failure = ''
+FROM unnest($1::uuid[], $2::bytea[], $4::integer[]) AS s (id, digest, version)
+WHERE t.transcript_id = s.id AND t.version = s.version
+
 -- name: find_halt
 SELECT manifests_halted, already_announced FROM halt WHERE unlock_id = $1
 
 -- name: keep_halt
 INSERT INTO halt (unlock_id, class_id, manifests_halted, already_announced, halted_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: void_reasons
+SELECT intent_id, reason FROM void_intent WHERE intent_id = ANY ($1::uuid[])
+
+-- name: spent
+SELECT EXISTS (
+    SELECT FROM intent AS i JOIN void_intent AS v USING (intent_id)
+    JOIN unnest($4::uuid[], $5::integer[]) AS wanted (id, version) ON i.transcript_id = wanted.id AND i.version = wanted.version
+    WHERE i.manifest_id = $1 AND i.role = $2 AND i.attempt = $3
+)
+
+-- name: stored_values
+SELECT intent_id, value FROM signature_value WHERE intent_id = ANY ($1::uuid[])
+
+-- name: store_values
+-- The first value of an intent wins.
+INSERT INTO signature_value (intent_id, request_id, value, stored_at)
+SELECT v.id, $1, v.value, $2 FROM unnest($3::uuid[], $4::bytea[]) AS v (id, value)
+ON CONFLICT (intent_id) DO NOTHING
+
+-- name: void_values
+INSERT INTO void_value (intent_id, value_sha256, request_id, reason, voided_at)
+SELECT v.id, sha256(v.value), $1, $2, $3 FROM unnest($4::uuid[], $5::bytea[]) AS v (id, value)
+WHERE NOT EXISTS (SELECT FROM signature_value AS s WHERE s.intent_id = v.id AND s.value = v.value)
+ON CONFLICT DO NOTHING
+
+-- name: asked_for
+SELECT i.intent_id FROM remote_item AS i JOIN remote_request AS r USING (request_id)
+WHERE i.intent_id = ANY ($1::uuid[]) AND r.state IN ('waiting', 'confirming', 'signing')
+
+-- name: add_remote
+INSERT INTO remote_request (request_id, order_id, manifest_id, class_id, school_id, province_id, role, home, key_name, certificate_sha256,
+    created_at, expires_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (request_id) DO NOTHING RETURNING request_id
+
+-- name: add_remote_items
+INSERT INTO remote_item (intent_id, request_id, position)
+SELECT v.id, $1, v.position - 1 FROM unnest($2::uuid[]) WITH ORDINALITY AS v (id, position)
+
+-- name: get_remote
+SELECT * FROM remote_request WHERE request_id = ANY ($1::uuid[]) ORDER BY created_at, request_id
+
+-- name: remote_items
+SELECT r.request_id, i.intent_id, i.to_be_signed, i.transcript_id, i.version
+FROM remote_item AS r JOIN intent AS i USING (intent_id) WHERE r.request_id = ANY ($1::uuid[]) ORDER BY r.request_id, r.position
+
+-- name: open_remote
+-- What the holder of a certificate may sign now.
+SELECT r.request_id, s.name AS school_name, c.school_year, c.grade, m.merkle_root
+FROM remote_request AS r JOIN manifest AS m USING (manifest_id) JOIN school_class AS c ON c.class_id = r.class_id JOIN school AS s ON s.school_id = r.school_id
+WHERE r.school_id = $1 AND r.certificate_sha256 = $2 AND r.home = $3 AND r.state IN ('waiting', 'confirming', 'signing')
+  AND r.expires_at > $4 AND m.state = 'ready'
+ORDER BY r.created_at, r.request_id LIMIT 200
+
+-- name: take_due
+UPDATE remote_request SET due_at = $3
+WHERE request_id IN (
+    SELECT request_id FROM remote_request WHERE state IN ('waiting', 'confirming', 'signing') AND due_at <= $2 AND home = ANY ($1::text[])
+    ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
+)
+RETURNING request_id
+
+-- name: of_remote
+-- The certificate that a request is for (empty when it was revoked), and whether its manifest may still be signed.
+SELECT r.request_id, coalesce(c.certificate, ''::bytea) AS certificate, m.state = 'ready' AS ready
+FROM remote_request AS r JOIN manifest AS m USING (manifest_id)
+LEFT JOIN certificate AS c ON c.sha256 = r.certificate_sha256 AND c.school_id = r.school_id AND c.role = r.role AND c.revoked_at IS NULL
+WHERE r.request_id = ANY ($1::uuid[])
+
+-- name: move_remote
+UPDATE remote_request SET state = $2, reference = coalesce($3, reference), due_at = $4,
+    sent_at = CASE WHEN $2 = 'signing' THEN coalesce(sent_at, $5) ELSE NULL END
+WHERE request_id = $1 AND state IN ('waiting', 'confirming', 'signing') RETURNING request_id
+
+-- name: hurry_remote
+UPDATE remote_request SET due_at = least(due_at, $2) WHERE request_id = $1 AND state IN ('waiting', 'confirming', 'signing')
+
+-- name: close_remote
+UPDATE remote_request SET state = $2, reason = $3, finished_at = $4 WHERE request_id = $1 AND state IN ('waiting', 'confirming', 'signing')
+
+-- name: open_of_order
+SELECT count(*) FROM remote_request WHERE order_id = $1 AND state IN ('waiting', 'confirming', 'signing')

@@ -1,4 +1,4 @@
-"""Renders the unsigned page: typst sets it, pikepdf adds the empty signature fields.
+"""Renders the unsigned page: a skeleton that all documents of a shape share, and the few streams that are a document's own.
 
 Deterministic to the byte: no clock, no randomness, no system font and no network is read. The template digest covers
 everything besides the record that the bytes depend on, so it stands in every manifest and every intent.
@@ -7,198 +7,180 @@ everything besides the record that the bytes depend on, so it stands in every ma
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
 
-import pikepdf
-import segno
-import typst
-from pikepdf import Array, Dictionary, Name, String
+import deflate
+import orjson
 
-from services.signing.domain.record import Level, Record, UnreadableRecord
+from services.signing.adapters.composer import Composer, Shape
+from services.signing.adapters.increments import Tip, cross_references, plain_row
+from services.signing.adapters.official_forms import FORMS, Form, form_of
+from services.signing.adapters.qr_codes import QrCodes, drawn
+from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
+from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
+from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from services.signing.domain.sheet import Surroundings, lookup_url, sheet_of
+from services.signing.domain.sheet import lookup_url, sheet_of
 
-FORMS = Path(__file__).parent / "forms"
-_MM = 72 / 25.4
-_PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
-_SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
-_QR_QUIET = 4  # modules of quiet zone on each side, ISO/IEC 18004 section 6.3.8
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureBox:
-    """Place of one signature on the last page: points from the lower left corner."""
-
-    field: str
-    role: SignatureRole
-    left: float
-    bottom: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Form:
-    """One version of one official form: a folder of data, found by name."""
-
-    folder: Path
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        """What form.json says."""
-        return cast(dict[str, Any], json.loads((self.folder / "form.json").read_text(encoding="utf-8")))
-
-    @property
-    def template_version(self) -> str:
-        """Name and version, for example "primary/v1"."""
-        return f"{self.facts['form']}/{self.facts['version']}"
-
-    @cached_property
-    def boxes(self) -> tuple[SignatureBox, ...]:
-        """The signature boxes in the form's order."""
-        return tuple(SignatureBox(b["field"], SignatureRole(b["role"]), b["x"] * _MM, b["y"] * _MM, b["w"] * _MM, b["h"] * _MM) for b in self.facts["boxes"])
-
-    def box_of(self, role: SignatureRole) -> SignatureBox:
-        """The box of one role."""
-        return next(box for box in self.boxes if box.role is role)
-
-    def files(self) -> list[Path]:
-        """Every file that the page is made from, in a fixed order."""
-        parts = [FORMS / part for part in self.facts["parts"]]
-        return sorted([*self.folder.iterdir(), *parts, *(FORMS / "fonts").glob("*.ttf")])
-
-
-def form_of(level: Level, form_version: str = "v1") -> Form:
-    """The form of a level in one version; an unknown one is refused with the list of what there is."""
-    folder = FORMS / level.value.lower() / form_version
-    if not (folder / "form.json").is_file():
-        known = ", ".join(sorted(p.parent.relative_to(FORMS).as_posix() for p in FORMS.glob("*/*/form.json")))
-        raise LookupError(f"no form {level.value.lower()}/{form_version}; there are {known}")
-    return Form(folder)
+_LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
+MOST_SKELETONS = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
     """An unsigned page and what it was made from."""
 
-    pdf: bytes
-    digest: bytes
+    skeleton: Skeleton
+    tail: bytes
+    state: hashlib._Hash
+    """SHA-256 over the whole file, to be copied."""
+    tip: Tip
     template_version: str
     template_digest: bytes
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the file."""
+        return self.state.digest()
 
-class TypstRenderer:
-    """Turns records into unsigned PDF/A-3 pages. Not safe for several threads at once: give each its own."""
+    @property
+    def pdf(self) -> bytes:
+        """The whole file."""
+        return self.skeleton.prefix + self.tail
+
+
+class FormRenderer:
+    """Turns records into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
 
     def __init__(self, verification_url: str, form_version: str = "v1", order: Sequence[SignatureRole] = DEFAULT_ORDER) -> None:
-        self._verification_url = verification_url
+        self._url = lookup_url(verification_url, "")
         self._form_version = form_version
         self._order = tuple(order)
-        fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FORMS / "fonts")])
-        self._compiler = typst.Compiler(root=str(FORMS), font_paths=fonts)
-        self._digests: dict[str, bytes] = {}
+        self._composer = lru_cache(maxsize=16)(lambda level: Composer(form_of(level, self._form_version)))
+        self._codes = lru_cache(maxsize=4)(lambda length: QrCodes(self._url, length))
+        self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
+        self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
     def render(self, record: Record, banner: str = "") -> Body:
-        """The page of one record. Text that the form's font can't show is refused, never replaced by boxes."""
-        form = form_of(record.level, self._form_version)
-        url = lookup_url(self._verification_url, record.public_id)
-        around = Surroundings(form.facts["title"], form.template_version, self._verification_url, qr_svg(url), banner)
-        inputs = {
-            "sheet": json.dumps(sheet_of(record, around), ensure_ascii=False),
-            "record": record.content.decode(),
-        }
+        """The page of one record. Text that the form's fonts can't show is refused, never replaced by boxes."""
+        composer: Composer = self._composer(record.level)
+        qr = drawn(*self._codes(len(record.public_id)).rows(record.public_id))
         try:
-            laid_out = self._compiler.compile(
-                input=str(form.folder / "form.typ"),
-                format="pdf",
-                pdf_standards=["a-3b"],
-                pdf_tags=False,
-                sys_inputs=inputs,
-                timestamp=0,
-            )
-        except typst.TypstError as error:
-            raise UnreadableRecord(f"the form {form.template_version} can't be set: {error.message}") from None
-        pdf = with_signature_fields(cast(bytes, laid_out), form.boxes, self._order)
-        return Body(pdf, hashlib.sha256(pdf).digest(), form.template_version, self.template_digest(form))
+            shape, pages = composer.compose(sheet_of(record), qr, banner)
+        except Unprintable as error:
+            raise _misplaced(record, error) from None
+        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages))
+        tail, tip = _tail(skeleton, pages, record, _metadata(composer.form, record))
+        state = skeleton.hashed.copy()
+        state.update(tail)
+        form = composer.form
+        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version))
 
-    def template_digest(self, form: Form) -> bytes:
-        """SHA-256 over all that the bytes depend on besides the record: files, makers' versions and settings."""
-        known = self._digests.get(form.template_version)
-        if known is None:
-            digest = hashlib.sha256()
-            for file in form.files():
-                digest.update(f"{file.relative_to(FORMS).as_posix()}\0".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-            makers = {name: version(name) for name in ("typst", "pikepdf", "segno")}
-            digest.update(json.dumps([makers, self._verification_url, self._order], sort_keys=True).encode())
-            known = self._digests[form.template_version] = digest.digest()
-        return known
+    def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...]) -> Skeleton:
+        return skeleton_of(composer, shape, alphabets, self._order)
 
-
-def qr_svg(content: str) -> str:
-    """A QR code (level M) as one SVG path of horizontal runs; separate squares would show seams in print."""
-    matrix = segno.make(content, error="m", micro=False, boost_error=False).matrix
-    size = len(matrix) + 2 * _QR_QUIET
-    runs: list[str] = []
-    for y, row in enumerate(matrix):
-        x = 0
-        while x < len(row):
-            start = x
-            while x < len(row) and row[x]:
-                x += 1
-            if x > start:
-                runs.append(f"M{start + _QR_QUIET} {y + _QR_QUIET}h{x - start}v1h-{x - start}z")
-            x += 1
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}"><path d="{"".join(runs)}" fill="#000"/></svg>'
+    def _template_digest(self, template_version: str) -> bytes:
+        """SHA-256 over all that the bytes depend on besides the record: files, our own code, makers' versions and settings."""
+        digest = hashlib.sha256()
+        code = Path(__file__).parent
+        makers = ("composer", "drawing", "flows", "furniture", "increments", "official_forms", "qr_codes", "renderer", "skeleton", "structure", "typefaces")
+        domain = ("record", "sheet", "sheet_primary", "sheet_secondary", "words")
+        files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
+        level, form_version = template_version.split("/")
+        files += [*(FORMS / level / form_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
+        for file in sorted(files):
+            digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+        versions = {"deflate": version("deflate"), "segno": version("segno"), "zlib": zlib.ZLIB_RUNTIME_VERSION}
+        digest.update(json.dumps([versions, self._url, self._order], sort_keys=True).encode())
+        return digest.digest()
 
 
-def with_signature_fields(laid_out: bytes, boxes: Sequence[SignatureBox], order: Sequence[SignatureRole]) -> bytes:
-    """Add one empty, visible signature field per role to the last page and write one plain revision.
+def _misplaced(record: Record, error: Unprintable) -> UnreadableRecord:
+    sign = error.character
+    where = next((path for path, text in texts_of("$", record.data) if sign in text), "$")
+    return UnreadableRecord(f"{where}: character U+{ord(sign):04X} isn't in the form's fonts; write it with letters that they have")
 
-    All fields are there before the first signature, because a field added later could paint over the page. The last
-    signer's field locks everything (FieldMDP All, P=1), so that nothing at all may follow it.
-    """
-    with pikepdf.open(io.BytesIO(laid_out)) as pdf:
-        page = pdf.pages[-1]
-        widgets = []
-        for box in sorted(boxes, key=lambda b: order.index(b.role)):
-            empty = pdf.make_stream(b"", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 1, 1]))
-            widget = Dictionary(
-                Type=Name.Annot,
-                Subtype=Name.Widget,
-                FT=Name.Sig,
-                T=String(box.field),
-                F=_PRINTED_AND_LOCKED,
-                Rect=Array([_point(v) for v in (box.left, box.bottom, box.left + box.width, box.bottom + box.height)]),
-                P=page.obj,
-                AP=Dictionary(N=empty),
-            )
-            if box.role is order[-1]:
-                widget.Lock = pdf.make_indirect(Dictionary(Type=Name.SigFieldLock, Action=Name.All, P=1))
-            widgets.append(pdf.make_indirect(widget))
-        page.obj.Annots = pdf.make_indirect(Array(widgets))
-        pdf.Root.AcroForm = pdf.make_indirect(Dictionary(Fields=Array(widgets), SigFlags=_SIGNATURES_APPEND_ONLY))
-        out = io.BytesIO()
-        # Later revisions are plain cross-reference tables, so the first one has to be one too.
-        pdf.save(
-            out,
-            deterministic_id=True,
-            object_stream_mode=pikepdf.ObjectStreamMode.disable,
-            compress_streams=True,
-            fix_metadata_version=False,
-            min_version="1.7",
+
+def _deflated(content: bytes) -> bytes:
+    return bytes(deflate.zlib_compress(content, _LEVEL))
+
+
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record, metadata: bytes) -> tuple[bytes, Tip]:
+    """The streams of one document, its cross-references and its end."""
+    parts: list[bytes] = []
+    rows: list[bytes] = [skeleton.rows]
+    position, number = skeleton.size, skeleton.first
+    hashed = hashlib.sha256(record.digest)
+    for page in pages:
+        packed = _deflated(page)
+        hashed.update(packed)
+        parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
+        number += 1
+    parts.append(b"%d 0 obj\n<</Type/Metadata/Subtype/XML/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(metadata), metadata))
+    packed = _deflated(record.content)
+    parts.append(
+        b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(D:20000101000000Z)>>"
+        b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number + 1, len(record.content), len(packed), packed)
+    )
+    for part in parts:
+        rows.append(plain_row(position))
+        position += len(part)
+    file_id = hashed.hexdigest()[:32].upper().encode()
+    parts.append(cross_references(number + 2, b"".join(rows), f"0 {number + 3}", CATALOG, file_id, None, position))
+    tail = b"".join(parts)
+    return tail, Tip(skeleton.size + len(tail), position, number + 3, CATALOG, file_id)
+
+
+_NAMESPACES = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "pdfaid": "http://www.aiim.org/pdfa/ns/id/",
+    "pdfuaid": "http://www.aiim.org/pdfua/ns/id/",
+    "pdfaExtension": "http://www.aiim.org/pdfa/ns/extension/",
+    "pdfaSchema": "http://www.aiim.org/pdfa/ns/schema#",
+    "pdfaProperty": "http://www.aiim.org/pdfa/ns/property#",
+}
+# PDF/A wants a description of every property that it doesn't know, and PDF/UA's own mark is one (ISO 19005-3, 6.6.2.3.3).
+_XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
+    + "".join(f' xmlns:{prefix}="{name}"' for prefix, name in _NAMESPACES.items())
+    + "><pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance><pdfuaid:part>1</pdfuaid:part>"
+    '<dc:format>application/pdf</dc:format><dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title} {year}</rdf:li></rdf:Alt></dc:title>'
+    "<dc:language><rdf:Bag><rdf:li>vi-VN</rdf:li></rdf:Bag></dc:language><dc:identifier>hocba:{transcript}:{version}</dc:identifier>"
+    '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{schema}, {form}</rdf:li></rdf:Alt></dc:description>'
+    '<xmp:CreatorTool>hocba</xmp:CreatorTool><pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">'
+    "<pdfaSchema:schema>PDF/UA</pdfaSchema:schema><pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>"
+    '<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">'
+    "<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>"
+    "<pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289</pdfaProperty:description>"
+    "</rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description></rdf:RDF></x:xmpmeta>\n"
+    '<?xpacket end="r"?>'
+)
+
+
+def _metadata(form: Form, record: Record) -> bytes:
+    """XMP (ISO 16684-1). No date stands in it: the time that counts is that of the signatures."""
+    data = record.data
+    facts = form.facts
+    return (
+        _XMP.format(
+            title=facts["title"],
+            year=data["school_year"].replace("&", "&amp;").replace("<", "&lt;"),
+            transcript=data["transcript"]["id"].replace("&", "&amp;").replace("<", "&lt;"),
+            version=data["transcript"]["version"],
+            schema=data["schema"],
+            form=facts["template_version"],
         )
-        return out.getvalue()
+    ).encode()
 
 
-def _point(value: float) -> Any:
-    """Hundredths of a point: written without a float's tail of digits."""
-    return Decimal(round(value * 100)) / 100
+def known(content: bytes) -> Record:
+    """A record that was checked when its class arrived, read again with a faster parser."""
+    return known_record(content, orjson.loads)

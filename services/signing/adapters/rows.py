@@ -40,7 +40,7 @@ def class_of(row: Row) -> HeldClass:
     """A class."""
     place = Place(str(row["class_id"]), str(row["school_id"]), row["province_id"])
     homeroom = str(row["homeroom_staff_id"]) if row["homeroom_staff_id"] else None
-    return HeldClass(place, row["school_year"], row["class_version"], row["sealed_at"], homeroom)
+    return HeldClass(place, row["school_year"], row["class_version"], row["sealed_at"], homeroom, row["level"])
 
 
 def waiting_of(row: Row) -> Waiting:

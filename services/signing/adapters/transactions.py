@@ -12,8 +12,10 @@ from services.chassis.identity import Actor, Role
 from services.signing.adapters.classes import QUERIES, PostgresClasses
 from services.signing.adapters.journal import PostgresHalts, PostgresJournal, PostgresPeople
 from services.signing.adapters.manifests import PostgresManifests, PostgresOrders
+from services.signing.adapters.proofs import PostgresProofs
+from services.signing.adapters.remote_requests import PostgresRemote
 from services.signing.application.ports import Request
-from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Work
+from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Proofs, Remote, Work
 from services.signing.contracts import messages_of
 from services.signing.domain.events import Event
 from services.signing.domain.people import Caller
@@ -30,7 +32,9 @@ class PostgresWork:
         self.orders: Orders = PostgresOrders(connection)
         self.journal: Journalled = PostgresJournal(connection, order)
         self.people: People = PostgresPeople(connection)
+        self.proofs: Proofs = PostgresProofs(connection)
         self.halts: Halts = PostgresHalts(connection)
+        self.remote: Remote = PostgresRemote(connection)
 
     async def announce(self, *events: Event) -> None:
         """Into the outbox."""

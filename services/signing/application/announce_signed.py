@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.chassis.clock import Clock
-from services.signing.application.ports import ManifestRow, PackWritten, Signed
-from services.signing.application.release import release_pupils_of, release_role
+from services.signing.application.ports import Finished, ManifestRow, PackWritten, Signed
+from services.signing.application.release import release_finish, release_pupils_of, release_role
 from services.signing.application.stores import Transactions, Work
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, ManifestMoved, RoleSigned
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order
+from services.signing.domain.policy import SignatureLevel
 from services.signing.domain.roles import SignatureRole, roles_for
 from services.signing.domain.transcripts import Ref
+
+_OVERTAKEN = "superseded: a newer version came while this one was signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +62,71 @@ class AnnounceSigned:
             await work.journal.void([s.intent.intent_id for s in overtaken], "a newer version came", now)
             results = [
                 *(LineResult(s.waiting.ref) for s in kept),
-                *(LineResult(s.waiting.ref, "superseded: a newer version came while this one was signed") for s in overtaken),
+                *(LineResult(s.waiting.ref, _OVERTAKEN) for s in overtaken),
                 *(failure for failure in failures if failure.ref in open_lines),
             ]
             last = position == len(roles) - 1
+            # With B-LTA the last signature completes nothing yet: the document is unfinished until time is proven.
+            completes = last and manifest.signature_level is SignatureLevel.B_B
             if kept and pack is not None:
-                await work.journal.announce_signatures(kept, pack, now, last)
+                await work.journal.announce_signatures(kept, pack, now, completes)
             await work.classes.failed([result for result in results if result.failure])
             await work.orders.finish_lines(order.order_id, results, now)
             if results:
                 await work.announce(RoleSigned(order.place, order.role, manifest.manifest_id, tuple(results)))
             refs = [s.waiting.ref for s in kept]
-            if last:
-                await self._complete(work, manifest, refs, pack, order)
+            if completes:
+                await complete(work, manifest, refs, pack, order)
                 if manifest.kind is DocumentKind.SHEET:
                     await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
+            elif last and refs:
+                await release_finish(work, manifest, refs, now, self.express_limit)
             elif refs:
                 following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
                     await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
 
-    async def _complete(self, work: Work, manifest: ManifestRow, refs: list[Ref], pack: PackWritten | None, order: Order) -> None:
-        if refs and pack is not None:
-            finished = tuple(await work.journal.finished(manifest.manifest_id, refs))
-            held = manifest.held
-            await work.announce(
-                ClassSigned(held.place, held.school_year, manifest.manifest_id, pack.name, pack.digest, finished, order.fixed_at, held.sealed_at)
-            )
-        if await work.manifests.unfinished(manifest.manifest_id) == 0:
-            version = await work.manifests.move(manifest.manifest_id, ManifestState.COMPLETED, "")
-            root = manifest.merkle_root
-            await work.announce(ManifestMoved(manifest.held.place, manifest.manifest_id, version, ManifestState.COMPLETED, None, root, tuple(refs)))
+
+@dataclass(frozen=True, slots=True)
+class AnnounceFinished:
+    """The same for documents that got their proof of time: only now are they told to the archive."""
+
+    transactions: Transactions
+    clock: Clock
+    order_of_roles: tuple[SignatureRole, ...]
+
+    async def __call__(self, order: Order, finished: Sequence[Finished], pack: PackWritten | None, failures: Sequence[LineResult]) -> None:
+        """Announce; a line that was closed meanwhile is left as it is."""
+        now = self.clock.now()
+        assert order.manifest_id is not None
+        async with self.transactions() as work:
+            await work.classes.hold(order.place.class_id)
+            manifest = await work.manifests.get(order.manifest_id)
+            current = await work.orders.get(order.order_id)
+            if manifest is None or manifest.state is not ManifestState.READY or current is None or current.state != "released":
+                return
+            open_lines = set(current.lines)
+            still = await work.classes.waiting([one.waiting.ref for one in finished], len(self.order_of_roles))
+            kept = [one for one in finished if one.waiting.ref in still and one.waiting.ref in open_lines]
+            results = [
+                *(LineResult(one.waiting.ref) for one in kept),
+                *(LineResult(one.waiting.ref, _OVERTAKEN) for one in finished if one.waiting.ref not in still and one.waiting.ref in open_lines),
+                *(failure for failure in failures if failure.ref in open_lines),
+            ]
+            if kept and pack is not None:
+                await work.proofs.finish(manifest.manifest_id, kept, pack, now)
+            await work.classes.failed([result for result in results if result.failure])
+            await work.orders.finish_lines(order.order_id, results, now)
+            await complete(work, manifest, [one.waiting.ref for one in kept], pack, order)
+
+
+async def complete(work: Work, manifest: ManifestRow, refs: list[Ref], pack: PackWritten | None, order: Order) -> None:
+    """Tell the archive of complete documents, and everybody of a manifest without an unfinished one."""
+    if refs and pack is not None:
+        finished = tuple(await work.journal.finished(manifest.manifest_id, refs))
+        held = manifest.held
+        await work.announce(ClassSigned(held.place, held.school_year, manifest.manifest_id, pack.name, pack.digest, finished, order.fixed_at, held.sealed_at))
+    if await work.manifests.unfinished(manifest.manifest_id) == 0:
+        version = await work.manifests.move(manifest.manifest_id, ManifestState.COMPLETED, "")
+        root = manifest.merkle_root
+        await work.announce(ManifestMoved(manifest.held.place, manifest.manifest_id, version, ManifestState.COMPLETED, None, root, tuple(refs)))

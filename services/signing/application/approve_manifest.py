@@ -9,8 +9,8 @@ from datetime import datetime
 from services.chassis.clock import Clock
 from services.chassis.errors import Denied, Malformed, NotFound, Refused
 from services.signing.application.ports import Approval, Certificates, Holder, ManifestRow, Request
+from services.signing.application.preflight import LONGEST_BATCH
 from services.signing.application.release import release_role
-from services.signing.application.sign_class import LONGEST_BATCH
 from services.signing.application.stores import Transactions, Work
 from services.signing.domain.certificate import UntrustedCertificate, unfit
 from services.signing.domain.events import ManifestMoved

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,8 +12,12 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
+from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.remote import RemoteRequest
+from services.signing.domain.revocation import Revocation, Revoked, Unknown
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
+from services.signing.domain.validation import ValidationData
 from services.signing.domain.verdict import Expectation
 
 
@@ -50,6 +54,7 @@ class ManifestRow:
     state: ManifestState
     version: int
     merkle_root: bytes
+    signature_level: SignatureLevel
     transcripts: int
     approvals: tuple[Approval, ...]
     signed: tuple[SignatureRole, ...]
@@ -107,6 +112,15 @@ class Signed:
 
     waiting: Waiting
     intent: Intent
+    result_digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One document that is about to be announced with its proof of time."""
+
+    waiting: Waiting
     result_digest: bytes
     size: int
 
@@ -181,17 +195,96 @@ class Signatory(Protocol):
 
 
 class KeyStore(Protocol):
-    """Where keys live: a file, a token, a remote provider."""
+    """Homes of keys that answer at once: files and tokens."""
 
     async def sign(self, key_name: str, digests: Sequence[bytes]) -> list[bytes]:
-        """Signatures over SHA-256 digests, in their order. Unavailable when the home of the key is."""
+        """Signatures over SHA-256 digests, in their order.
+
+        Unavailable when the home of the key is away (ask again later), Refused when this signer can't be served (tell him).
+        """
+        ...
+
+
+class Noted(Protocol):
+    """One use of a key as its journal keeps it; an intent is one."""
+
+    @property
+    def intent_id(self) -> str: ...
+    @property
+    def to_be_signed(self) -> bytes: ...
+    @property
+    def certificate_sha256(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request with what its signer is shown beside the digests."""
+
+    request: RemoteRequest
+    school_name: str
+    school_year: int
+    grade: int
+    merkle_root: bytes
+
+
+CheckValue = Callable[[bytes, bytes, bytes], bool]
+"""Whether a signature value over a SHA-256 digest is by the key of a certificate: (certificate, digest, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The signer's confirmation: activation data for exactly the digests that were named. It is a secret while it lives."""
+
+    data: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """No answer yet; `reference` is what the home calls the request, empty when it gave no name."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Signature values in the order of the digests. Whose they are is checked by who takes them."""
+
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """It won't be signed: the signer or the home said no. `code` is stable, `message` is for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """The home can't tell what became of the request."""
+
+
+class RemoteHome(Protocol):
+    """A home of keys whose answers come later. Unavailable: nothing was done; OutcomeUnknown: it may have been."""
+
+    async def activate(self, request: RemoteRequest) -> Activated | Pending | Declined:
+        """Ask for the signer's confirmation of these digests, or whether it has come (`request.reference`)."""
+        ...
+
+    async def sign(self, request: RemoteRequest, certificate: bytes, activation: Activated) -> Values | Pending | Declined:
+        """Have them signed, once."""
+        ...
+
+    async def outcome(self, request: RemoteRequest) -> Values | Pending | Declined | NotKnown:
+        """What became of a request that was sent, or may have been."""
         ...
 
 
 class KeyJournal(Protocol):
     """Says what a key is about to do, on disk before it does it."""
 
-    async def note(self, key_name: str, order_id: str, intents: Sequence[Intent]) -> None:
+    async def note(self, key_name: str, order_id: str, uses: Sequence[Noted]) -> None:
         """Durable on return."""
         ...
 
@@ -217,4 +310,55 @@ class Certificates(Protocol):
 
     def check_chain(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> None:
         """UntrustedCertificate unless the chain leads to an anchor and every link is valid at this time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a checked time-stamp token says: when, and who stamped (with the certificates up to the anchor)."""
+
+    at: datetime
+    certificate: bytes
+    chain: tuple[bytes, ...]
+
+
+class TimeAuthority(Protocol):
+    """A time-stamp authority (RFC 3161)."""
+
+    async def stamp(self, digests: Sequence[bytes]) -> list[bytes]:
+        """A checked token over each SHA-256 digest. Unavailable when the authority is, Refused for an answer that isn't a token for it."""
+        ...
+
+    def read(self, token: bytes, digest: bytes) -> Stamp:
+        """What a stored token says of a digest; Refused when it isn't over that."""
+        ...
+
+
+class LongTerm(Protocol):
+    """Adds proof of time to signed documents. Nothing is kept between calls: the same input gives the same bytes."""
+
+    async def over_signatures(self, pdfs: Mapping[Ref, bytes]) -> dict[Ref, bytes | str]:
+        """What the first token of each must be over, or why there can be none."""
+        ...
+
+    async def over_validation(self, pdfs: Mapping[Ref, bytes], first: Mapping[Ref, bytes], data: ValidationData) -> dict[Ref, bytes | str]:
+        """What the second token of each must be over, given the first."""
+        ...
+
+    async def finished(
+        self, pdfs: Mapping[Ref, bytes], first: Mapping[Ref, bytes], second: Mapping[Ref, bytes], data: ValidationData
+    ) -> dict[Ref, bytes | str]:
+        """The finished documents, checked by other code than that which made them, or why the check failed."""
+        ...
+
+
+class Revocations(Protocol):
+    """Asks the authorities whether certificates are revoked."""
+
+    async def status(self, certificate: bytes, chain: Sequence[bytes]) -> Revocation:
+        """Of the certificate and everything between it and its trust anchor: the worst answer."""
+        ...
+
+    async def proofs(self, certificates: Sequence[tuple[bytes, Sequence[bytes]]], not_before: datetime) -> ValidationData | Revoked | Unknown:
+        """What proves that none of these (certificate, chain) was revoked before a moment: no answer in it is older than that."""
         ...

@@ -12,6 +12,7 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
 from services.signing.domain.orders import LineResult, Order, order_name
+from services.signing.domain.policy import Policies, SignatureLevel
 from services.signing.domain.transcripts import Ref
 
 
@@ -23,6 +24,7 @@ class PreparePages:
     press: Press
     staging: Staging
     clock: Clock
+    policies: Policies
 
     async def __call__(self, order_id: str) -> None:
         """1. read the contents, 2. set the pages, 3. stage them, 4. note digests and make the manifests in one transaction."""
@@ -54,12 +56,17 @@ class PreparePages:
             if held is None or not open_lines:
                 return
             if pages and pack is not None:
+                # Fixed here, so that a policy that changes while a class is being signed changes nothing of it.
+                level = self.policies.level_for(held.place.province_id, held.level, now.date())
                 await work.classes.prepared([ref for ref, _ in pages], [page.entry for _, page in pages], pack.name)
                 for name, group in _manifests(pages):
                     manifest_id = order_name("manifest", order.order_id, *name)
                     listed = list_of([page.entry for _, page in group])
                     refs = tuple(ref for ref, _ in group)
-                    await work.manifests.add(manifest_id, refs[0].kind, held, listed.root, listed.entries, now)
+                    kind = refs[0].kind
+                    # A sheet is finished with its one signature; what proves its time is the archive's business.
+                    its_level = SignatureLevel.B_B if kind is DocumentKind.SHEET else level
+                    await work.manifests.add(manifest_id, kind, held, listed.root, listed.entries, its_level, now)
                     await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
             await work.classes.failed(failures)
             await work.orders.finish_lines(order.order_id, [*(LineResult(ref) for ref, _ in pages), *failures], now)

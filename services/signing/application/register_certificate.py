@@ -11,6 +11,7 @@ from services.chassis.errors import Denied, Malformed, NotFound, Refused
 from services.signing.application.ports import Certificates, Holder, Request
 from services.signing.application.stores import Transactions
 from services.signing.domain.certificate import UntrustedCertificate, unfit
+from services.signing.domain.key_names import KeyName, UnreadableKeyName
 from services.signing.domain.people import Caller
 from services.signing.domain.roles import SignatureRole
 
@@ -48,6 +49,10 @@ class RegisterCertificate:
             raise Malformed("the school's seal has no staff_id, and every person's certificate has one", code="staff_id")
         if not command.key_name:
             raise Malformed("key_name is empty: say which key behind the key port belongs to the certificate", code="key_name")
+        try:
+            KeyName.read(command.key_name)
+        except UnreadableKeyName as error:
+            raise Malformed(str(error), code="key_name") from None
         now = self.clock.now()
         try:
             facts = self.certificates.read(command.certificate)

@@ -1,4 +1,4 @@
-"""Release orders: the first of a step, and the next role's as soon as it is approved and the role before is on."""
+"""Release orders: the first of a step, the next role's as soon as it is approved and the role before is on, and the last pass."""
 
 from __future__ import annotations
 
@@ -38,4 +38,11 @@ async def release_role(work: Work, manifest: ManifestRow, role: SignatureRole, p
     # Named by its pupils too: those who come later through the role before get an order of their own.
     name = order_name(manifest.manifest_id, role.value, *sorted(f"{ref.transcript_id}:{ref.version}" for ref in ready))
     order = Order(name, manifest.held.place, Step.SIGN, manifest.manifest_id, role, 0, whole_second(now), "released", ready)
+    return await release(work, order, now, express_limit)
+
+
+async def release_finish(work: Work, manifest: ManifestRow, refs: Sequence[Ref], now: datetime, express_limit: int) -> bool:
+    """Send documents that carry all signatures to get their proof of time."""
+    name = order_name(manifest.manifest_id, Step.FINISH.value, *sorted(f"{ref.transcript_id}:{ref.version}" for ref in refs))
+    order = Order(name, manifest.held.place, Step.FINISH, manifest.manifest_id, None, 0, whole_second(now), "released", tuple(refs))
     return await release(work, order, now, express_limit)

@@ -36,11 +36,12 @@ class RetryFailed:
             now = self.clock.now()
             retried: set[Ref] = set()
             for order in await work.orders.failed(class_id):
-                if order.step is Step.SIGN:
+                if order.step is not Step.PREPARE:
                     manifest = await work.manifests.get(order.manifest_id or "")
                     if manifest is None or manifest.state is not ManifestState.READY:
                         continue
-                attempt, fixed_at = renewed(order, now)
+                spent = order.step is Step.SIGN and await work.journal.spent(order)
+                attempt, fixed_at = renewed(order, now, spent)
                 name = order_name("retry", order.order_id, request.request_id)
                 again = replace(order, order_id=name, attempt=attempt, fixed_at=fixed_at, state="released")
                 if await release(work, again, now, self.express_limit):

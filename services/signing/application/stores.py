@@ -7,15 +7,30 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from services.signing.application.ports import Approval, ClassProgress, EntryRow, Holder, ManifestRow, PackWritten, Request, Signed, StoredPdf
+from services.signing.application.ports import (
+    Approval,
+    ClassProgress,
+    EntryRow,
+    Finished,
+    Holder,
+    ManifestRow,
+    OpenRequest,
+    PackWritten,
+    Request,
+    Signed,
+    StoredPdf,
+)
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.people import Caller, StaffMember
+from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
+from services.signing.domain.validation import ValidationData
 
 
 class Classes(Protocol):
@@ -85,8 +100,17 @@ class Classes(Protocol):
 class Manifests(Protocol):
     """Manifests and approvals."""
 
-    async def add(self, manifest_id: str, kind: DocumentKind, held: HeldClass, root: bytes, entries: Sequence[Entry], now: datetime) -> None:
-        """Store a new manifest; it never grows."""
+    async def add(
+        self,
+        manifest_id: str,
+        kind: DocumentKind,
+        held: HeldClass,
+        root: bytes,
+        entries: Sequence[Entry],
+        signature_level: SignatureLevel,
+        now: datetime,
+    ) -> None:
+        """Store a new manifest; it never grows, and its signature level never changes."""
         ...
 
     async def get(self, manifest_id: str) -> ManifestRow | None:
@@ -145,6 +169,18 @@ class Orders(Protocol):
         """The newest orders whose lines failed, each with just those lines."""
         ...
 
+    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
+        """Since when an order waits for an outside party, and how often it has asked; None when it never did."""
+        ...
+
+    async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
+        """Let an order wait until then."""
+        ...
+
+    async def wake(self, now: datetime, at_most: int) -> list[Order]:
+        """Take the orders that are due and still released out of their wait, each by one process only."""
+        ...
+
 
 class Journalled(Protocol):
     """Intents, announced signatures, and the void register."""
@@ -165,6 +201,14 @@ class Journalled(Protocol):
         """These intents lead to nothing; a repeat changes nothing."""
         ...
 
+    async def void_reasons(self, intent_ids: Sequence[str]) -> dict[str, str]:
+        """Why these intents lead to nothing, as far as they do."""
+        ...
+
+    async def spent(self, order: Order) -> bool:
+        """Whether an intent of the order's pupils in its attempt is void, so that only a new attempt can lead anywhere."""
+        ...
+
     async def void_orphans(self, class_id: str, now: datetime) -> None:
         """Void every intent of the class that can lead to no issued transcript: manifest halted, version replaced, or
         a newer attempt made."""
@@ -172,6 +216,58 @@ class Journalled(Protocol):
 
     async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
         """Digest, size and announced signatures of these transcripts under this manifest, in signing order."""
+        ...
+
+
+class Remote(Protocol):
+    """Signature values that are kept because they can't be made twice alike, and requests to homes that answer later."""
+
+    async def stored(self, intent_ids: Sequence[str]) -> dict[str, bytes]:
+        """The values that are here."""
+        ...
+
+    async def store(self, request_id: str | None, values: Mapping[str, bytes], now: datetime) -> dict[str, bytes]:
+        """Keep values by intent; gives what stands stored: the first that came wins, another one goes to the void register."""
+        ...
+
+    async def void_values(self, request_id: str | None, values: Mapping[str, bytes], reason: str, now: datetime) -> None:
+        """These values come to nothing, as far as they aren't the stored ones."""
+        ...
+
+    async def asked_for(self, intent_ids: Sequence[str]) -> set[str]:
+        """Those of the intents that stand in an open request."""
+        ...
+
+    async def add(self, request: RemoteRequest, due: datetime) -> None:
+        """Store a request; a repeat changes nothing."""
+        ...
+
+    async def get(self, request_id: str) -> RemoteRequest | None:
+        """A request that this transaction may see."""
+        ...
+
+    async def open_for(self, school_id: str, certificate_sha256: bytes, home: str, now: datetime) -> list[OpenRequest]:
+        """Open requests under ready manifests that wait for the holder of a certificate, oldest first."""
+        ...
+
+    async def take_due(self, homes: Sequence[str], now: datetime, until: datetime, most: int) -> list[tuple[RemoteRequest, bytes, bool]]:
+        """Open requests that are due, with their certificate and whether the manifest is still ready; nobody else takes them until then."""
+        ...
+
+    async def move(self, request_id: str, state: RequestState, reference: str | None, due: datetime, now: datetime) -> bool:
+        """Note where an open request is (None keeps the reference); False when it isn't open any more."""
+        ...
+
+    async def hurry(self, request_id: str, now: datetime) -> None:
+        """Ask about it at once."""
+        ...
+
+    async def close(self, request_id: str, state: RequestState, reason: str, now: datetime) -> None:
+        """End an open request."""
+        ...
+
+    async def open_of(self, order_id: str) -> int:
+        """How many open requests an order has."""
         ...
 
 
@@ -218,6 +314,38 @@ class People(Protocol):
         """This very certificate, unless it was revoked."""
         ...
 
+    async def signers(self, school_id: str, sha256s: Sequence[bytes]) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """These certificates with their chains, revoked meanwhile or not."""
+        ...
+
+    async def revoked(self, sha256: bytes, since: datetime) -> None:
+        """This certificate is revoked: nobody approves or signs with it any more."""
+        ...
+
+
+class Proofs(Protocol):
+    """Time stamps and revocation answers: what can't be made twice, so the first stored is the one that counts."""
+
+    async def tokens(self, order_id: str, place: int) -> dict[str, tuple[bytes, bytes]]:
+        """By transcript id (imprint, token), for the first (1) or the second (2) stamp of an order's documents."""
+        ...
+
+    async def keep_tokens(self, order_id: str, place: int, tokens: Sequence[tuple[Ref, bytes, bytes, datetime]], now: datetime) -> None:
+        """Store (document, imprint, token, its time); what stands there already stays."""
+        ...
+
+    async def data(self, order_id: str) -> tuple[datetime, ValidationData] | None:
+        """What the authorities said for an order's documents, and from when on."""
+        ...
+
+    async def keep_data(self, order_id: str, not_before: datetime, data: ValidationData, now: datetime) -> None:
+        """Store it; what stands there already stays."""
+        ...
+
+    async def finish(self, manifest_id: str, finished: Sequence[Finished], pack: PackWritten, now: datetime) -> None:
+        """These documents are complete with their proof of time."""
+        ...
+
 
 class Halts(Protocol):
     """Halts by unlock, so that a repeat gets the first answer."""
@@ -239,7 +367,9 @@ class Work(Protocol):
     orders: Orders
     journal: Journalled
     people: People
+    proofs: Proofs
     halts: Halts
+    remote: Remote
 
     async def announce(self, *events: Event) -> None:
         """Tell others, in this transaction."""

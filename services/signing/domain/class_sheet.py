@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.signing.domain.record import Level, Node, UnreadableRecord, refuse_unprintable
+from services.signing.domain.record import Level, UnreadableRecord, refuse_unprintable, texts_of
 from services.signing.domain.words import joined, mark_text, province_authority
 
 SCHEMA = "hocba.sheet/1"
@@ -23,6 +24,65 @@ _CELLS = {
     Level.LOWER_SECONDARY: ("term_1", "term_2", "year", "after_retake"),
 }
 _CELLS[Level.UPPER_SECONDARY] = _CELLS[Level.LOWER_SECONDARY]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An object inside the sheet together with its path, so that each refusal can say where."""
+
+    path: str
+    value: dict[str, Any]
+
+    def at(self, key: str) -> Node:
+        """The object under `key`."""
+        return Node(f"{self.path}.{key}", self._of(key, dict))
+
+    def maybe(self, key: str) -> Node | None:
+        """The object under `key`, or None where the record says null."""
+        return None if self._present(key) is None else self.at(key)
+
+    def each(self, key: str) -> Iterator[Node]:
+        """The objects of the list under `key`."""
+        for index, item in enumerate(self._of(key, list)):
+            if not isinstance(item, dict):
+                raise UnreadableRecord(f"{self.path}.{key}[{index}]: an object is expected")
+            yield Node(f"{self.path}.{key}[{index}]", item)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """The texts of the list under `key`."""
+        items = self._of(key, list)
+        for index, item in enumerate(items):
+            if not isinstance(item, str):
+                raise UnreadableRecord(f"{self.path}.{key}[{index}]: text is expected")
+        return tuple(items)
+
+    def text(self, key: str) -> str:
+        """The text under `key`; null reads as an empty text."""
+        if self._present(key) is None:
+            return ""
+        value: str = self._of(key, str)
+        return value
+
+    def number(self, key: str) -> int:
+        """The whole number under `key`."""
+        value: int = self._of(key, int)
+        return value
+
+    def flag(self, key: str) -> bool:
+        """The truth value under `key`."""
+        value: bool = self._of(key, bool)
+        return value
+
+    def _present(self, key: str) -> Any:
+        if key not in self.value:
+            raise UnreadableRecord(f"{self.path}.{key} is missing")
+        return self.value[key]
+
+    def _of(self, key: str, kind: type) -> Any:
+        value = self._present(key)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise UnreadableRecord(f"{self.path}.{key}: {kind.__name__} is expected, found {type(value).__name__}")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +119,8 @@ def read_class_sheet(content: bytes) -> ClassSheet:
         level = Level(root.text("level"))
     except ValueError:
         raise UnreadableRecord(f"$.level: {root.text('level')!r} is none of {', '.join(Level)}") from None
-    refuse_unprintable("$", value)
+    for path, text in texts_of("$", value):
+        refuse_unprintable(path, text)
     sheet = root.at("sheet")
     return ClassSheet(
         content=content,

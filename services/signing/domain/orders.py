@@ -22,6 +22,7 @@ class Step(StrEnum):
 
     PREPARE = "prepare"
     SIGN = "sign"
+    FINISH = "finish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ def whole_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def renewed(order: Order, now: datetime) -> tuple[int, datetime]:
-    """Attempt and time of a retry: the old ones while intents live, so that the same bytes come out; else new ones."""
-    if now - order.fixed_at < INTENT_LIFE:
+def renewed(order: Order, now: datetime, spent: bool = False) -> tuple[int, datetime]:
+    """Attempt and time of a retry: the old ones while intents live, so that the same bytes come out; else, or when they are
+    `spent` (void), new ones."""
+    if not spent and now - order.fixed_at < INTENT_LIFE:
         return order.attempt, order.fixed_at
     return order.attempt + 1, whole_second(now)
 

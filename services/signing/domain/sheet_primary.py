@@ -4,80 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.signing.domain.record import Node
-from services.signing.domain.sheet_secondary import awards_text, completion_notes
-from services.signing.domain.words import joined, mark_text
+from services.signing.domain.words import listed, mark_text, programme_text
 
 _EXEMPT = "Miễn"
+PRIMARY_ROW = ("name", "level", "mark", "remark")
+"""The fields of a subject's row, in the order of the tuples below."""
 
 
-def primary_parts(root: Node) -> dict[str, Any]:
+def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
     """Subject rows, qualities and competences, and the numbered lines at the foot."""
-    results, comments = root.at("results"), root.at("comments")
-    supplement = results.text("result_after_supplement")
-    result = results.text("result") + (f"; sau đánh giá bổ sung: {supplement}" if supplement else "")
-    completed = "Hoàn thành chương trình lớp học" if results.flag("class_completed") else "Chưa hoàn thành chương trình lớp học"
-    promotion = results.text("promotion")
-    return {
-        "rows": [_row(subject) for subject in root.each("subjects")],
-        "qualities": {"heading": "Phẩm chất chủ yếu", "sections": [_section("", root.at("qualities"))]},
-        "competences": {
-            "heading": "Năng lực cốt lõi",
-            "sections": [
-                _section("3.1. Năng lực chung", root.at("general_competences")),
-                _section("3.2. Năng lực đặc thù", root.at("specific_competences")),
-            ],
-        },
-        "health": joined(
-            [
-                f"Chiều cao: {results.text('height_cm') or '…'} cm",
-                f"Cân nặng: {results.text('weight_kg') or '…'} kg",
-                f"Số ngày nghỉ có phép: {results.number('absences_excused')}",
-                f"không phép: {results.number('absences_unexcused')}",
-            ]
-        ),
-        "notes": [
-            {"label": "Đánh giá kết quả giáo dục", "value": result},
-            {"label": "Khen thưởng", "value": awards_text(root.at("awards"))},
-            {
-                "label": "Hoàn thành chương trình lớp học/chương trình tiểu học",
-                "value": completed if promotion.startswith(completed) else f"{completed}. {promotion}.",
-            },
-            *[{**note, "label": note["label"]} for note in completion_notes(root)],
-            *_remarks(comments),
-        ],
-    }
-
-
-def _remarks(comments: Node) -> list[dict[str, str]]:
-    lines = [
-        ("Nhận xét của giáo viên chủ nhiệm", comments.text("homeroom")),
-        ("Nhận xét trong kì nghỉ hè", comments.text("summer")),
+    results = data["results"]
+    supplement = results["result_after_supplement"]
+    result = (results["result"] or "") + (f"; sau đánh giá bổ sung: {supplement}" if supplement else "")
+    completed = "Hoàn thành chương trình lớp học" if results["class_completed"] else "Chưa hoàn thành chương trình lớp học"
+    promotion = results["promotion"] or ""
+    awards, comments = data["awards"], data["comments"]
+    notes = [
+        ("Đánh giá kết quả giáo dục", result),
+        ("Khen thưởng", listed([awards["title"], *awards["others"]])),
+        ("Hoàn thành chương trình lớp học/chương trình tiểu học", completed if promotion.startswith(completed) else f"{completed}. {promotion}."),
+        ("Công nhận hoàn thành chương trình", programme_text(data["completion"])),
+        ("Nhận xét của giáo viên chủ nhiệm", comments["homeroom"] or ""),
+        ("Nhận xét trong kì nghỉ hè", comments["summer"] or ""),
     ]
-    return [{"label": label, "value": value} for label, value in lines if value]
-
-
-def _row(subject: Node) -> dict[str, str]:
-    if not subject.flag("taken"):
-        return {"name": subject.text("name"), "level": "", "mark": "", "remark": ""}
-    exempt = bool(subject.words("exempt"))
+    # The first three are lines of the form, empty or not; the others stand there when there is something to say.
+    said = [(label, value) for index, (label, value) in enumerate(notes) if index < 3 or value]
     return {
-        "name": subject.text("name"),
-        "level": _latest(subject, "level") or (_EXEMPT if exempt else ""),
-        "mark": mark_text(_latest(subject, "mark")),
-        "remark": subject.text("comment"),
+        "rows": [_row(subject) for subject in data["subjects"]],
+        "qualities": [_group("", data["qualities"])],
+        "competences": [_group("3.1. Năng lực chung", data["general_competences"]), _group("3.2. Năng lực đặc thù", data["specific_competences"])],
+        "height": f"{mark_text(results['height_cm'])} cm" if results["height_cm"] else "",
+        "weight": f"{mark_text(results['weight_kg'])} kg" if results["weight_kg"] else "",
+        "excused": str(results["absences_excused"]),
+        "unexcused": str(results["absences_unexcused"]),
+        "notes": [(f"{number}. {label}", value) for number, (label, value) in enumerate(said, start=4)],
     }
 
 
-def _latest(subject: Node, key: str) -> str:
-    """A result after the supplementary assessment stands beside the first one, as on paper."""
-    first, after = subject.text(key), subject.text(f"{key}_after_supplement")
-    return f"{first} → {after}" if after else first
+def _row(subject: dict[str, Any]) -> tuple[str, ...]:
+    if not subject["taken"]:
+        return (subject["name"], "", "", "")
+    level, mark = subject["level"] or "", subject["mark"] or ""
+    # A result after the supplementary assessment stands beside the first one, as on paper.
+    if subject["level_after_supplement"]:
+        level = f"{level} → {subject['level_after_supplement']}"
+    if subject["mark_after_supplement"]:
+        mark = f"{mark} → {subject['mark_after_supplement']}"
+    return (subject["name"], level or (_EXEMPT if subject["exempt"] else ""), mark_text(mark), subject["comment"] or "")
 
 
-def _section(caption: str, group: Node) -> dict[str, Any]:
-    return {
-        "caption": caption,
-        "rows": [{"name": row.text("name"), "level": row.text("level")} for row in group.each("rows")],
-        "remark": group.text("comment"),
-    }
+def _group(caption: str, group: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    return caption, tuple([(row["name"], row["level"] or "") for row in group["rows"]]), group["comment"] or ""

@@ -4,90 +4,64 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.signing.domain.record import Level, Node
-from services.signing.domain.words import date_text, joined, mark_text
+from services.signing.domain.words import joined, listed, mark_text, programme_text
 
 _NOT_TAKEN = "–"
 _EXEMPT = "Miễn"
+SECONDARY_ROW = ("name", "term_1", "term_2", "year", "after_retake", "remark", "teacher")
+"""The fields of a subject's row, in the order of the tuples below."""
 
 
-def secondary_parts(root: Node) -> dict[str, Any]:
+def secondary_parts(data: dict[str, Any]) -> dict[str, Any]:
     """Rows of page A, results, notes and remarks of page B."""
-    results = root.at("results")
-    summer = results.maybe("after_summer")
-    awards = root.at("awards")
-    comments = root.at("comments")
+    results, awards, comments = data["results"], data["awards"], data["comments"]
+    summer, first, second, year = results["after_summer"], results["term_1"], results["term_2"], results["year"]
+    notes = [
+        ("Chứng chỉ (nếu có)", listed(awards["certificates"])),
+        ("Kết quả tham gia các cuộc thi (nếu có)", listed(awards["competitions"])),
+        ("Khen thưởng (nếu có)", listed([awards["title"], *awards["others"]])),
+    ]
+    if data["completion"] is not None:
+        notes.append(("Công nhận hoàn thành chương trình", programme_text(data["completion"])))
     return {
-        "part_one": "1. Kết quả các môn học và hoạt động giáo dục",
-        "part_two": "2. Kết quả rèn luyện, học tập",
-        "rows": [_row(subject) for subject in root.each("subjects")],
-        "results": [_part(results.at(key)) for key in ("term_1", "term_2", "year")],
-        "absences": str(results.number("absences")),
-        "summer_conduct": summer.text("conduct") if summer else "",
-        "summer_learning": summer.text("learning") if summer else "",
-        "promotion": results.text("promotion"),
-        "notes": [
-            {"label": "Chứng chỉ (nếu có)", "value": joined(awards.words("certificates"))},
-            {"label": "Kết quả tham gia các cuộc thi (nếu có)", "value": joined(awards.words("competitions"))},
-            {"label": "Khen thưởng (nếu có)", "value": awards_text(awards)},
-            *completion_notes(root),
-        ],
+        "rows": [_row(subject) for subject in data["subjects"]],
+        "term_1_conduct": first["conduct"] or "",
+        "term_1_learning": first["learning"] or "",
+        "term_2_conduct": second["conduct"] or "",
+        "term_2_learning": second["learning"] or "",
+        "year_conduct": year["conduct"] or "",
+        "year_learning": year["learning"] or "",
+        "absences": str(results["absences"]),
+        "summer_conduct": (summer["conduct"] or "") if summer else "",
+        "summer_learning": (summer["learning"] or "") if summer else "",
+        "promotion": results["promotion"] or "",
+        "notes": notes,
         "remarks": [
-            {"label": "Nhận xét của giáo viên chủ nhiệm", "value": comments.text("homeroom")},
-            {"label": "Nhận xét trong kì nghỉ hè (nếu có)", "value": comments.text("summer")},
-            {"label": "Phê duyệt của hiệu trưởng", "value": _approval(root, results)},
+            ("NHẬN XÉT CỦA GIÁO VIÊN CHỦ NHIỆM", comments["homeroom"] or ""),
+            ("NHẬN XÉT TRONG KÌ NGHỈ HÈ (NẾU CÓ)", comments["summer"] or ""),
+            ("PHÊ DUYỆT CỦA HIỆU TRƯỞNG", _approval(data, results)),
         ],
     }
 
 
-def awards_text(awards: Node) -> str:
-    """Title by rule first, then what else the year brought."""
-    return joined([awards.text("title"), *awards.words("others")])
-
-
-def completion_notes(root: Node) -> list[dict[str, str]]:
-    """The decision that recognises the end of a level (Luật 123/2025/QH15), where the record has one."""
-    completion = root.maybe("completion")
-    if completion is None:
-        return []
-    # The programme's own text already says "Hoàn thành chương trình …"; the negative case has to say so too.
-    programme = completion.text("programme")
-    done = programme if completion.flag("completed") else f"Không {programme[:1].lower()}{programme[1:]}"
-    decision = ""
-    if completion.text("number"):
-        decision = f" (Quyết định số {completion.text('number')} ngày {date_text(completion.text('decided_on'))}, đợt {completion.number('council_round')})"
-    return [{"label": "Công nhận hoàn thành chương trình", "value": done + decision}]
-
-
-def _row(subject: Node) -> dict[str, str]:
-    taken, exempt = subject.flag("taken"), subject.words("exempt")
-    name = subject.text("name")
-    if taken and subject.flag("topic_cluster"):
+def _row(subject: dict[str, Any]) -> tuple[str, ...]:
+    name: str = subject["name"]
+    if subject["topic_cluster"] and subject["taken"]:
         name += " (có chuyên đề)"
-    responsible = [t.text("name") for t in subject.each("teachers") if t.flag("responsible")]
-    others = [t.text("name") for t in subject.each("teachers") if not t.flag("responsible")]
-    return {
-        "name": name,
-        "term_1": _cell(subject, "term_1", taken, "TERM_1" in exempt),
-        "term_2": _cell(subject, "term_2", taken, "TERM_2" in exempt),
-        "year": _cell(subject, "year", taken, bool(exempt)),
-        "after_retake": mark_text(subject.text("after_retake")),
-        "remark": subject.text("comment"),
-        "teacher": joined(responsible + others),
-    }
+    teachers = subject["teachers"]
+    # The responsible one is named first, as he or she answers for the mark.
+    teacher = teachers[0]["name"] if len(teachers) == 1 else joined([t["name"] for t in sorted(teachers, key=lambda t: not t["responsible"])])
+    if not subject["taken"]:
+        return (name, _NOT_TAKEN, _NOT_TAKEN, _NOT_TAKEN, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
+    first, second, year = mark_text(subject["term_1"]), mark_text(subject["term_2"]), mark_text(subject["year"])
+    if exempt := subject["exempt"]:
+        first = first or (_EXEMPT if "TERM_1" in exempt else "")
+        second = second or (_EXEMPT if "TERM_2" in exempt else "")
+        year = year or _EXEMPT
+    return (name, first, second, year, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
 
 
-def _cell(subject: Node, key: str, taken: bool, exempt: bool) -> str:
-    if not taken:
-        return _NOT_TAKEN
-    return mark_text(subject.text(key)) or (_EXEMPT if exempt else "")
-
-
-def _part(part: Node) -> dict[str, str]:
-    return {"conduct": part.text("conduct"), "learning": part.text("learning")}
-
-
-def _approval(root: Node, results: Node) -> str:
-    plan = " Học sinh được đánh giá theo kế hoạch giáo dục cá nhân." if root.flag("individual_plan") else ""
-    level = "trung học cơ sở" if root.text("level") == Level.LOWER_SECONDARY.value else "trung học phổ thông"
-    return f"Xác nhận kết quả học tập và rèn luyện năm học {root.text('school_year').replace('-', ' - ')}, cấp {level}: {results.text('promotion')}.{plan}"
+def _approval(data: dict[str, Any], results: dict[str, Any]) -> str:
+    plan = " Học sinh được đánh giá theo kế hoạch giáo dục cá nhân." if data["individual_plan"] else ""
+    level = "trung học cơ sở" if data["level"] == "LOWER_SECONDARY" else "trung học phổ thông"
+    return f"Xác nhận kết quả học tập và rèn luyện năm học {data['school_year'].replace('-', ' - ')}, cấp {level}: {results['promotion'] or ''}.{plan}"

@@ -96,6 +96,7 @@ class HeldClass:
     class_version: int
     sealed_at: datetime
     homeroom_staff_id: str | None
+    level: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from services.chassis.identity import current_actor
 from services.signing import contracts
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.halt_class import HaltClass
+from services.signing.application.open_digests import ListOpenDigests, SubmitSignatures
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
 from services.signing.application.retry_failed import RetryFailed
@@ -27,6 +28,8 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
     get_progress: GetProgress
     retry_failed: RetryFailed
     halt_class: HaltClass
+    list_open_digests: ListOpenDigests
+    submit_signatures: SubmitSignatures
 
     async def ListManifests(self, request: signing_pb2.ListManifestsRequest, context: Any) -> signing_pb2.ListManifestsResponse:
         awaiting = contracts.optional_role_of(request.awaiting)
@@ -61,6 +64,17 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
         once = contracts.request_of(request, "RetryFailed", current_actor())
         answer = await self.retry_failed(once, contracts.caller_of(current_actor()), contracts.uuid_of(request, "class_id"))
         return signing_pb2.RetryFailedResponse(retried=int(answer["retried"]))
+
+    async def ListOpenDigests(self, request: signing_pb2.ListOpenDigestsRequest, context: Any) -> signing_pb2.ListOpenDigestsResponse:
+        school_id = contracts.uuid_of(request, "school_id")
+        found = await self.list_open_digests(contracts.caller_of(current_actor()), school_id, request.certificate_sha256)
+        return signing_pb2.ListOpenDigestsResponse(requests=[contracts.open_digests_message(one) for one in found])
+
+    async def SubmitSignatures(self, request: signing_pb2.SubmitSignaturesRequest, context: Any) -> signing_pb2.SubmitSignaturesResponse:
+        values = {value.intent_id: value.value for value in request.values}
+        signing_request_id = contracts.uuid_of(request, "signing_request_id")
+        state, stored = await self.submit_signatures(contracts.caller_of(current_actor()), signing_request_id, values)
+        return signing_pb2.SubmitSignaturesResponse(state=state, stored=stored)
 
     async def HaltClass(self, request: signing_pb2.HaltClassRequest, context: Any) -> signing_pb2.HaltClassResponse:
         halted, announced = await self.halt_class(contracts.uuid_of(request, "class_id"), contracts.uuid_of(request, "unlock_id"))

@@ -1,12 +1,13 @@
 """What a signing worker does: orders, from the mass topic and from the express topic."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from hocba.signing.v1.events_pb2 import ExpressSigningOrder, SigningOrder
 from services.chassis.consumer import Received, on
 from services.signing import contracts
+from services.signing.application.finish_class import FinishClass
 from services.signing.application.prepare_pages import PreparePages
 from services.signing.application.sign_class import SignClass
 from services.signing.domain.orders import Step
@@ -18,6 +19,7 @@ class SigningWorker:
 
     prepare_pages: PreparePages
     sign_class: SignClass
+    finish_class: FinishClass
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @on(SigningOrder)
@@ -32,4 +34,13 @@ class SigningWorker:
 
     async def _do(self, order_id: str, step: Step) -> None:
         async with self.turn:
-            await (self.prepare_pages(order_id) if step is Step.PREPARE else self.sign_class(order_id))
+            await self.use_case(step)(order_id)
+
+    def use_case(self, step: Step) -> Callable[[str], Awaitable[None]]:
+        """What does an order of a step."""
+        by_step: dict[Step, Callable[[str], Awaitable[None]]] = {
+            Step.PREPARE: self.prepare_pages,
+            Step.SIGN: self.sign_class,
+            Step.FINISH: self.finish_class,
+        }
+        return by_step[step]

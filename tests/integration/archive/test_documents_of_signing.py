@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.domain.findings import Reason
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
-from services.stack.signer_pki import SignerPki
 from tests.integration.signing.world import TurnedClock, a_world, wired
 from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
+from tests.support.trust import Trust, trust_in
 
 LEVELS = ("primary", "lower_secondary", "upper_secondary")
 
@@ -37,19 +37,20 @@ class Boundary:
     admit: AdmitTranscripts
 
 
-@pytest.fixture(scope="module")
-def signers() -> Iterator[SignerPki]:
-    with scratch_places("archive-signers") as places:
-        yield SignerPki(places.keys / "signers")
+@pytest_asyncio.fixture(scope="module")
+async def signers() -> AsyncIterator[Trust]:
+    with scratch_places("archive-signers") as places, trust_in(places) as made:
+        await made.start()
+        yield made
 
 
 @pytest_asyncio.fixture
-async def boundary(make_database: DatabaseFactory, signers: SignerPki, tmp_path: Path) -> AsyncIterator[Boundary]:
+async def boundary(make_database: DatabaseFactory, signers: Trust, tmp_path: Path) -> AsyncIterator[Boundary]:
     events: dict[str, signing_pb2.TranscriptsSigned] = {}
     documents: dict[str, bytes] = {}
     async with a_world(make_database("signing"), tmp_path, signers) as first:
         for level in LEVELS:
-            world = first if level == first.level else wired(first.database, first.settings, TurnedClock(), signers, level)
+            world = first if level == first.level else wired(first.database, first.settings, TurnedClock(signers), signers.pki, level)
             await world.seal(LEVELS.index(level) + 1)
             await world.work()
             await world.approve_all()
@@ -59,7 +60,7 @@ async def boundary(make_database: DatabaseFactory, signers: SignerPki, tmp_path:
             documents[level] = issued[world.pupils[0], 1]
     database = Database(make_database("archive").url, name="archive-test", pool=4)
     await database.open()
-    check = app.document_check(signers.anchors)
+    check = app.document_check(signers.pki.anchors)
     stores = open_staging(str(tmp_path / "staging")), open_vault(str(tmp_path / "vault"))
     yield Boundary(events, documents, check, AdmitTranscripts(*stores, PostgresAdmissions(database), check, SystemClock()))
     await database.close()

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +36,7 @@ from tests.integration.signing.world import CLASS, SCHOOL, a_world
 from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
+from tests.support.trust import Trust, trust_in
 
 EVERYTHING = Viewer(everything=True)
 
@@ -76,14 +77,15 @@ class Boundary:
         return replace(signed, pack=name, documents=(document,))
 
 
-@pytest.fixture(scope="module")
-def signers() -> Iterator[SignerPki]:
-    with scratch_places("archive-sheet-signers") as places:
-        yield SignerPki(places.keys / "signers")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def signers() -> AsyncIterator[Trust]:
+    with scratch_places("archive-sheet-signers") as places, trust_in(places) as made:
+        await made.start()
+        yield made
 
 
 @pytest_asyncio.fixture
-async def boundary(make_database: DatabaseFactory, signers: SignerPki, tmp_path: Path) -> AsyncIterator[Boundary]:
+async def boundary(make_database: DatabaseFactory, signers: Trust, tmp_path: Path) -> AsyncIterator[Boundary]:
     async with a_world(make_database("signing"), tmp_path, signers) as world:
         first = [("toan", 1, world.pupils), ("ngu_van", 1, world.pupils)]
         await world.seal(sheets=first)
@@ -100,7 +102,7 @@ async def boundary(make_database: DatabaseFactory, signers: SignerPki, tmp_path:
         documents = await world.issued()
     database = Database(make_database("archive").url, name="archive-test", pool=4)
     await database.open()
-    yield Boundary(database, tmp_path, signers.anchors, sheets, classes, documents)
+    yield Boundary(database, tmp_path, signers.pki.anchors, sheets, classes, documents)
     await database.close()
 
 

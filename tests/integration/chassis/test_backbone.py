@@ -1,5 +1,6 @@
 """Outbox, relay, consumer and parking, on a real broker and a real database."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -9,9 +10,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.chassis import consumer
+from services.chassis import consumer, relay
 from services.chassis.database import Database
 from services.chassis.outbox import announce
+from services.chassis.relay import Relay
+from services.chassis.telemetry import metrics
 from services.stack.kafka import Broker
 from tests.integration.chassis.events import Applying, Backbone, add_table, make_topic, window
 from tests.support.eventually import eventually
@@ -85,6 +88,30 @@ async def test_offsets_are_committed_only_after_the_effect_and_a_replay_changes_
         await eventually(lambda: _committed(backbone, 30), what="everything read again")
     assert again.calls > 0
     assert len(await backbone.applied()) == 30
+
+
+async def test_what_waits_in_the_outbox_is_measured_though_the_broker_is_away(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, float] = {}
+
+    class Gauge:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def set(self, value: float, attributes: dict[str, str]) -> None:
+            told[self.name] = value
+            assert attributes == {"service": "test"}
+
+    monkeypatch.setattr(metrics, "waiting", Gauge("waiting"))
+    monkeypatch.setattr(metrics, "oldest", Gauge("oldest"))
+    monkeypatch.setattr(relay, "MEASURE_SECONDS", 0.1)
+    await backbone.write(window("a", 1), window("a", 2))
+    away = Relay(backbone.database, {"bootstrap_servers": "127.0.0.1:9"}, source="test", topic_prefix=backbone.prefix)
+    running = asyncio.create_task(away.run())
+    await eventually(lambda: told.get("waiting") == 2 and told["oldest"] > 0.2, what="two events wait, and ever longer")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    async with backbone.relaying():
+        await eventually(lambda: told == {"waiting": 0, "oldest": 0}, what="nothing waits any more")
 
 
 async def test_two_relays_publish_nothing_twice_and_keep_the_order(backbone: Backbone) -> None:

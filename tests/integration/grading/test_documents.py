@@ -1,6 +1,9 @@
 """The gradebook out as PDF and XLSX, and a filled-in workbook back in."""
 
+import asyncio
 import io
+import subprocess
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -78,6 +81,18 @@ async def test_the_sheet_prints_as_pdf(school: School, subject: str) -> None:
     else:
         document = await export(school, room, "pdf", subject)
     assert document.startswith(b"%PDF-")
+
+
+async def test_marks_are_printed_with_a_comma(school: School, tmp_path: Path) -> None:
+    room = await school.form(8, 1)
+    await school.window()
+    await school.enter(room, "toan", [(room.pupils[0], "tx1", "7.3"), (room.pupils[0], "comment", "Từ 7.0 lên.")])
+    (tmp_path / "sheet.pdf").write_bytes(await export(school, room, "pdf"))
+    command = ["pdftotext", "-layout", "sheet.pdf", "-"]
+    words = (await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=True)).stdout
+    assert "7,3" in words
+    assert "7.3" not in words
+    assert "7.0 lên" in words
 
 
 async def test_an_unknown_format_is_refused(school: School) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -28,13 +29,15 @@ from services.chassis.streams import key_of, stream_of
 from services.signing.adapters.key_journal import read_journal
 from services.signing.adapters.staging import packed
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from services.stack import processes
+from services.stack import ports, processes
 from services.stack.processes import Stack
 from services.stack.signer_pki import Signer, SignerPki
 from tests.integration.signing.world import NAMES, OFFICES, PROVINCE, SCHOOL, STAFF, unpacked
 from tests.support.eventually import eventually
+from tests.support.judges import pyhanko
 from tests.support.places import scratch_places
 from tests.support.records import record_of
+from tests.support.trust import Trust, another_for
 
 CLASSES = [str(uuid.uuid4()) for _ in range(3)]
 PUPILS = {class_id: [str(uuid.uuid4()) for _ in range(8)] for class_id in CLASSES}
@@ -179,6 +182,70 @@ async def test_killed_and_stopped_workers_cost_time_but_neither_documents_nor_se
             await _nothing_is_missing_or_double(stack)
 
 
+async def test_worker_killed_while_it_waits_for_time_stamps_goes_on_with_those_that_are_stored() -> None:
+    with scratch_places("long-term-processes") as places:
+        port = ports.choose(places, ("slow-authority",))["slow-authority"]
+        policy = places.state / "policy.toml"
+        policy.write_text(f'[[policy]]\nsignature_level = "B-LTA"\nprovinces = ["{PROVINCE}"]\n')
+        told = {"policy_file": str(policy), "tsa_url": f"http://127.0.0.1:{port}/tsa"}
+        async with (
+            processes.running(places, services=["signing"], workers=1, durable=False, overrides={"signing": told}) as stack,
+            neighbours(stack) as around,
+        ):
+            tsa = another_for(SignerPki(stack.deployment.signers), port, places)
+            await tsa.start()
+            try:
+                await around.appoint()
+                await around.certify()
+                for class_id in CLASSES:
+                    await around.seal(class_id)
+                await around.approve()
+                for slow in (1, len(PUPILS[CLASSES[0]]) + 1):
+                    # Before the first stamps are stored, and between these and the second ones.
+                    await eventually(partial(_stamps_are, stack, slow - 1), within=LIMIT, what="stamps under way")
+                    tsa.behave(tsa="slow", seconds=60)
+                    await _kill_while_it_waits(stack, tsa)
+                await eventually(lambda: _finished(stack), within=LIMIT, what="every transcript finished")
+            finally:
+                tsa.stop()
+            await _every_stamp_is_in_its_document(stack, places.state)
+
+
+async def _stamps_are(stack: Stack, at_least: int) -> bool:
+    released = await _rows(stack, "SELECT FROM signing_order WHERE step = 'finish'")
+    return bool(released) and len(await _rows(stack, "SELECT FROM time_stamp")) >= at_least
+
+
+async def _kill_while_it_waits(stack: Stack, tsa: Trust) -> None:
+    asked = tsa.asked()["tsa"]
+    await eventually(lambda: tsa.asked()["tsa"] > asked, within=LIMIT, what="the worker waits for the slow authority")
+    stored = {(row["transcript_id"], row["place"], bytes(row["token"])) for row in await _rows(stack, "SELECT * FROM time_stamp")}
+    stack.kill("signing-worker-1")
+    await asyncio.to_thread(stack._children["signing-worker-1"].process.wait)
+    tsa.behave(tsa="slow", seconds=0.5)  # So that the next kill comes between two steps, however fast the machine is.
+    stack.start("signing-worker-1")
+    kept = {(row["transcript_id"], row["place"], bytes(row["token"])) for row in await _rows(stack, "SELECT * FROM time_stamp")}
+    assert stored <= kept
+
+
+async def _finished(stack: Stack) -> bool:
+    return len(await _rows(stack, "SELECT FROM finished_document")) == TOTAL
+
+
+async def _every_stamp_is_in_its_document(stack: Stack, folder: Path) -> None:
+    stamps = await _rows(stack, "SELECT transcript_id, place, token FROM time_stamp")
+    assert len(stamps) == 2 * TOTAL
+    await _nothing_is_missing_or_double(stack, steps=5)
+    rows = await _rows(stack, "SELECT transcript_id, version, current_pack FROM transcript")
+    documents = {str(r["transcript_id"]): unpacked((stack.deployment.staging / r["current_pack"]).read_bytes())[str(r["transcript_id"]), 1] for r in rows}
+    for row in stamps:
+        assert bytes(row["token"]).hex().upper().encode() in documents[str(row["transcript_id"])]
+    file = folder / "finished.pdf"
+    file.write_bytes(next(iter(documents.values())))
+    (report,) = await asyncio.to_thread(pyhanko.judge, [file], [(stack.deployment.signers / "anchors" / "root.cer").read_bytes()])
+    assert report.accepts, report.lines()
+
+
 async def _rows(stack: Stack, sql: str) -> list[Any]:
     connection = await asyncpg.connect(stack.deployment.databases["signing"])
     try:
@@ -202,7 +269,7 @@ async def _signed(stack: Stack) -> bool:
     return len(await _rows(stack, "SELECT FROM signature")) == 3 * TOTAL
 
 
-async def _nothing_is_missing_or_double(stack: Stack) -> None:
+async def _nothing_is_missing_or_double(stack: Stack, steps: int = 4) -> None:
     staging = stack.deployment.staging
     done = await _rows(stack, "SELECT transcript_id, version, current_digest, current_pack FROM transcript WHERE state = 'signed'")
     assert len(done) == TOTAL
@@ -219,4 +286,4 @@ async def _nothing_is_missing_or_double(stack: Stack) -> None:
     told = await _rows(stack, "SELECT FROM hocba_parked")
     assert told == []
     orders = Counter(row["state"] for row in await _rows(stack, "SELECT state FROM signing_order"))
-    assert orders == {"done": 4 * len(CLASSES)}
+    assert orders == {"done": steps * len(CLASSES)}

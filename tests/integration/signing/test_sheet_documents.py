@@ -16,7 +16,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from services.signing.adapters.verification import DocumentVerifier
+from services.signing.adapters.sheet_verification import SheetVerifier
 from services.signing.domain.verdict import NotAsIntended
 from services.stack.signer_pki import SignerPki
 from tests.support.places import scratch_places
@@ -74,7 +74,7 @@ def test_same_intent_gives_the_same_bytes(document: tuple[bytes, bytes], teacher
 
 def test_own_verification_accepts_it_and_finds_any_changed_bit(document: tuple[bytes, bytes], teacher: Teacher) -> None:
     pdf, content = document
-    verify, expected = DocumentVerifier(teacher.anchors.chain_of), teacher.expectation(teacher.page(content), content)
+    verify, expected = SheetVerifier(teacher.anchors.chain_of), teacher.expectation(teacher.page(content), content)
     verify(pdf, expected)
     chance = random.Random(len(pdf))
     for _ in range(100):

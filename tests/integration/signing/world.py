@@ -28,7 +28,6 @@ from services.signing.application.know_people import KnowPeople, SchoolFact
 from services.signing.application.ports import ManifestRow, Request
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.domain.documents import DocumentKind
-from services.signing.domain.orders import Step
 from services.signing.domain.people import Appointment, Caller, StaffMember
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, roles_for
 from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil, SealedSheet
@@ -36,8 +35,9 @@ from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.worker import SigningWorker
 from services.signing.settings import SigningSettings
 from services.stack.postgresql import Databases
-from services.stack.signer_pki import Signer, SignerPki
+from services.stack.signer_pki import KeyKind, Signer, SignerPki
 from tests.support.records import record_of, with_sheet
+from tests.support.trust import Trust
 
 START = datetime.now(UTC).replace(microsecond=0)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -58,16 +58,23 @@ STAFF = {role: str(uuid.uuid5(uuid.NAMESPACE_OID, f"{SCHOOL}/{role}")) for role 
 
 
 class TurnedClock:
-    """A clock that stands until it is turned."""
+    """A clock that stands until it is turned; the outside parties tell the same time."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: Trust) -> None:
         self.at = START
+        self._trust = trust
+        self.outside()
 
     def now(self) -> datetime:
         return self.at
 
     def turn(self, by: timedelta) -> None:
         self.at += by
+        self.outside()
+
+    def outside(self, **how: Any) -> None:
+        """How the trust services behave from now on; what isn't named is normal."""
+        self._trust.behave(at=self.at.isoformat(), **how)
 
 
 def caller(role: SignatureRole, school: str = SCHOOL) -> Caller:
@@ -94,6 +101,10 @@ class World:
     pki: SignerPki
     settings: SigningSettings
     level: str = "lower_secondary"
+    homes: dict[SignatureRole, str] = field(default_factory=dict)
+    """What stands before a role's key name: where its key lives, if not in a PKCS#12 file."""
+    kinds: dict[SignatureRole, KeyKind] = field(default_factory=dict)
+    """What kind of key a role has, if not RSA."""
     pupils: list[str] = field(default_factory=lambda: [str(uuid.uuid4()) for _ in range(3)])
     done: set[str] = field(default_factory=set)
 
@@ -110,11 +121,15 @@ class World:
     async def certify(self, role: SignatureRole) -> None:
         seal = role is SignatureRole.SCHOOL_SEAL
         staff = None if seal else STAFF[role]
-        signer = Signer(f"{role}-{SCHOOL}", "Trường Mẫu" if seal else NAMES[role], "Trường Mẫu", "Thành phố Mẫu", "", staff or "")
+        kind = self.kinds.get(role, KeyKind.RSA_2048)
+        name = f"{role}-{SCHOOL}" + ("" if kind is KeyKind.RSA_2048 else f"-{kind}")
+        signer = Signer(name, "Trường Mẫu" if seal else NAMES[role], "Trường Mẫu", "Thành phố Mẫu", "", staff or "", kind)
         (made,) = self.pki.make([signer])
         office = Caller("office", "person-office", (("registrar", f"school:{SCHOOL}"),))
         await self.rpc.register_certificate(
-            register_certificate.Command(request("RegisterCertificate"), office, SCHOOL, role, staff, made.certificate, made.chain, signer.key_name)
+            register_certificate.Command(
+                request("RegisterCertificate"), office, SCHOOL, role, staff, made.certificate, made.chain, self.homes.get(role, "") + signer.key_name
+            )
         )
 
     def sealed(self, class_version: int = 1, **changed: Any) -> SealedClass:
@@ -160,8 +175,12 @@ class World:
 
     async def work(self) -> int:
         """Let the worker do every order that it has not done; gives how many."""
+        return await self.work_until("")
+
+    async def work_until(self, step: str) -> int:
+        """The same, but orders of this step stay undone."""
         count = 0
-        while fresh := [order for order in await self.orders() if order.order_id not in self.done]:
+        while fresh := [order for order in await self.orders() if order.order_id not in self.done and order.step != step]:
             for order in fresh:
                 await self.do(order)
                 count += 1
@@ -170,7 +189,7 @@ class World:
     async def do(self, order: events.SigningOrder) -> None:
         """Deliver one order to the worker."""
         order_id, step = contracts.order_of(order)
-        await (self.worker.prepare_pages(order_id) if step is Step.PREPARE else self.worker.sign_class(order_id))
+        await self.worker.use_case(step)(order_id)
         self.done.add(order_id)
 
     async def manifests(self, state: str = "ready") -> list[ManifestRow]:
@@ -228,11 +247,19 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
         trust_dir=pki.anchors,
         keys_dir=pki.keys,
         keys_password_file=None,
+        pkcs11_library=None,
+        pkcs11_pins_dir=None,
+        pkcs11_sessions=2,
+        remote_providers_file=None,
+        remote_batch=50,
+        webhook_listen="",
         key_journal_dir=folder / "journal",
         instance="worker-1",
         verification_url="https://tracuu.hocba.example/t",
         form_version="v1",
         express_limit=1,
+        tsa_url=f"{pki.services}/tsa",
+        tsa_chain_dir=pki.folder,
         envelope_key_file=nowhere,
         **more,
     )
@@ -256,12 +283,12 @@ def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki
 
 
 @asynccontextmanager
-async def a_world(databases: Databases, folder: Path, pki: SignerPki) -> AsyncIterator[World]:
+async def a_world(databases: Databases, folder: Path, trust: Trust) -> AsyncIterator[World]:
     """A service with people, ready for a class."""
     database = Database(databases.url, name="signing-test", pool=6)
     await database.open()
     try:
-        world = wired(database, settings_for(databases, folder, pki), TurnedClock(), pki)
+        world = wired(database, settings_for(databases, folder, trust.pki), TurnedClock(trust), trust.pki)
         await world.people()
         yield world
     finally:

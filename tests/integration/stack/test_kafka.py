@@ -68,6 +68,16 @@ def test_a_jar_with_another_digest_is_refused(repository: tuple[Places, Path], m
     assert not (places.installed / "kafka" / "0" / "one-1.jar").exists()
 
 
+def test_jars_of_another_lock_have_a_folder_of_their_own(repository: tuple[Places, Path], tmp_path: Path) -> None:
+    places, _ = repository
+    content = json.loads(jars.LOCK.read_text())
+    other = tmp_path / "other.lock.json"
+    other.write_text(json.dumps({"other": "7", "jars": content["jars"][:1]}))
+    assert jars.resolve(places, lock=other) == places.installed / "other" / "7"
+    assert {path.name for path in jars.resolve(places).glob("*.jar")} == {"one-1.jar", "two-2.jar"}
+    assert {path.name for path in (places.installed / "other" / "7").glob("*.jar")} == {"one-1.jar"}
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Places, Path]]:
     """Places with a lock of two small jars, and a Maven repository of plain files that is served on loopback."""

@@ -256,6 +256,13 @@ def test_no_flipped_byte_outside_the_padding_is_accepted(data: st.DataObject) ->
     assert not checker()(forged, announced(genuine)).accepted
 
 
+@pytest.mark.parametrize("which", range(len(ROLES)))
+def test_no_flipped_bit_in_what_a_container_leaves_unsigned_is_accepted(which: int) -> None:
+    genuine, check = signed_transcript(), checker()
+    for forged in forgeries.flipped_unsigned_parts(genuine, which):
+        assert not check(forged, Announced(content_digest=digest(record_bytes()))).accepted
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_refused_without_an_error(noise: bytes) -> None:

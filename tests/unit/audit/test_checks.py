@@ -26,8 +26,8 @@ class KeptInMemory:
     def key_uses(self) -> list[tuple[str, str]]:
         return [(row["intent"], row["digest"]) for row in self._rows["key_uses"]]
 
-    async def parked_records(self) -> dict[str, int]:
-        return {"grading": len(self._rows["parked"])}
+    async def parked_keys(self) -> dict[str, set[str]]:
+        return {service: {row["key"] for row in self._rows["parked"] if row["service"] == service} for service in ("signing", "archive", "reporting")}
 
 
 def statement(version: int) -> bytes:
@@ -37,21 +37,21 @@ def statement(version: int) -> bytes:
 
 def whole() -> Rows:
     """One transcript in two versions, a correction between them, everything told to everybody."""
-    versions: list[dict[str, Any]] = [{"id": "t", "version": n, "digest": f"content-{n}"} for n in (1, 2)]
+    versions: list[dict[str, Any]] = [{"id": "t", "version": n, "class_id": "c", "digest": f"content-{n}"} for n in (1, 2)]
     hashes, before = [], register.GENESIS
     for version in (1, 2):
         before = register.link(before, statement(version))
         hashes.append(before)
     line = trail.next_line(trail.Head("school:s", 0, trail.GENESIS), AT, "unlock", {"unlock_id": "u"})
-    sheet = {"id": "s", "version": 1, "digest": "sheet"}
+    sheet = {"id": "s", "version": 1, "digest": "sheet", "class_id": "c"}
     return {
-        "grading.sealed_versions": [*versions, sheet],
-        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (*versions, sheet)],
+        "grading.sealed_versions": [sheet, *versions],
+        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (sheet, *versions)],
         "signing.sheet_needs": [{"id": "t", "version": n, "sheet_id": "s", "sheet_version": 1} for n in (1, 2)],
-        "signing.completions": [{"id": "t", "version": n, "sha256": f"file-{n}"} for n in (1, 2)] + [{"id": "s", "version": 1, "sha256": "file-s"}],
+        "signing.completions": [{"id": "s", "version": 1, "sha256": "file-s"}] + [{"id": "t", "version": n, "sha256": f"file-{n}"} for n in (1, 2)],
         "archive.sheets": [sheet | {"sha256": "file-s"}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
-        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": f"file-{row['version']}", "class_id": "c"} for row in versions],
+        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": f"file-{row['version']}"} for row in versions],
         "archive.rejected": [],
         "archive.register": [{"register_index": n, "statement": statement(n), "hash": hashes[n - 1], "sha256": bytes([n]) * 32} for n in (1, 2)],
         "archive.register_head": [{"entries": 2, "hash": hashes[1]}],
@@ -123,8 +123,22 @@ async def test_harm_is_found_by_its_check(harm: str) -> None:
     assert await broken(rows) == expected
 
 
-async def test_a_parked_record_accounts_for_what_seems_lost() -> None:
+@pytest.mark.parametrize(
+    ("service", "key", "accounts"),
+    [("archive", "c", True), ("archive", "another-class", False), ("reporting", "c", False), ("signing", "c", False)],
+)
+async def test_only_a_parked_record_of_its_class_at_its_reader_accounts_for_what_seems_lost(service: str, key: str, accounts: bool) -> None:
     rows = whole()
     rows["archive.transcripts"].pop()
-    rows["parked"] = [{}]
+    rows["parked"] = [{"service": service, "key": key}]
+    assert await broken(rows) == (set() if accounts else {"I1"})
+
+
+async def test_a_seal_parked_by_signing_is_accounted_for() -> None:
+    rows = whole()
+    for name in ("signing.transcripts", "signing.completions", "archive.transcripts", "archive.register"):
+        rows[name].pop()
+    rows["archive.register_head"] = [{"entries": 1, "hash": rows["archive.register"][0]["hash"]}]
+    assert await broken(rows) == {"I1"}
+    rows["parked"] = [{"service": "signing", "key": "c"}]
     assert await broken(rows) == set()

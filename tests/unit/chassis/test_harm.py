@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 
 from hocba.enrollment.v1 import events_pb2 as pb
-from services.chassis import consumer
+from services.chassis import consumer, relay
 from services.chassis.consumer import Record, Subscription
 from services.chassis.database import _commit
 from services.chassis.errors import Refused, Unavailable
 from services.chassis.identity import Actor
+from services.chassis.relay import Relay
 from services.chassis.requests import digest_for
 from services.chassis.streams import stream_of
 from services.chassis.telemetry import redact
@@ -84,6 +85,39 @@ async def test_a_database_at_its_limits_is_not_the_records_fault() -> None:
 
     await Subscription(database, "g", {pb.SchoolRegistered: busy}, service="t").handle([record(1)])  # type: ignore[arg-type]
     assert (errors, database.parked) == ([], [])
+
+
+async def test_a_connection_that_dies_under_a_question_ends_no_relay_and_parks_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What asyncpg raises now and then when a server shuts down while a question is on its way.
+    crossed = asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.0)
+
+    class Crossing:
+        def __init__(self) -> None:
+            self.times = 0
+
+        @asynccontextmanager
+        async def connection(self) -> AsyncIterator[None]:
+            self.times += 1
+            if self.times > 5:
+                relaying.stop()
+            raise crossed
+            yield
+
+    database = Crossing()
+    relaying = Relay(database, {}, source="t", topic_prefix="")  # type: ignore[arg-type]
+    await relaying.run()
+    assert database.times > 5
+
+    errors: list[Exception] = [crossed] * (consumer.BUG_ATTEMPTS + 1)
+
+    async def apply(events: Any) -> None:
+        if errors:
+            raise errors.pop()
+
+    store = FakeDatabase()
+    await Subscription(store, "g", {pb.SchoolRegistered: apply}, service="t").handle([record(1)])  # type: ignore[arg-type]
+    assert (errors, store.parked) == ([], [])
 
 
 async def test_a_time_without_zone_is_parked_and_does_not_escape() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.locking.domain.people import Party
@@ -152,6 +152,7 @@ policies = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(policy=policies, state=st.sampled_from(State), hours=st.integers(-10, 1000))
+@example(policy=Policy(), state=State.CONFIRMED, hours=-2)
 def test_the_clock_never_asks_for_a_step_that_is_refused(policy: Policy, state: State, hours: int) -> None:
     unlock = an_unlock(state, policy)
     now = NOW + hours * HOUR

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.signing.adapters.appearances import StampContent, shortened, stamp_lines
+from services.signing.adapters.official_forms import FORMS, form_of
 from services.signing.adapters.pdf_revisions import revisions_of
-from services.signing.adapters.renderer import FORMS, form_of, qr_svg
 from services.signing.adapters.staging import packed
-from services.signing.adapters.stamps import StampContent, shortened, stamp_lines
 from services.signing.application.sign_class import SignClass
 from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.record import Level
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 AT = datetime(2026, 6, 1, 1, 2, 3, tzinfo=UTC)
@@ -24,12 +24,13 @@ def test_pack_depends_on_names_and_contents_alone() -> None:
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_fields_are_named_by_role_and_boxes_do_not_overlap(level: Level) -> None:
-    boxes = form_of(level).boxes
-    assert [box.field for box in boxes] == [SignClass.signatory_field(box.role) for box in boxes]
-    for box in boxes:
-        for other in boxes:
-            assert box is other or box.left + box.width <= other.left + 0.1 or other.left + other.width <= box.left + 0.1
+def test_fields_are_named_by_role_and_the_seal_lies_over_a_third_of_the_principals_signature(level: Level) -> None:
+    boxes = {box.role: box for box in form_of(level).boxes}
+    assert [box.field for box in boxes.values()] == [SignClass.signatory_field(role) for role in boxes]
+    teacher, principal, seal = (boxes[role] for role in DEFAULT_ORDER)
+    assert teacher.left + teacher.width < seal.left
+    over = seal.left + seal.width - principal.left
+    assert 0.25 * principal.width < over < 0.4 * principal.width, "decree 30/2020, annex I: about the left third"
 
 
 def test_unknown_form_is_refused_with_the_list_of_what_there_is() -> None:
@@ -46,13 +47,9 @@ def test_stamp_has_name_time_with_zone_certificate_and_provider() -> None:
     assert shortened("AB") == "AB"
 
 
-def test_qr_code_is_one_path() -> None:
-    assert qr_svg("https://x.example/t/ABC").count("<path") == 1
-
-
 def test_fonts_come_with_their_licence() -> None:
     assert "SIL OPEN FONT LICENSE" in (FORMS / "fonts" / "OFL.txt").read_text()
-    assert {font.suffix for font in (FORMS / "fonts").iterdir()} == {".ttf", ".txt"}
+    assert (FORMS / "fonts" / "Tinos-Regular.ttf").is_file()
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"startxref\n9\n%%EOF\n", b"x" * 100 + b"startxref\n5\n%%EOF\n"])

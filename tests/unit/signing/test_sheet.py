@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
-from services.signing.domain.record import read_record
-from services.signing.domain.sheet import Surroundings, grouped, sheet_of
+from services.signing.domain.record import Level, read_record
+from services.signing.domain.sheet import ROW_FIELDS, grouped, lookup_url, sheet_of
 from services.signing.domain.words import date_text, mark_text, province_authority
 from tests.support.records import LEVELS, canonical, example
 
-AROUND = Surroundings("HỌC BẠ", "primary/v1", "https://tra.cuu.example/t/", "<svg/>")
-
 
 def sheet(record: dict[str, Any]) -> dict[str, Any]:
-    return sheet_of(read_record(canonical(record)), AROUND)
+    return sheet_of(read_record(canonical(record)))
+
+
+def rows(record: dict[str, Any]) -> list[dict[str, str]]:
+    """The subjects' rows with their fields named."""
+    fields = ROW_FIELDS[Level(record["level"])]
+    return [dict(zip(fields, row, strict=True)) for row in sheet(record)["rows"]]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -24,7 +28,7 @@ def test_same_record_gives_the_same_sheet(level: str) -> None:
 def test_marks_have_a_decimal_comma() -> None:
     record = example("lower_secondary")
     record["subjects"][0] |= {"term_1": "7.5", "term_2": "10.0", "year": "9.2"}
-    row = sheet(record)["rows"][0]
+    row = rows(record)[0]
     assert (row["term_1"], row["term_2"], row["year"]) == ("7,5", "10,0", "9,2")
 
 
@@ -33,35 +37,34 @@ def test_subject_not_taken_is_dashed_and_exempted_one_says_so() -> None:
     first, second = record["subjects"][0], record["subjects"][1]
     first |= {"taken": False, "term_1": None, "term_2": None, "year": None}
     second |= {"exempt": ["TERM_1", "TERM_2"], "term_1": None, "term_2": None, "year": None}
-    rows = sheet(record)["rows"]
-    assert [rows[0][key] for key in ("term_1", "term_2", "year")] == ["–"] * 3
-    assert [rows[1][key] for key in ("term_1", "term_2", "year")] == ["Miễn"] * 3
+    first_row, second_row, *_ = rows(record)
+    assert [first_row[key] for key in ("term_1", "term_2", "year")] == ["–"] * 3
+    assert [second_row[key] for key in ("term_1", "term_2", "year")] == ["Miễn"] * 3
 
 
 def test_corrections_are_counted_and_named() -> None:
     record = example()
     record["corrections"] = {"count": 2, "subjects": ["Toán", "Ngữ văn"]}
-    assert sheet(record)["corrections_text"] == "Trong bảng này có sửa chữa ở: 2 chỗ, thuộc các môn học: Toán, Ngữ văn."
+    assert sheet(record)["corrections"] == "Trong bảng này có sửa chữa ở: 2 chỗ, thuộc các môn học: Toán, Ngữ văn."
 
 
 def test_completion_decision_is_printed_with_number_and_date() -> None:
     record = example("primary")
-    (note,) = [n for n in sheet(record)["notes"] if n["label"] == "Công nhận hoàn thành chương trình"]
-    assert "12/QĐ-HT" in note["value"]
-    assert "25/05/2026" in note["value"]
+    (note,) = [value for label, value in sheet(record)["notes"] if "Công nhận hoàn thành chương trình" in label]
+    assert "12/QĐ-HT" in note
+    assert "25/05/2026" in note
 
 
 def test_result_after_a_supplement_stands_beside_the_first() -> None:
     record = example("primary")
     record["subjects"][0] |= {"mark": "4", "mark_after_supplement": "6", "level": "C", "level_after_supplement": "H"}
-    row = sheet(record)["rows"][0]
+    row = rows(record)[0]
     assert (row["level"], row["mark"]) == ("C → H", "4 → 6")
 
 
 def test_code_is_grouped_for_reading_and_the_link_has_one_slash() -> None:
     assert grouped("ABCDEFGHIJK") == "ABCDE-FGHIJ-K"
-    record = example()
-    assert sheet(record)["lookup_url"] == f"https://tra.cuu.example/t/{record['transcript']['public_id']}"
+    assert lookup_url("https://tra.cuu.example/t/", "AB") == "https://tra.cuu.example/t/AB"
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb2
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/signing/v1/signing.proto\x12\x10hocba.signing.v1\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"m\n\x14ListManifestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x30\n\x08\x61waiting\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\"M\n\x15ListManifestsResponse\x12\x34\n\tmanifests\x18\x01 \x03(\x0b\x32!.hocba.signing.v1.ManifestSummary\"\xa9\x02\n\x0fManifestSummary\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x15\n\rclass_version\x18\x04 \x01(\x03\x12\x13\n\x0bmerkle_root\x18\x05 \x01(\x0c\x12\x13\n\x0btranscripts\x18\x06 \x01(\x05\x12\x30\n\x08\x61pproved\x18\x07 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\x06signed\x18\x08 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x0e\n\x06sheets\x18\t \x01(\x05\x12\x0f\n\x07subject\x18\n \x01(\t\x12\x1c\n\x14responsible_staff_id\x18\x0b \x01(\t\")\n\x12GetManifestRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\"p\n\x08Manifest\x12\x32\n\x07summary\x18\x01 \x01(\x0b\x32!.hocba.signing.v1.ManifestSummary\x12\x30\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1f.hocba.signing.v1.ManifestEntry\"\xe3\x01\n\rManifestEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x18\n\x10template_version\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_digest\x18\x03 \x01(\x0c\x12\x17\n\tfull_name\x18\x04 \x01(\tB\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\x12\x17\n\x0ftemplate_digest\x18\x06 \x01(\x0c\x12(\n\x05sheet\x18\x07 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\"?\n\x11GetPreviewRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x15\n\rtranscript_id\x18\x02 \x01(\t\"<\n\x12GetPreviewResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\"\x84\x01\n\x16\x41pproveManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\":\n\x17\x41pproveManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x10\n\x08released\x18\x02 \x01(\x08\"~\n\x15RejectManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\'\n\x16RejectManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\"\xb9\x01\n\x1aRegisterCertificateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x12\r\n\x05\x63hain\x18\x06 \x03(\x0c\x12\x10\n\x08key_name\x18\x07 \x01(\t\"9\n\x1bRegisterCertificateResponse\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x01 \x01(\t\"9\n\x12GetProgressRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"G\n\x13GetProgressResponse\x12\x30\n\x07\x63lasses\x18\x01 \x03(\x0b\x32\x1f.hocba.signing.v1.ClassProgress\"\xc4\x01\n\rClassProgress\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x13\n\x0btranscripts\x18\x02 \x01(\x05\x12\x10\n\x08prepared\x18\x03 \x01(\x05\x12\x10\n\x08homeroom\x18\x04 \x01(\x05\x12\x11\n\tprincipal\x18\x05 \x01(\x05\x12\x0c\n\x04seal\x18\x06 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x08 \x03(\t\x12\x0e\n\x06sheets\x18\t \x01(\x05\x12\x15\n\rsheets_signed\x18\n \x01(\x05\":\n\x12RetryFailedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"&\n\x13RetryFailedResponse\x12\x0f\n\x07retried\x18\x01 \x01(\x05\"7\n\x10HaltClassRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tunlock_id\x18\x02 \x01(\t\"H\n\x11HaltClassResponse\x12\x18\n\x10manifests_halted\x18\x01 \x01(\x05\x12\x19\n\x11\x61lready_announced\x18\x02 \x01(\x05\x32\xa7\x0b\n\x07Signing\x12\xb9\x01\n\rListManifests\x12&.hocba.signing.v1.ListManifestsRequest\x1a\'.hocba.signing.v1.ListManifestsResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xa8\x01\n\x0bGetManifest\x12$.hocba.signing.v1.GetManifestRequest\x1a\x1a.hocba.signing.v1.Manifest\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xb0\x01\n\nGetPreview\x12#.hocba.signing.v1.GetPreviewRequest\x1a$.hocba.signing.v1.GetPreviewResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xbf\x01\n\x0f\x41pproveManifest\x12(.hocba.signing.v1.ApproveManifestRequest\x1a).hocba.signing.v1.ApproveManifestResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xbc\x01\n\x0eRejectManifest\x12\'.hocba.signing.v1.RejectManifestRequest\x1a(.hocba.signing.v1.RejectManifestResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xa9\x01\n\x13RegisterCertificate\x12,.hocba.signing.v1.RegisterCertificateRequest\x1a-.hocba.signing.v1.RegisterCertificateResponse\"5\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tregistrar\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12k\n\x0bGetProgress\x12$.hocba.signing.v1.GetProgressRequest\x1a%.hocba.signing.v1.GetProgressResponse\"\x0f\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x03\x61ny\x12\x84\x01\n\x0bRetryFailed\x12$.hocba.signing.v1.RetryFailedRequest\x1a%.hocba.signing.v1.RetryFailedResponse\"(\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12\x61\n\tHaltClass\x12\".hocba.signing.v1.HaltClassRequest\x1a#.hocba.signing.v1.HaltClassResponse\"\x0b\xaa\xb6\x18\x07lockingb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/signing/v1/signing.proto\x12\x10hocba.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"m\n\x14ListManifestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x30\n\x08\x61waiting\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\"M\n\x15ListManifestsResponse\x12\x34\n\tmanifests\x18\x01 \x03(\x0b\x32!.hocba.signing.v1.ManifestSummary\"\xc2\x02\n\x0fManifestSummary\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x15\n\rclass_version\x18\x04 \x01(\x03\x12\x13\n\x0bmerkle_root\x18\x05 \x01(\x0c\x12\x13\n\x0btranscripts\x18\x06 \x01(\x05\x12\x30\n\x08\x61pproved\x18\x07 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\x06signed\x18\x08 \x03(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x17\n\x0fsignature_level\x18\t \x01(\t\x12\x0e\n\x06sheets\x18\n \x01(\x05\x12\x0f\n\x07subject\x18\x0b \x01(\t\x12\x1c\n\x14responsible_staff_id\x18\x0c \x01(\t\")\n\x12GetManifestRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\"p\n\x08Manifest\x12\x32\n\x07summary\x18\x01 \x01(\x0b\x32!.hocba.signing.v1.ManifestSummary\x12\x30\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1f.hocba.signing.v1.ManifestEntry\"\xe3\x01\n\rManifestEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x18\n\x10template_version\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_digest\x18\x03 \x01(\x0c\x12\x17\n\tfull_name\x18\x04 \x01(\tB\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\x12\x17\n\x0ftemplate_digest\x18\x06 \x01(\x0c\x12(\n\x05sheet\x18\x07 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\"?\n\x11GetPreviewRequest\x12\x13\n\x0bmanifest_id\x18\x01 \x01(\t\x12\x15\n\rtranscript_id\x18\x02 \x01(\t\"<\n\x12GetPreviewResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x13\n\x0b\x62ody_digest\x18\x02 \x01(\x0c\"\x84\x01\n\x16\x41pproveManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\":\n\x17\x41pproveManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x10\n\x08released\x18\x02 \x01(\x08\"~\n\x15RejectManifestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x02 \x01(\t\x12,\n\x04role\x18\x03 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\'\n\x16RejectManifestResponse\x12\r\n\x05state\x18\x01 \x01(\t\"\xb9\x01\n\x1aRegisterCertificateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08staff_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\x0c\x12\r\n\x05\x63hain\x18\x06 \x03(\x0c\x12\x10\n\x08key_name\x18\x07 \x01(\t\"9\n\x1bRegisterCertificateResponse\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x01 \x01(\t\"9\n\x12GetProgressRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"G\n\x13GetProgressResponse\x12\x30\n\x07\x63lasses\x18\x01 \x03(\x0b\x32\x1f.hocba.signing.v1.ClassProgress\"\xc4\x01\n\rClassProgress\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x13\n\x0btranscripts\x18\x02 \x01(\x05\x12\x10\n\x08prepared\x18\x03 \x01(\x05\x12\x10\n\x08homeroom\x18\x04 \x01(\x05\x12\x11\n\tprincipal\x18\x05 \x01(\x05\x12\x0c\n\x04seal\x18\x06 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\x05\x12\x10\n\x08\x66\x61ilures\x18\x08 \x03(\t\x12\x0e\n\x06sheets\x18\t \x01(\x05\x12\x15\n\rsheets_signed\x18\n \x01(\x05\":\n\x12RetryFailedRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"&\n\x13RetryFailedResponse\x12\x0f\n\x07retried\x18\x01 \x01(\x05\"7\n\x10HaltClassRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tunlock_id\x18\x02 \x01(\t\"H\n\x11HaltClassResponse\x12\x18\n\x10manifests_halted\x18\x01 \x01(\x05\x12\x19\n\x11\x61lready_announced\x18\x02 \x01(\x05\"G\n\x16ListOpenDigestsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x65rtificate_sha256\x18\x02 \x01(\x0c\"J\n\x17ListOpenDigestsResponse\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.hocba.signing.v1.OpenDigests\"\xbd\x02\n\x0bOpenDigests\x12\x1a\n\x12signing_request_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x03 \x01(\t\x12\x13\n\x0bmerkle_root\x18\x04 \x01(\x0c\x12\x13\n\x0bschool_name\x18\x05 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x06 \x01(\t\x12\x13\n\x0bschool_year\x18\x07 \x01(\x05\x12\r\n\x05grade\x18\x08 \x01(\x05\x12,\n\x04role\x18\t \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07\x64igests\x18\x0b \x03(\x0b\x32\x1c.hocba.signing.v1.OpenDigest\"/\n\nOpenDigest\x12\x11\n\tintent_id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"{\n\x17SubmitSignaturesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1a\n\x12signing_request_id\x18\x02 \x01(\t\x12\x30\n\x06values\x18\x03 \x03(\x0b\x32 .hocba.signing.v1.SignatureValue\"2\n\x0eSignatureValue\x12\x11\n\tintent_id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"9\n\x18SubmitSignaturesResponse\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06stored\x18\x02 \x01(\x05\x32\x88\x0e\n\x07Signing\x12\xb9\x01\n\rListManifests\x12&.hocba.signing.v1.ListManifestsRequest\x1a\'.hocba.signing.v1.ListManifestsResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xa8\x01\n\x0bGetManifest\x12$.hocba.signing.v1.GetManifestRequest\x1a\x1a.hocba.signing.v1.Manifest\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xb0\x01\n\nGetPreview\x12#.hocba.signing.v1.GetPreviewRequest\x1a$.hocba.signing.v1.GetPreviewResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xbf\x01\n\x0f\x41pproveManifest\x12(.hocba.signing.v1.ApproveManifestRequest\x1a).hocba.signing.v1.ApproveManifestResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xbc\x01\n\x0eRejectManifest\x12\'.hocba.signing.v1.RejectManifestRequest\x1a(.hocba.signing.v1.RejectManifestResponse\"W\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0fsubject_teacher\x12\xa9\x01\n\x13RegisterCertificate\x12,.hocba.signing.v1.RegisterCertificateRequest\x1a-.hocba.signing.v1.RegisterCertificateResponse\"5\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tregistrar\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12k\n\x0bGetProgress\x12$.hocba.signing.v1.GetProgressRequest\x1a%.hocba.signing.v1.GetProgressResponse\"\x0f\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x03\x61ny\x12\x84\x01\n\x0bRetryFailed\x12$.hocba.signing.v1.RetryFailedRequest\x1a%.hocba.signing.v1.RetryFailedResponse\"(\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0fsystem_operator\x12\xac\x01\n\x0fListOpenDigests\x12(.hocba.signing.v1.ListOpenDigestsRequest\x1a).hocba.signing.v1.ListOpenDigestsResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\xaf\x01\n\x10SubmitSignatures\x12).hocba.signing.v1.SubmitSignaturesRequest\x1a*.hocba.signing.v1.SubmitSignaturesResponse\"D\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0evice_principal\xb2\xb6\x18\x05\x63lerk\x12\x61\n\tHaltClass\x12\".hocba.signing.v1.HaltClassRequest\x1a#.hocba.signing.v1.HaltClassResponse\"\x0b\xaa\xb6\x18\x07lockingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,50 +54,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNING'].methods_by_name['GetProgress']._serialized_options = b'\252\266\030\004edge\262\266\030\003any'
   _globals['_SIGNING'].methods_by_name['RetryFailed']._loaded_options = None
   _globals['_SIGNING'].methods_by_name['RetryFailed']._serialized_options = b'\252\266\030\004edge\262\266\030\tprincipal\262\266\030\017system_operator'
+  _globals['_SIGNING'].methods_by_name['ListOpenDigests']._loaded_options = None
+  _globals['_SIGNING'].methods_by_name['ListOpenDigests']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\016vice_principal\262\266\030\005clerk'
+  _globals['_SIGNING'].methods_by_name['SubmitSignatures']._loaded_options = None
+  _globals['_SIGNING'].methods_by_name['SubmitSignatures']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\016vice_principal\262\266\030\005clerk'
   _globals['_SIGNING'].methods_by_name['HaltClass']._loaded_options = None
   _globals['_SIGNING'].methods_by_name['HaltClass']._serialized_options = b'\252\266\030\007locking'
-  _globals['_LISTMANIFESTSREQUEST']._serialized_start=114
-  _globals['_LISTMANIFESTSREQUEST']._serialized_end=223
-  _globals['_LISTMANIFESTSRESPONSE']._serialized_start=225
-  _globals['_LISTMANIFESTSRESPONSE']._serialized_end=302
-  _globals['_MANIFESTSUMMARY']._serialized_start=305
-  _globals['_MANIFESTSUMMARY']._serialized_end=602
-  _globals['_GETMANIFESTREQUEST']._serialized_start=604
-  _globals['_GETMANIFESTREQUEST']._serialized_end=645
-  _globals['_MANIFEST']._serialized_start=647
-  _globals['_MANIFEST']._serialized_end=759
-  _globals['_MANIFESTENTRY']._serialized_start=762
-  _globals['_MANIFESTENTRY']._serialized_end=989
-  _globals['_GETPREVIEWREQUEST']._serialized_start=991
-  _globals['_GETPREVIEWREQUEST']._serialized_end=1054
-  _globals['_GETPREVIEWRESPONSE']._serialized_start=1056
-  _globals['_GETPREVIEWRESPONSE']._serialized_end=1116
-  _globals['_APPROVEMANIFESTREQUEST']._serialized_start=1119
-  _globals['_APPROVEMANIFESTREQUEST']._serialized_end=1251
-  _globals['_APPROVEMANIFESTRESPONSE']._serialized_start=1253
-  _globals['_APPROVEMANIFESTRESPONSE']._serialized_end=1311
-  _globals['_REJECTMANIFESTREQUEST']._serialized_start=1313
-  _globals['_REJECTMANIFESTREQUEST']._serialized_end=1439
-  _globals['_REJECTMANIFESTRESPONSE']._serialized_start=1441
-  _globals['_REJECTMANIFESTRESPONSE']._serialized_end=1480
-  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_start=1483
-  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_end=1668
-  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_start=1670
-  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_end=1727
-  _globals['_GETPROGRESSREQUEST']._serialized_start=1729
-  _globals['_GETPROGRESSREQUEST']._serialized_end=1786
-  _globals['_GETPROGRESSRESPONSE']._serialized_start=1788
-  _globals['_GETPROGRESSRESPONSE']._serialized_end=1859
-  _globals['_CLASSPROGRESS']._serialized_start=1862
-  _globals['_CLASSPROGRESS']._serialized_end=2058
-  _globals['_RETRYFAILEDREQUEST']._serialized_start=2060
-  _globals['_RETRYFAILEDREQUEST']._serialized_end=2118
-  _globals['_RETRYFAILEDRESPONSE']._serialized_start=2120
-  _globals['_RETRYFAILEDRESPONSE']._serialized_end=2158
-  _globals['_HALTCLASSREQUEST']._serialized_start=2160
-  _globals['_HALTCLASSREQUEST']._serialized_end=2215
-  _globals['_HALTCLASSRESPONSE']._serialized_start=2217
-  _globals['_HALTCLASSRESPONSE']._serialized_end=2289
-  _globals['_SIGNING']._serialized_start=2292
-  _globals['_SIGNING']._serialized_end=3739
+  _globals['_LISTMANIFESTSREQUEST']._serialized_start=147
+  _globals['_LISTMANIFESTSREQUEST']._serialized_end=256
+  _globals['_LISTMANIFESTSRESPONSE']._serialized_start=258
+  _globals['_LISTMANIFESTSRESPONSE']._serialized_end=335
+  _globals['_MANIFESTSUMMARY']._serialized_start=338
+  _globals['_MANIFESTSUMMARY']._serialized_end=660
+  _globals['_GETMANIFESTREQUEST']._serialized_start=662
+  _globals['_GETMANIFESTREQUEST']._serialized_end=703
+  _globals['_MANIFEST']._serialized_start=705
+  _globals['_MANIFEST']._serialized_end=817
+  _globals['_MANIFESTENTRY']._serialized_start=820
+  _globals['_MANIFESTENTRY']._serialized_end=1047
+  _globals['_GETPREVIEWREQUEST']._serialized_start=1049
+  _globals['_GETPREVIEWREQUEST']._serialized_end=1112
+  _globals['_GETPREVIEWRESPONSE']._serialized_start=1114
+  _globals['_GETPREVIEWRESPONSE']._serialized_end=1174
+  _globals['_APPROVEMANIFESTREQUEST']._serialized_start=1177
+  _globals['_APPROVEMANIFESTREQUEST']._serialized_end=1309
+  _globals['_APPROVEMANIFESTRESPONSE']._serialized_start=1311
+  _globals['_APPROVEMANIFESTRESPONSE']._serialized_end=1369
+  _globals['_REJECTMANIFESTREQUEST']._serialized_start=1371
+  _globals['_REJECTMANIFESTREQUEST']._serialized_end=1497
+  _globals['_REJECTMANIFESTRESPONSE']._serialized_start=1499
+  _globals['_REJECTMANIFESTRESPONSE']._serialized_end=1538
+  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_start=1541
+  _globals['_REGISTERCERTIFICATEREQUEST']._serialized_end=1726
+  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_start=1728
+  _globals['_REGISTERCERTIFICATERESPONSE']._serialized_end=1785
+  _globals['_GETPROGRESSREQUEST']._serialized_start=1787
+  _globals['_GETPROGRESSREQUEST']._serialized_end=1844
+  _globals['_GETPROGRESSRESPONSE']._serialized_start=1846
+  _globals['_GETPROGRESSRESPONSE']._serialized_end=1917
+  _globals['_CLASSPROGRESS']._serialized_start=1920
+  _globals['_CLASSPROGRESS']._serialized_end=2116
+  _globals['_RETRYFAILEDREQUEST']._serialized_start=2118
+  _globals['_RETRYFAILEDREQUEST']._serialized_end=2176
+  _globals['_RETRYFAILEDRESPONSE']._serialized_start=2178
+  _globals['_RETRYFAILEDRESPONSE']._serialized_end=2216
+  _globals['_HALTCLASSREQUEST']._serialized_start=2218
+  _globals['_HALTCLASSREQUEST']._serialized_end=2273
+  _globals['_HALTCLASSRESPONSE']._serialized_start=2275
+  _globals['_HALTCLASSRESPONSE']._serialized_end=2347
+  _globals['_LISTOPENDIGESTSREQUEST']._serialized_start=2349
+  _globals['_LISTOPENDIGESTSREQUEST']._serialized_end=2420
+  _globals['_LISTOPENDIGESTSRESPONSE']._serialized_start=2422
+  _globals['_LISTOPENDIGESTSRESPONSE']._serialized_end=2496
+  _globals['_OPENDIGESTS']._serialized_start=2499
+  _globals['_OPENDIGESTS']._serialized_end=2816
+  _globals['_OPENDIGEST']._serialized_start=2818
+  _globals['_OPENDIGEST']._serialized_end=2865
+  _globals['_SUBMITSIGNATURESREQUEST']._serialized_start=2867
+  _globals['_SUBMITSIGNATURESREQUEST']._serialized_end=2990
+  _globals['_SIGNATUREVALUE']._serialized_start=2992
+  _globals['_SIGNATUREVALUE']._serialized_end=3042
+  _globals['_SUBMITSIGNATURESRESPONSE']._serialized_start=3044
+  _globals['_SUBMITSIGNATURESRESPONSE']._serialized_end=3101
+  _globals['_SIGNING']._serialized_start=3104
+  _globals['_SIGNING']._serialized_end=4904
 # @@protoc_insertion_point(module_scope)

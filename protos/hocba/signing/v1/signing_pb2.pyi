@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from hocba.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
@@ -76,6 +77,7 @@ class ManifestSummary(_message.Message):
     TRANSCRIPTS_FIELD_NUMBER: _builtins.int
     APPROVED_FIELD_NUMBER: _builtins.int
     SIGNED_FIELD_NUMBER: _builtins.int
+    SIGNATURE_LEVEL_FIELD_NUMBER: _builtins.int
     SHEETS_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     RESPONSIBLE_STAFF_ID_FIELD_NUMBER: _builtins.int
@@ -85,6 +87,8 @@ class ManifestSummary(_message.Message):
     class_version: _builtins.int
     merkle_root: _builtins.bytes
     transcripts: _builtins.int
+    signature_level: _builtins.str
+    """B-B or B-LTA, fixed when the manifest was made"""
     sheets: _builtins.int
     """1 for a class-subject sheet, which has no transcripts"""
     subject: _builtins.str
@@ -106,13 +110,14 @@ class ManifestSummary(_message.Message):
         transcripts: _builtins.int = ...,
         approved: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
         signed: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
+        signature_level: _builtins.str = ...,
         sheets: _builtins.int = ...,
         subject: _builtins.str = ...,
         responsible_staff_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "sheets", b"sheets", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -587,3 +592,196 @@ class HaltClassResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HaltClassResponse: _TypeAlias = HaltClassResponse  # noqa: Y015
+
+@_typing.final
+class ListOpenDigestsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    certificate_sha256: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        certificate_sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_sha256", b"certificate_sha256", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOpenDigestsRequest: _TypeAlias = ListOpenDigestsRequest  # noqa: Y015
+
+@_typing.final
+class ListOpenDigestsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenDigests]:
+        """oldest first"""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___OpenDigests] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOpenDigestsResponse: _TypeAlias = ListOpenDigestsResponse  # noqa: Y015
+
+@_typing.final
+class OpenDigests(_message.Message):
+    """What one request asks a key to sign, with what the person beside the token is shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNING_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    MANIFEST_ID_FIELD_NUMBER: _builtins.int
+    MERKLE_ROOT_FIELD_NUMBER: _builtins.int
+    SCHOOL_NAME_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    signing_request_id: _builtins.str
+    order_id: _builtins.str
+    manifest_id: _builtins.str
+    merkle_root: _builtins.bytes
+    school_name: _builtins.str
+    class_id: _builtins.str
+    school_year: _builtins.int
+    grade: _builtins.int
+    role: _common_pb2.SignatureRole.ValueType
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenDigest]: ...
+    def __init__(
+        self,
+        *,
+        signing_request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        manifest_id: _builtins.str = ...,
+        merkle_root: _builtins.bytes = ...,
+        school_name: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        grade: _builtins.int = ...,
+        role: _common_pb2.SignatureRole.ValueType = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        digests: _abc.Iterable[Global___OpenDigest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "digests", b"digests", "expires_at", b"expires_at", "grade", b"grade", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "order_id", b"order_id", "role", b"role", "school_name", b"school_name", "school_year", b"school_year", "signing_request_id", b"signing_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenDigests: _TypeAlias = OpenDigests  # noqa: Y015
+
+@_typing.final
+class OpenDigest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTENT_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    intent_id: _builtins.str
+    digest: _builtins.bytes
+    """SHA-256 of the CMS signed attributes: what the key signs"""
+    def __init__(
+        self,
+        *,
+        intent_id: _builtins.str = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "intent_id", b"intent_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenDigest: _TypeAlias = OpenDigest  # noqa: Y015
+
+@_typing.final
+class SubmitSignaturesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SIGNING_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    signing_request_id: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignatureValue]: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        signing_request_id: _builtins.str = ...,
+        values: _abc.Iterable[Global___SignatureValue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "signing_request_id", b"signing_request_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitSignaturesRequest: _TypeAlias = SubmitSignaturesRequest  # noqa: Y015
+
+@_typing.final
+class SignatureValue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTENT_ID_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    intent_id: _builtins.str
+    value: _builtins.bytes
+    """PKCS#1 v1.5, or ECDSA in DER"""
+    def __init__(
+        self,
+        *,
+        intent_id: _builtins.str = ...,
+        value: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intent_id", b"intent_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignatureValue: _TypeAlias = SignatureValue  # noqa: Y015
+
+@_typing.final
+class SubmitSignaturesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """done; cancelled when the manifest ended meanwhile"""
+    stored: _builtins.int
+    """values that were new"""
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        stored: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state", "stored", b"stored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitSignaturesResponse: _TypeAlias = SubmitSignaturesResponse  # noqa: Y015

@@ -82,6 +82,16 @@ class SigningStub:
                 request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedRequest.SerializeToString,
                 response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedResponse.FromString,
                 _registered_method=True)
+        self.ListOpenDigests = channel.unary_unary(
+                '/hocba.signing.v1.Signing/ListOpenDigests',
+                request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsRequest.SerializeToString,
+                response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsResponse.FromString,
+                _registered_method=True)
+        self.SubmitSignatures = channel.unary_unary(
+                '/hocba.signing.v1.Signing/SubmitSignatures',
+                request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesRequest.SerializeToString,
+                response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesResponse.FromString,
+                _registered_method=True)
         self.HaltClass = channel.unary_unary(
                 '/hocba.signing.v1.Signing/HaltClass',
                 request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.HaltClassRequest.SerializeToString,
@@ -151,6 +161,20 @@ class SigningServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOpenDigests(self, request, context):
+        """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitSignatures(self, request, context):
+        """The values that the token made, one for each digest of a request. Bringing them again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def HaltClass(self, request, context):
         """Stop signing a class before it is re-opened: no manifest of it can be announced afterwards. Idempotent.
         """
@@ -200,6 +224,16 @@ def add_SigningServicer_to_server(servicer, server):
                     servicer.RetryFailed,
                     request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedRequest.FromString,
                     response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedResponse.SerializeToString,
+            ),
+            'ListOpenDigests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOpenDigests,
+                    request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsRequest.FromString,
+                    response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsResponse.SerializeToString,
+            ),
+            'SubmitSignatures': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitSignatures,
+                    request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesRequest.FromString,
+                    response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesResponse.SerializeToString,
             ),
             'HaltClass': grpc.unary_unary_rpc_method_handler(
                     servicer.HaltClass,
@@ -431,6 +465,60 @@ class Signing:
             '/hocba.signing.v1.Signing/RetryFailed',
             hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedRequest.SerializeToString,
             hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOpenDigests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.signing.v1.Signing/ListOpenDigests',
+            hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsRequest.SerializeToString,
+            hocba_dot_signing_dot_v1_dot_signing__pb2.ListOpenDigestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitSignatures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.signing.v1.Signing/SubmitSignatures',
+            hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesRequest.SerializeToString,
+            hocba_dot_signing_dot_v1_dot_signing__pb2.SubmitSignaturesResponse.FromString,
             options,
             channel_credentials,
             insecure,

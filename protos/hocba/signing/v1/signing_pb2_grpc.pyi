@@ -52,6 +52,10 @@ class SigningStub:
     RegisterCertificate: _grpc.UnaryUnaryMultiCallable[_signing_pb2.RegisterCertificateRequest, _signing_pb2.RegisterCertificateResponse]
     GetProgress: _grpc.UnaryUnaryMultiCallable[_signing_pb2.GetProgressRequest, _signing_pb2.GetProgressResponse]
     RetryFailed: _grpc.UnaryUnaryMultiCallable[_signing_pb2.RetryFailedRequest, _signing_pb2.RetryFailedResponse]
+    ListOpenDigests: _grpc.UnaryUnaryMultiCallable[_signing_pb2.ListOpenDigestsRequest, _signing_pb2.ListOpenDigestsResponse]
+    """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate."""
+    SubmitSignatures: _grpc.UnaryUnaryMultiCallable[_signing_pb2.SubmitSignaturesRequest, _signing_pb2.SubmitSignaturesResponse]
+    """The values that the token made, one for each digest of a request. Bringing them again changes nothing."""
     HaltClass: _grpc.UnaryUnaryMultiCallable[_signing_pb2.HaltClassRequest, _signing_pb2.HaltClassResponse]
     """Stop signing a class before it is re-opened: no manifest of it can be announced afterwards. Idempotent."""
 
@@ -79,6 +83,10 @@ class SigningAsyncStub(SigningStub):
     RegisterCertificate: _aio.UnaryUnaryMultiCallable[_signing_pb2.RegisterCertificateRequest, _signing_pb2.RegisterCertificateResponse]  # type: ignore[assignment]
     GetProgress: _aio.UnaryUnaryMultiCallable[_signing_pb2.GetProgressRequest, _signing_pb2.GetProgressResponse]  # type: ignore[assignment]
     RetryFailed: _aio.UnaryUnaryMultiCallable[_signing_pb2.RetryFailedRequest, _signing_pb2.RetryFailedResponse]  # type: ignore[assignment]
+    ListOpenDigests: _aio.UnaryUnaryMultiCallable[_signing_pb2.ListOpenDigestsRequest, _signing_pb2.ListOpenDigestsResponse]  # type: ignore[assignment]
+    """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate."""
+    SubmitSignatures: _aio.UnaryUnaryMultiCallable[_signing_pb2.SubmitSignaturesRequest, _signing_pb2.SubmitSignaturesResponse]  # type: ignore[assignment]
+    """The values that the token made, one for each digest of a request. Bringing them again changes nothing."""
     HaltClass: _aio.UnaryUnaryMultiCallable[_signing_pb2.HaltClassRequest, _signing_pb2.HaltClassResponse]  # type: ignore[assignment]
     """Stop signing a class before it is re-opened: no manifest of it can be announced afterwards. Idempotent."""
 
@@ -151,6 +159,22 @@ class SigningServicer(metaclass=_abc_1.ABCMeta):
         request: _signing_pb2.RetryFailedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signing_pb2.RetryFailedResponse, _abc.Awaitable[_signing_pb2.RetryFailedResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListOpenDigests(
+        self,
+        request: _signing_pb2.ListOpenDigestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signing_pb2.ListOpenDigestsResponse, _abc.Awaitable[_signing_pb2.ListOpenDigestsResponse]]:
+        """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate."""
+
+    @_abc_1.abstractmethod
+    def SubmitSignatures(
+        self,
+        request: _signing_pb2.SubmitSignaturesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signing_pb2.SubmitSignaturesResponse, _abc.Awaitable[_signing_pb2.SubmitSignaturesResponse]]:
+        """The values that the token made, one for each digest of a request. Bringing them again changes nothing."""
 
     @_abc_1.abstractmethod
     def HaltClass(

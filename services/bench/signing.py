@@ -1,0 +1,310 @@
+"""`hocba bench signing`: transcripts per second on one core, next to plain pyHanko and to the bare key operations, in one run.
+
+Every line is processor time on one pinned core; lines take turns in rounds, and the middle round counts. A transcript has three
+signatures. "Render and sign" begins at the canonical record and ends at the finished bytes, record attached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import io
+import json
+import os
+import resource
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import typer
+
+PUPILS = 240
+SIGNATURES = 3
+_REMARKS = (
+    "Nắm vững kiến thức, vận dụng tốt.",
+    "Có tiến bộ, cần cố gắng hơn.",
+    "Chăm chỉ, tích cực phát biểu xây dựng bài.",
+    "Cần rèn luyện thêm kĩ năng tính toán và trình bày.",
+    "Hoàn thành tốt các nhiệm vụ học tập, mạnh dạn hơn trong hoạt động nhóm.",
+)
+_NAMES = (("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Đặng"), ("Văn", "Thị", "Đức", "Minh", "Ngọc"), ("An", "Bình", "Chi", "Dũng", "Giang", "Khánh", "Phương"))
+_BASELINE = "bare RSA-2048"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One way of making a transcript: its rate, and that as a multiple of three bare RSA-2048 operations and of plain pyHanko."""
+
+    what: str
+    per_second: float
+    of_bare: float
+    of_pyhanko: float
+    bytes: int
+
+
+def attach(group: typer.Typer) -> None:
+    """Add the command to `hocba bench`."""
+
+    @group.command("signing")
+    def signing(
+        rounds: Annotated[int, typer.Option(min=1, help="rounds in which the lines take turns")] = 5,
+        core: Annotated[int, typer.Option(help="the core that everything is pinned to")] = 0,
+        as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    ) -> None:
+        """Transcripts per second on one core, as multiples of the bare key operations and of plain pyHanko."""
+        os.sched_setaffinity(0, {core})
+        lines, facts = measure(rounds)
+        if as_json:
+            typer.echo(json.dumps({**facts, "rounds": rounds, "lines": [asdict(line) for line in lines]}, indent=1))
+            return
+        typer.echo(f"{'':<44}{'per second':>12}{'x bare':>10}{'x pyHanko':>11}{'bytes':>9}")
+        for line in lines:
+            typer.echo(f"{line.what:<44}{line.per_second:>12,.1f}{line.of_bare:>10.2f}{line.of_pyhanko:>11.0f}{line.bytes or '':>9}")
+        typer.echo(f"peak memory {facts['peak_megabytes']} MB")
+
+
+def measure(rounds: int) -> tuple[list[Line], dict[str, Any]]:
+    """All lines that this machine can give."""
+    with tempfile.TemporaryDirectory(prefix="bench-signing-") as scratch:
+        ways = _ways(Path(scratch))
+        # What one transcript needs is a few hundred objects that die at once: the collector would only walk what lives on.
+        gc.collect()
+        gc.freeze()
+        took: dict[str, list[float]] = {}
+        sizes: dict[str, int] = {}
+        for turn in range(rounds + 1):
+            for what, (make, count) in ways.items():
+                began = time.process_time()
+                size = make(count)
+                spent = (time.process_time() - began) / count
+                if turn:  # The first round fills what is remembered.
+                    took.setdefault(what, []).append(spent)
+                    sizes[what] = size
+        middle = {what: statistics.median(spent) for what, spent in took.items()}
+        bare, plain = middle[_BASELINE], middle["plain pyHanko, signing alone, RSA-2048"]
+        lines = [Line(what, 1 / spent, bare / spent, plain / spent, sizes[what]) for what, spent in middle.items()]
+        return lines, {"transcripts": PUPILS, "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+
+
+Way = tuple[Callable[[int], int], int]
+
+
+def _ways(folder: Path) -> dict[str, Way]:
+    from services.signing.adapters.keys import crypto_mb
+
+    rsa, curve = _Desk(folder / "rsa", "rsa-2048"), _Desk(folder / "curve", "p-256")
+    digest = hashlib.sha256(b"bench").digest()
+
+    def bare(desk: _Desk, count: int) -> int:
+        for _ in range(count):
+            for name in desk.key_names:
+                desk.keys._sign(name, [digest])
+        return 0
+
+    ways: dict[str, Way] = {
+        _BASELINE: (partial(bare, rsa), 60),
+        "bare P-256": (partial(bare, curve), 200),
+        "plain pyHanko, signing alone, RSA-2048": (rsa.by_pyhanko, 1),
+        "render": (lambda count: sum(len(rsa.rendered(i).tail) for i in range(count)) // count, PUPILS),
+        "render and sign, RSA-2048 (OpenSSL)": (rsa.all_at_once, PUPILS),
+        "the same, each checked": (partial(rsa.all_at_once, check=True), PUPILS),
+        "render and sign, P-256": (curve.all_at_once, PUPILS),
+        "the same with P-256, each checked": (partial(curve.all_at_once, check=True), PUPILS),
+        "three orders with pauses, RSA-2048": (rsa.in_three_orders, PUPILS),
+        "check of a finished transcript, RSA-2048": (rsa.check_alone, PUPILS),
+    }
+    try:
+        mass = crypto_mb.load()
+    except crypto_mb.NotHere:
+        return ways
+    eight = _Desk(folder / "rsa", "rsa-2048", mass)
+    ways["bare RSA-2048 (crypto_mb, eight at once)"] = (eight.bare_batches, PUPILS)
+    ways["render and sign, RSA-2048 (crypto_mb)"] = (eight.all_at_once, PUPILS)
+    ways["the same with crypto_mb, each checked"] = (partial(eight.all_at_once, check=True), PUPILS)
+    return ways
+
+
+class _Desk:
+    """A class with three signers, and the mass path around their keys, without database and broker."""
+
+    def __init__(self, folder: Path, kind: str, mass: Any = None) -> None:
+        from services.signing.adapters.certificates import TrustAnchors
+        from services.signing.adapters.cms_template import CmsTemplate
+        from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
+        from services.signing.adapters.renderer import FormRenderer
+        from services.signing.adapters.signatures import Skeletons
+        from services.signing.adapters.verification import DocumentVerifier
+        from services.stack.signer_pki import KeyKind, Signer, SignerPki
+
+        self.pki = SignerPki(folder)
+        school, place = "Trường Mẫu", "Thành phố Mẫu"
+        made = self.pki.make(
+            [
+                Signer(f"{kind}-teacher", "Nguyễn Thị Mẫu", school, place, "Giáo viên", "1", key_kind=KeyKind(kind)),
+                Signer(f"{kind}-principal", "Trần Văn Mẫu", school, place, "Hiệu trưởng", "2", key_kind=KeyKind(kind)),
+                Signer(f"{kind}-seal", school, school, place, key_kind=KeyKind(kind)),
+            ]
+        )
+        self.key_names = [one.signer.key_name for one in made]
+        self.certificates = [one.certificate for one in made]
+        self.containers = [CmsTemplate(one.certificate, list(one.chain)) for one in made]
+        self.keys = Pkcs12Keys(self.pki.keys, self.pki.password_file, mass)
+        self.renderer = FormRenderer("https://tracuu.hocba.example/t")
+        self.verify = DocumentVerifier(TrustAnchors.from_folder(self.pki.anchors).chain_of)
+        self.skeletons = Skeletons()
+        self.at = datetime.now(UTC).replace(microsecond=0)
+        self.records = _records()
+        self._signings: dict[tuple[int, int, int], Any] = {}
+        self._finished: list[tuple[bytes, Any]] = []
+
+    def rendered(self, index: int) -> Any:
+        """The unsigned page of a pupil."""
+        from services.signing.adapters.renderer import known
+
+        return self.renderer.render(known(self.records[index % PUPILS]))
+
+    def bare_batches(self, count: int) -> int:
+        """The key operations alone, a class at a time."""
+        for name in self.key_names:
+            self.keys._sign(name, [hashlib.sha256(bytes((i % 256,))).digest() for i in range(count)])
+        return 0
+
+    def all_at_once(self, count: int, check: bool = False) -> int:
+        """Render and sign in lockstep: all documents of a class for one signer, then for the next."""
+        from services.signing.adapters.signatures import rendered
+
+        size = 0
+        for start in range(0, count, 40):
+            bodies = [self.rendered(i) for i in range(start, min(start + 40, count))]
+            open_ones = [rendered(body.skeleton, body.tail, body.state, body.tip) for body in bodies]
+            for step, name in enumerate(self.key_names):
+                waiting = [self._signing(body.skeleton, step, one.tip.size, body).on(one) for body, one in zip(bodies, open_ones, strict=True)]
+                values = self.keys._sign(name, [one.to_be_signed for one in waiting])
+                open_ones = [one.go_on(value) for one, value in zip(waiting, values, strict=True)]
+            for offset, (body, one) in enumerate(zip(bodies, open_ones, strict=True)):
+                pdf = one.pdf
+                size += len(pdf)
+                if check:
+                    self.verify(pdf, self._expected(body, self.records[(start + offset) % PUPILS]))
+        return size // count
+
+    def in_three_orders(self, count: int) -> int:
+        """The real path: pages are stored, each role's order reads them, signs, checks and stores them again."""
+        from services.signing.adapters.signatures import opened
+
+        bodies = [self.rendered(i) for i in range(count)]
+        stored = [body.pdf for body in bodies]
+        for step, name in enumerate(self.key_names):
+            waiting = []
+            for pdf in stored:
+                skeleton = self.skeletons.of(pdf)
+                document = opened(pdf, skeleton)
+                waiting.append(self._signing(skeleton, step, document.tip.size, None).on(document))
+            values = self.keys._sign(name, [one.to_be_signed for one in waiting])
+            stored = [one.finished(value) for one, value in zip(waiting, values, strict=True)]
+            for i, pdf in enumerate(stored):
+                self.verify(pdf, self._expected(bodies[i], self.records[i % PUPILS], step + 1))
+        return sum(map(len, stored)) // count
+
+    def check_alone(self, count: int) -> int:
+        """The check of a finished document by code that didn't make it."""
+        if not self._finished:
+            self.all_at_once(1)
+            from services.signing.adapters.signatures import rendered
+
+            for i in range(PUPILS):
+                body = self.rendered(i)
+                one = rendered(body.skeleton, body.tail, body.state, body.tip)
+                for step, name in enumerate(self.key_names):
+                    waiting = self._signing(body.skeleton, step, one.tip.size, body).on(one)
+                    one = waiting.go_on(self.keys._sign(name, [waiting.to_be_signed])[0])
+                self._finished.append((one.pdf, self._expected(body, self.records[i])))
+        for pdf, expected in self._finished[:count]:
+            self.verify(pdf, expected)
+        return len(self._finished[0][0])
+
+    def by_pyhanko(self, count: int) -> int:
+        """Plain pyHanko: SimpleSigner and PdfSigner as its documentation has them, on the same pages."""
+        from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+        from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+        from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+
+        from services.signing.domain.roles import DEFAULT_ORDER
+
+        size = 0
+        for i in range(count):
+            page = self.rendered(i).pdf
+            for step, name in enumerate(self.key_names):
+                signer: Any = SimpleSigner.load_pkcs12(str(self.pki.keys / f"{name}.p12"), passphrase=self.pki.password_file.read_bytes())  # type: ignore[no-untyped-call]  # pyHanko
+                metadata = PdfSignatureMetadata(
+                    field_name=self._field(DEFAULT_ORDER[step].value),
+                    md_algorithm="sha256",
+                    subfilter=SigSeedSubFilter.PADES,
+                    certify=step == 0,
+                    docmdp_permissions=MDPPerm.FILL_FORMS if step < SIGNATURES - 1 else MDPPerm.NO_CHANGES,
+                    embed_validation_info=False,
+                )
+                out = io.BytesIO()
+                asyncio.run(PdfSigner(metadata, signer).async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(page)), output=out))
+                page = out.getvalue()
+            size += len(page)
+        return size // count
+
+    @staticmethod
+    def _field(role: str) -> str:
+        return "".join(word.capitalize() for word in role.split("_"))
+
+    def _signing(self, skeleton: Any, step: int, size: int, body: Any) -> Any:
+        from services.signing.adapters.appearances import StampContent
+        from services.signing.adapters.certificates import facts_of
+        from services.signing.adapters.signatures import SignatureTerms, Signing
+        from services.signing.domain.roles import DEFAULT_ORDER
+
+        key = (id(skeleton), step, size)
+        if key not in self._signings:
+            role = DEFAULT_ORDER[step]
+            stamp = StampContent(role, facts_of(self.certificates[step]), self.at)
+            terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, stamp, self.containers[step])
+            self._signings[key] = Signing(skeleton, terms, size)
+        return self._signings[key]
+
+    def _expected(self, body: Any, record: bytes, signatures: int = SIGNATURES) -> Any:
+        from services.signing.domain.roles import DEFAULT_ORDER
+        from services.signing.domain.verdict import Expectation, ExpectedSignature
+
+        fields = [self._field(role.value) for role in DEFAULT_ORDER]
+        wanted = [
+            ExpectedSignature(role, field, hashlib.sha256(certificate).digest(), self.at)
+            for role, field, certificate in zip(DEFAULT_ORDER, fields, self.certificates, strict=True)
+        ]
+        return Expectation(body.digest, hashlib.sha256(record).digest(), wanted[:signatures], DEFAULT_ORDER, fields)
+
+
+def _records() -> Sequence[bytes]:
+    """Classes of all three levels: other names, marks and remarks for each pupil, by a fixed seed."""
+    from services.signing.adapters.samples import canonical, levels, sample
+
+    chance = Random(2026)  # noqa: S311  # Repeatable, and nothing secret.
+    made = []
+    for index in range(PUPILS):
+        record = sample(levels()[index // 40 % len(levels())])
+        record["pupil"]["name"] = " ".join(chance.choice(part) for part in _NAMES)
+        record["transcript"] |= {"id": str(uuid.UUID(int=index)), "public_id": "".join(chance.choices("abcdefghijklmnopqrstuvwxyz234567", k=26))}
+        for subject in record["subjects"]:
+            if subject["taken"]:
+                subject["comment"] = chance.choice(_REMARKS)
+            for part in ("term_1", "term_2", "year"):
+                if (subject.get(part) or "").replace(".", "").isdigit():
+                    subject[part] = f"{chance.randint(30, 100) / 10:.1f}"
+        record["comments"]["homeroom"] = f"{record['pupil']['name']}: {chance.choice(_REMARKS)} {chance.choice(_REMARKS)} Số {index}."
+        made.append(canonical(record))
+    return made

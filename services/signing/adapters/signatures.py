@@ -1,0 +1,198 @@
+"""Puts PAdES signatures on documents of ours, many at a time, in two steps around the key (ETSI EN 319 142-1).
+
+All that one role's signatures share in documents of one shape is made once: field, appearance, dictionary and container. A
+document adds offsets, one digest and the signature value. Nothing here reads a clock or makes a random number, so the same
+intent gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.signing.adapters.appearances import StampContent, appearance
+from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.increments import ROW, NotOurs, Tip, plain_row, runs_of, tip_of
+from services.signing.adapters.skeleton import CATALOG, Skeleton, fixed_length, read_skeleton, text_string
+from services.signing.domain.roles import SignatureRole
+
+REASONS = {
+    SignatureRole.SUBJECT_TEACHER: "Giáo viên môn học xác nhận kết quả đánh giá của lớp",
+    SignatureRole.HOMEROOM_TEACHER: "Giáo viên chủ nhiệm xác nhận học bạ",
+    SignatureRole.PRINCIPAL: "Hiệu trưởng phê duyệt học bạ",
+    SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
+}
+_RANGE_WIDTH = 36
+_MOST_SKELETONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureTerms:
+    """What all signatures of one role in one order share; `order` says whether this certifies and whether it locks."""
+
+    role: SignatureRole
+    field: str
+    order: Sequence[SignatureRole]
+    stamp: StampContent
+    cms: CmsTemplate
+
+    @property
+    def signed_at(self) -> datetime:
+        """The time that every one of them states."""
+        return self.stamp.signed_at
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A document with everything on it but a signature value."""
+
+    before_digest: bytes
+    """SHA-256 of the document as it was."""
+    before: tuple[bytes, ...]
+    after: bytes
+    digest: bytes
+    to_be_signed: bytes
+    cms: CmsTemplate
+    state: hashlib._Hash
+    """SHA-256 over everything before the value."""
+    tip: Tip
+    """Where the file will end."""
+
+    def finished(self, value: bytes) -> bytes:
+        """The signed document."""
+        return b"".join((*self.before, b"<", self.cms.filled(self.digest, value), b">", self.after))
+
+    def go_on(self, value: bytes) -> Open:
+        """The signed document, ready for the next signature without being read again."""
+        contents = b"<%b>%b" % (self.cms.filled(self.digest, value), self.after)
+        state = self.state.copy()
+        state.update(contents)
+        return Open((*self.before, contents), state, self.tip)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A document to which a signature can be added: its parts, their SHA-256, and its tip."""
+
+    parts: tuple[bytes, ...]
+    state: hashlib._Hash
+    tip: Tip
+
+    @property
+    def pdf(self) -> bytes:
+        """The whole file."""
+        return b"".join(self.parts)
+
+
+class Skeletons:
+    """Fixed parts by their bytes, so that a worker reads each shape once, whoever has rendered it."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Skeleton] = {}
+
+    def of(self, pdf: bytes) -> Skeleton:
+        """The skeleton of a file."""
+        length = fixed_length(pdf)
+        # The end of the fixed part holds the compressed structure: enough to find it by, and the whole is compared.
+        key = pdf[max(0, length - 96) : length]
+        found = self._known.get(key)
+        if found is None or not pdf.startswith(found.prefix):
+            if len(self._known) >= _MOST_SKELETONS:
+                self._known.clear()
+            found = self._known[key] = read_skeleton(pdf[:length])
+        return found
+
+
+def opened(pdf: bytes, skeleton: Skeleton) -> Open:
+    """A file as it was stored."""
+    state = skeleton.hashed.copy()
+    state.update(pdf[skeleton.size :])
+    return Open((pdf,), state, tip_of(pdf))
+
+
+def rendered(skeleton: Skeleton, tail: bytes, digest_state: hashlib._Hash, tip: Tip) -> Open:
+    """A file that was rendered this moment."""
+    return Open((skeleton.prefix, tail), digest_state, tip)
+
+
+class Signing:
+    """One role's signatures in documents of one skeleton and size: what they share, made once."""
+
+    def __init__(self, skeleton: Skeleton, terms: SignatureTerms, size: int) -> None:
+        widget = skeleton.widgets.get(terms.field)
+        if widget is None:
+            raise NotOurs(f"the file has no field {terms.field}")
+        stamp, signature = size, size + 1
+        first, last = terms.role is terms.order[0], terms.role is terms.order[-1]
+        drawn = appearance(terms.stamp, widget.width, widget.height)
+        objects = [
+            (widget.number, b"%b/AP<</N %d 0 R>>/V %d 0 R>>" % (widget.begun, stamp, signature)),
+            (
+                stamp,
+                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Length %d>>\nstream\n%b\nendstream"
+                % (widget.width, widget.height, skeleton.resources, len(drawn), drawn),
+            ),
+        ]
+        if first:
+            # PDF names the certification in the catalogue too (ISO 32000-1, 12.8.4).
+            objects.insert(0, (CATALOG, b"%b/Perms<</DocMDP %d 0 R>>>>" % (skeleton.catalog, signature)))
+        parts: list[bytes] = []
+        self._offsets: list[int] = []
+        at = 0
+        for number, body in objects:
+            written = b"%d 0 obj\n%b\nendobj\n" % (number, body)
+            self._offsets.append(at)
+            parts.append(written)
+            at += len(written)
+        self._offsets.append(at)
+        moment = terms.signed_at.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ").encode()
+        parts.append(
+            b"%d 0 obj\n<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Name%b/Reason%b/M(%b)%b/ByteRange"
+            % (signature, text_string(terms.stamp.certificate.common_name), text_string(REASONS[terms.role]), moment, _reference(first, last))
+        )
+        self._begun = b"".join(parts)
+        self._to_contents = len(self._begun) + _RANGE_WIDTH + len(b"/Contents")
+        self._gap = terms.cms.reserved + 2
+        numbers = [number for number, _ in objects]
+        self._table = b"%d 0 obj\n<</Type/XRef/Size %d/Root %d 0 R/ID[<%%b><%%b>]%b/Index[%b]/Prev %%d/Length %d>>\nstream\n" % (
+            size + 2,
+            size + 3,
+            CATALOG,
+            ROW.encode(),
+            runs_of([*numbers, signature, size + 2]).encode(),
+            7 * (len(numbers) + 2),
+        )
+        self._size = size
+        self._cms = terms.cms
+
+    def on(self, document: Open) -> Waiting:
+        """Fix every byte but the signature value, and hash what it will cover."""
+        tip = document.tip
+        if tip.size != self._size:
+            raise NotOurs(f"the file has {tip.size} objects where {self._size} are expected")
+        start = tip.length
+        contents = start + self._to_contents
+        end = contents + self._gap
+        table_at = end + len(b">>\nendobj\n")
+        rows = b"".join([plain_row(start + offset) for offset in self._offsets]) + plain_row(table_at)
+        after = b">>\nendobj\n%b%b\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (self._table % (tip.file_id, tip.file_id, tip.startxref), rows, table_at)
+        spans = b"[0 %d %d %d]" % (contents, end, len(after))
+        begun = b"%b%b/Contents" % (self._begun, spans.ljust(_RANGE_WIDTH))
+        state = document.state.copy()
+        state.update(begun)
+        whole = state.copy()
+        whole.update(after)
+        digest = whole.digest()
+        reached = Tip(end + len(after), table_at, self._size + 3, tip.root, tip.file_id)
+        return Waiting(document.state.digest(), (*document.parts, begun), after, digest, self._cms.to_be_signed(digest), self._cms, state, reached)
+
+
+def _reference(first: bool, last: bool) -> bytes:
+    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing."""
+    if first:
+        return b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P 2>>>>]"
+    if last:
+        return b"/Reference[<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R/TransformParams<</Type/TransformParams/V/1.2/Action/All/P 1>>>>]"
+    return b""

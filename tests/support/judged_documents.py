@@ -1,0 +1,186 @@
+"""Documents for the judges: every form, amount of text, key type, number of signatures and path, and what a forger makes of one.
+
+A new key type or path is one more entry in KEYS or PATHS; the suite takes it from there.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pikepdf
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+
+from services.signing.adapters.samples import SIZES, canonical, sample
+from services.signing.domain.roles import DEFAULT_ORDER
+from services.stack.signer_pki import SignerPki
+from tests.support import forgeries
+from tests.support.long_term import sign_long_term
+from tests.support.plain_pyhanko import sign_plainly
+from tests.support.records import LEVELS
+from tests.support.signed_pages import Office, an_office
+
+Sign = Callable[[Office, bytes, bytes, int], bytes]
+"""(office, page, record, number of signatures) to a signed document."""
+
+KEYS: dict[str, Callable[[SignerPki], Office]] = {"rsa-2048": an_office}
+
+
+def _by_us(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
+    return office.sign(page, content, DEFAULT_ORDER[:signatures])
+
+
+def _by_pyhanko(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
+    return sign_plainly(office, page, content, DEFAULT_ORDER[:signatures])
+
+
+PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One document to be made and judged."""
+
+    key: str
+    level: str
+    size: str = "short"
+    signatures: int = len(DEFAULT_ORDER)
+    path: str = "mass"
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}-{self.level}-{self.size}-{self.signatures}-{self.path}"
+
+
+def cases() -> Iterator[Case]:
+    """Finished documents of every form and size, unfinished ones of every form, and each form by every other path."""
+    for key, level in itertools.product(KEYS, LEVELS):
+        for size in SIZES:
+            yield Case(key, level, size)
+        for signatures in range(1, len(DEFAULT_ORDER)):
+            yield Case(key, level, signatures=signatures)
+        for path in PATHS:
+            if path != "mass":
+                yield Case(key, level, path=path)
+
+
+def content_of(case: Case) -> bytes:
+    """The record of a case; the same for all paths."""
+    record = sample(case.level, case.size)
+    record["transcript"]["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case.level}/{case.size}"))
+    return canonical(record)
+
+
+@dataclass
+class Documents:
+    """Makes documents into a folder, each once."""
+
+    folder: Path
+    offices: Mapping[str, Office]
+
+    def file(self, case: Case) -> Path:
+        """The signed document of a case."""
+        path = self.folder / f"{case.name}.pdf"
+        if not path.exists():
+            office, content = self.offices[case.key], content_of(case)
+            path.write_bytes(PATHS[case.path](office, office.page(content).pdf, content, case.signatures))
+        return path
+
+    def long_term(self, level: str) -> Path:
+        """A page of ours with P-256 signatures of a PAdES level, by pyHanko alone, below a root of its own."""
+        path = self.folder / f"p-256-{level}.pdf"
+        if not path.exists():
+            office, case = next(iter(self.offices.values())), Case("rsa-2048", "primary")
+            path.write_bytes(sign_long_term(office.page(content_of(case)).pdf, level))
+        return path
+
+    def forged(self, case: Case, name: str) -> Path:
+        """The document as a forger hands it on; see FORGERIES."""
+        path = self.folder / f"{case.name}-{name.replace(' ', '_')}.pdf"
+        if not path.exists():
+            path.write_bytes(self._painted_between(case) if name == PAINTED_BETWEEN else FORGERIES[name](self.file(case).read_bytes()))
+        return path
+
+    def _painted_between(self, case: Case) -> bytes:
+        office, content = self.offices[case.key], content_of(case)
+        partly = painted_field(office.sign(office.page(content).pdf, content, DEFAULT_ORDER[:1]))
+        # Our own signing refuses such a file; another product's doesn't.
+        return sign_plainly(office, partly, content, DEFAULT_ORDER[1:])
+
+
+def _changed(pdf: bytes, at: int) -> bytes:
+    return pdf[:at] + bytes((pdf[at] ^ 1,)) + pdf[at + 1 :]
+
+
+def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes) -> bytes:
+    """One bit in the middle of a stream, wherever the writer has put it."""
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        raw = find(document).read_raw_bytes()
+    assert pdf.count(raw) == 1
+    return _changed(pdf, pdf.index(raw) + len(raw) // 2)
+
+
+def _in_metadata(pdf: bytes) -> bytes:
+    """Another part of the standard than the page conforms to."""
+    (match,) = re.finditer(rb"pdfaid:part\W+(\d)", pdf)
+    return _changed(pdf, match.start(1))
+
+
+def _first_content(document: pikepdf.Pdf) -> pikepdf.Object:
+    contents = document.pages[0].obj.Contents
+    return contents[0] if isinstance(contents, pikepdf.Array) else contents
+
+
+def _attachment(document: pikepdf.Pdf) -> pikepdf.Object:
+    return document.Root.AF[0].EF.F
+
+
+def _in_dictionary(number: int, pdf: bytes) -> bytes:
+    """The last digit of the time in the dictionary of signature `number`, first is 0."""
+    return _changed(pdf, [match.end() - 1 for match in re.finditer(rb"/M ?\(D(?::|\\072)\d{14}", pdf)][number])
+
+
+def _in_container(number: int, pdf: bytes) -> bytes:
+    """A digit of the signature value of signature `number`: the container's last byte, before what fills the place."""
+    start, end = [match.span(1) for match in re.finditer(rb"/Contents ?<([0-9A-Fa-f]{1000,})>", pdf)][number]
+    last = start + len(pdf[start:end].rstrip(b"0")) - 1
+    digit = b"1" if pdf[last : last + 1] != b"1" else b"2"
+    return pdf[:last] + digit + pdf[last + 1 :]
+
+
+def painted_field(pdf: bytes) -> bytes:
+    """A new signature field whose picture covers a mark, by an update: what an approval signature alone lets through."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    append_signature_field(writer, SigFieldSpec("Painted", box=(100, 400, 200, 420), on_page=0))
+    field = writer.root["/AcroForm"]["/Fields"][-1]
+    paint = generic.StreamObject(stream_data=b"1 1 1 rg 0 0 100 20 re f 0 g 5 5 m 95 15 l S")
+    paint.update({pdf_name("/Type"): pdf_name("/XObject"), pdf_name("/Subtype"): pdf_name("/Form")})
+    paint[pdf_name("/BBox")] = generic.ArrayObject(map(generic.NumberObject, (0, 0, 100, 20)))
+    field["/AP"] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(paint)})  # type: ignore[no-untyped-call]  # pyHanko
+    writer.update_container(field)
+    out = io.BytesIO()
+    writer.write(out)  # type: ignore[no-untyped-call]  # pyHanko leaves it unannotated.
+    return out.getvalue()
+
+
+PAINTED_BETWEEN = "field painted between signatures"
+FORGERIES: dict[str, Callable[[bytes], bytes]] = {
+    "page content": partial(_in_stream, _first_content),
+    "XMP": _in_metadata,
+    "attachment": partial(_in_stream, _attachment),
+    **{f"dictionary {number + 1}": partial(_in_dictionary, number) for number in range(len(DEFAULT_ORDER))},
+    **{f"container {number + 1}": partial(_in_container, number) for number in range(len(DEFAULT_ORDER))},
+    "cut revision": forgeries.cut_short,
+    "last revision removed": lambda pdf: pdf[: forgeries.revision_ends(pdf)[-2]],
+    "field painted afterwards": painted_field,
+    "bytes after the end": forgeries.trailing_bytes,
+}

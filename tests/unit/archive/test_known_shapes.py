@@ -1,0 +1,193 @@
+"""The fast way says nothing that the full check wouldn't say: on genuine documents, and on thousands of changed ones."""
+
+import random
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
+
+import pytest
+
+from services.archive.adapters.cms_containers import Container, Containers, Refused, parsed
+from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.trust_store import trust_of
+from services.archive.application.check_document import CheckDocument
+from services.archive.domain.document import TRANSCRIPT
+from services.archive.domain.examine import examine
+from services.archive.domain.known_shapes import KnownShapes
+from services.archive.domain.pdf_file import open_pdf
+from tests.support.packed_documents import LAST_PAGE, Section, transcript
+from tests.support.signed_documents import record_bytes, shared_pki, signed_transcript
+from tests.unit.archive.test_packed_documents import KINDS, LaterClock, genuine
+
+SEED = 20260531
+
+
+def learned(*documents: bytes, most: int = 8) -> KnownShapes:
+    shapes = KnownShapes(TRANSCRIPT, most)
+    for data in documents:
+        shapes.learn(examine(data, TRANSCRIPT))
+    return shapes
+
+
+@lru_cache(maxsize=1)
+def taught() -> KnownShapes:
+    """What was learned from one document only."""
+    return learned(genuine("ec"))
+
+
+def mutated(data: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Changes of one byte anywhere, of a digit of a number, of lengths, and swaps of parts."""
+    chance = random.Random(seed)  # a seed that is the same each time
+    digits = [at for at, byte in enumerate(data) if 0x30 <= byte <= 0x39 and data[at - 1] not in b"<ABCDEF"]
+    for number in range(count):
+        changed = bytearray(data)
+        match number % 5:
+            case 0:
+                changed[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            case 1:
+                changed[chance.choice(digits)] = chance.choice(b"0123456789 ")
+            case 2:
+                at = chance.randrange(len(data))
+                changed[at:at] = data[(other := chance.randrange(len(data))) : other + chance.randrange(1, 40)]
+            case 3:
+                at = chance.randrange(len(data))
+                del changed[at : at + chance.randrange(1, 40)]
+            case _:
+                first, second = sorted(chance.sample(range(len(data)), 2))
+                length = chance.randrange(1, 60)
+                changed[first : first + length], changed[second : second + length] = data[second : second + length], data[first : first + length]
+        yield bytes(changed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_genuine_documents_are_read_as_the_full_examination_reads_them(kind: str) -> None:
+    """Another record, other signers, other kinds of keys: all of it stands in holes."""
+    for data in (genuine(kind), genuine(kind, version=2)):
+        found = taught().examine(data)
+        assert found is not None
+        assert found == examine(data, TRANSCRIPT)
+
+
+def test_what_the_fast_way_says_of_changed_documents_the_full_one_says_too() -> None:
+    said = 0
+    for data in chain(mutated(genuine("ec"), 500, SEED), mutated(genuine("rsa", version=2), 500, SEED + 1)):
+        found = taught().examine(data)
+        if found is not None:
+            said += 1
+            assert found == examine(data, TRANSCRIPT)
+    assert 20 < said < 800, "the mutations should reach both sides"
+
+
+def test_verdicts_on_changed_documents_are_the_same_both_ways() -> None:
+    trust = trust_of([shared_pki(kind).root.certificate for kind in KINDS])
+    full = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: trust, LaterClock()))  # type: ignore[arg-type]
+    fast = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: trust, LaterClock()), taught())  # type: ignore[arg-type]
+    assert fast(genuine("ec")).accepted
+    assert fast(genuine("rsa")).accepted
+    for data in mutated(genuine("rsa", version=2), 60, SEED + 2):
+        assert fast(data) == full(data)
+    assert fast(genuine("rsa", version=2)) == full(genuine("rsa", version=2))
+
+
+def test_one_byte_that_differs_outside_of_the_holes_falls_back() -> None:
+    """Every byte before the first free stream, and every other byte that isn't in a hole of some kind."""
+    data = genuine("ec")
+    free = data.index(b"12 0 obj")
+    for at in range(free):
+        assert taught().examine(data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]) is None
+    for word in (b"/Perms", b"/DocMDP", b"/FieldMDP", b"/V ", b"/AP", b"/SubFilter", b"/Prev", b"/Index", b"/W[", b"/Root", b"/Size"):
+        at = data.rindex(word) + 1
+        assert taught().examine(data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]) is None, word
+
+
+def test_offsets_and_ranges_are_computed_not_believed() -> None:
+    data = genuine("ec")
+    file = open_pdf(data)
+    for revision in file.revisions:
+        for offset in (value for value in revision.objects.values() if isinstance(value, int)):
+            row = b"\x01" + offset.to_bytes(4, "big") + b"\x00\x00"
+            at = data.index(row, revision.section_at)
+            assert taught().examine(data[: at + 4] + bytes((data[at + 4] ^ 1,)) + data[at + 5 :]) is None
+
+
+def test_shape_with_something_wrong_is_not_learned() -> None:
+    def hidden(section: Section) -> None:
+        section.objects[section.size], section.size = b"<</Note(hidden)>>", section.size + 1
+
+    data = transcript(shared_pki(), record_bytes(), body=hidden)
+    assert learned(data).examine(data) is None
+
+
+def test_document_with_invalid_signatures_teaches_nothing() -> None:
+    strangers = trust_of([shared_pki("rsa").root.certificate])
+    shapes = KnownShapes(TRANSCRIPT)
+    assert not CheckDocument(TRANSCRIPT, CmsSignatures(lambda: strangers, LaterClock()), shapes)(genuine("ec")).accepted  # type: ignore[arg-type]
+    assert shapes.examine(genuine("ec")) is None
+
+
+def test_document_with_tables_is_examined_in_full_each_time() -> None:
+    data = signed_transcript()
+    assert learned(data).examine(data) is None
+
+
+def with_annotated_page(text: bytes) -> bytes:
+    def change(section: Section) -> None:
+        section.packed[LAST_PAGE] = section.packed[LAST_PAGE][:-2] + b"/Note(%b)>>" % text
+
+    return transcript(shared_pki(), record_bytes(), body=change)
+
+
+def test_shapes_are_bounded_and_the_last_used_ones_stay() -> None:
+    first, second, third = (with_annotated_page(text) for text in (b"one", b"two", b"three"))
+    shapes = learned(first, second, most=2)
+    assert shapes.examine(first) is not None
+    shapes.learn(examine(third, TRANSCRIPT))
+    assert [shapes.examine(data) is not None for data in (first, second, third)] == [True, False, True]
+
+
+def containers_of(kind: str) -> list[bytes]:
+    return [signature.contents for version in (1, 2) for signature in examine(genuine(kind, version), TRANSCRIPT).signatures]
+
+
+def read_or_refused(read: object, contents: bytes) -> Container | str:
+    try:
+        return read(contents)  # type: ignore[operator,no-any-return]
+    except Refused as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_container_is_read_as_the_parser_reads_it(kind: str) -> None:
+    containers = Containers()
+    whole = containers_of(kind)
+    for contents in whole:
+        containers.learn(contents, parsed(contents))
+    assert containers._known
+    for contents in whole:
+        assert containers.read(contents) == parsed(contents)
+    for contents in mutated(whole[0].rstrip(b"\x00") + bytes(20), 200, SEED):
+        assert read_or_refused(containers.read, contents) == read_or_refused(parsed, contents)
+
+
+def test_container_whose_last_bytes_are_not_its_value_is_not_learned() -> None:
+    """An unsigned attribute that ends as the value does would let another value stand where the value is looked for."""
+    from asn1crypto import cms, core
+
+    whole = cms.ContentInfo.load(containers_of("rsa")[0].rstrip(b"\x00"))
+    signer = whole["content"]["signer_infos"][0]
+    attribute = cms.CMSAttribute({"type": "1.2.3.4", "values": [core.OctetString(signer["signature"].native)]})
+    signer["unsigned_attrs"] = cms.CMSAttributes([attribute])
+    contents = whole.dump(force=True)
+    containers = Containers()
+    container = parsed(contents)
+    assert contents.endswith(container.value)
+    containers.learn(contents, container)
+    assert not containers._known
+
+
+def test_containers_are_bounded() -> None:
+    containers = Containers(most=2)
+    for kind in KINDS:
+        for contents in containers_of(kind):
+            containers.learn(contents, parsed(contents))
+    assert len(containers._known) == 2
