@@ -11,6 +11,7 @@ from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
+from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
 from services.signing.adapters.keys import crypto_mb
@@ -93,7 +94,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,
-        signatory=PadesSignatory(DocumentVerifier(certificates.chain_of)),
+        signatory=PadesSignatory(DocumentVerifier(certificates.chain_of), SampledValidation(settings.trust_dir, settings.validate_every)),
         keys=keys,
         key_journal=journal,
         staging=staging,

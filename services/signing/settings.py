@@ -27,6 +27,7 @@ class SigningSettings(ServiceSettings):
     verification_url: str = Field("https://tracuu.hocba.example/t", description="what the QR code leads to, before the public id; part of the page's bytes")
     form_version: str = Field("v1", description="version of the forms that new pages are set with")
     policy_file: Path | None = Field(None, description="TOML file with the signature level (B-B or B-LTA) by province; without it B-B everywhere")
+    validate_every: int = Field(500, ge=0, description="workers: one document in so many is also validated in full by pyHanko before it is announced; 0: none")
     express_limit: int = Field(3, ge=0, description="orders of at most so many pupils go by the express topic, past a mass run")
     revocation_kept_seconds: float = Field(600.0, ge=0, description="how long an answer about a certificate serves the batches of its signer")
     revocation_longest_hours: float = Field(24.0, gt=0, description="age beyond which no answer about revocation counts, whatever it says of itself")

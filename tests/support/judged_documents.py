@@ -22,7 +22,7 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from services.signing.adapters.samples import SIZES, canonical, sample
 from services.signing.domain.roles import DEFAULT_ORDER
-from services.stack.signer_pki import SignerPki
+from services.stack.signer_pki import KeyKind, SignerPki
 from tests.support import forgeries
 from tests.support.long_term import sign_long_term
 from tests.support.plain_pyhanko import sign_plainly
@@ -32,7 +32,7 @@ from tests.support.signed_pages import Office, an_office
 Sign = Callable[[Office, bytes, bytes, int], bytes]
 """(office, page, record, number of signatures) to a signed document."""
 
-KEYS: dict[str, Callable[[SignerPki], Office]] = {"rsa-2048": an_office}
+KEYS: dict[str, Callable[[SignerPki], Office]] = {"rsa-2048": an_office, "p-256": partial(an_office, kind=KeyKind.P_256)}
 
 
 def _by_us(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:

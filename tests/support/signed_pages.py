@@ -24,7 +24,7 @@ from services.signing.domain.key_names import Home
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
-from services.stack.signer_pki import Signer, SignerCertificate, SignerPki
+from services.stack.signer_pki import KeyKind, Signer, SignerCertificate, SignerPki
 
 URL = "https://tracuu.hocba.example/t"
 SCHOOL = "Trường Mẫu"
@@ -74,13 +74,13 @@ class Office:
         return TrustAnchors.from_folder(self.pki.anchors)
 
 
-def an_office(pki: SignerPki) -> Office:
-    """An office whose signers sign now."""
+def an_office(pki: SignerPki, kind: KeyKind = KeyKind.RSA_2048) -> Office:
+    """An office whose signers sign now, with keys of one kind."""
     staff = {role: str(uuid.uuid5(uuid.NAMESPACE_OID, f"office/{role}")) for role in SignatureRole}
     signers = [
-        Signer("office-homeroom", "Nguyễn Thị Mẫu", SCHOOL, "Thành phố Mẫu", "Giáo viên", staff[SignatureRole.HOMEROOM_TEACHER]),
-        Signer("office-principal", "Trần Văn Mẫu", SCHOOL, "Thành phố Mẫu", "Hiệu trưởng", staff[SignatureRole.PRINCIPAL]),
-        Signer("office-seal", SCHOOL, SCHOOL, "Thành phố Mẫu"),
+        Signer("office-homeroom", "Nguyễn Thị Mẫu", SCHOOL, "Thành phố Mẫu", "Giáo viên", staff[SignatureRole.HOMEROOM_TEACHER], kind),
+        Signer("office-principal", "Trần Văn Mẫu", SCHOOL, "Thành phố Mẫu", "Hiệu trưởng", staff[SignatureRole.PRINCIPAL], kind),
+        Signer("office-seal", SCHOOL, SCHOOL, "Thành phố Mẫu", key_kind=kind),
     ]
     made = dict(zip(DEFAULT_ORDER, pki.make(signers), strict=True))
     templates = {role: CmsTemplate(one.certificate, list(one.chain)) for role, one in made.items()}

@@ -36,6 +36,10 @@ class TrustAnchors:
             raise Malformed(f"no trust anchor (*.cer, *.crt, *.pem) in {folder}; put the authorities' root certificates there", code="settings")
         return cls(roots)
 
+    def as_der(self) -> list[bytes]:
+        """The roots as DER, for libraries of other makers."""
+        return [root.public_bytes(_DER) for root in self.roots]
+
     def chain_of(self, certificate: bytes, chain: Sequence[bytes], at: datetime) -> list[bytes]:
         """The path from a certificate up to an anchor, without the anchor; every link signed, allowed and in its time."""
         return [link.public_bytes(_DER) for link in self.path_of(certificate, chain, at)[1:-1]]

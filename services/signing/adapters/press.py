@@ -12,6 +12,7 @@ from pyhanko.pdf_utils.misc import PdfError, PdfReadError, PdfWriteError
 from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.cms_template import CmsTemplate
+from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.increments import NotOurs
 from services.signing.adapters.official_forms import form_named
 from services.signing.adapters.renderer import FormRenderer, known
@@ -67,6 +68,7 @@ class PadesBatch:
     _waiting: dict[str, tuple[Waiting | PreparedSignature, Task]]
     _verify: DocumentVerifier
     _verify_sheet: SheetVerifier
+    _sampled: SampledValidation
     _thread: ThreadPoolExecutor
 
     async def finish(self, signatures: Mapping[str, bytes]) -> dict[str, bytes | str]:
@@ -81,6 +83,7 @@ class PadesBatch:
             pdf = waiting.finished(value)
             check = self._verify_sheet if task.waiting.ref.kind is DocumentKind.SHEET else self._verify
             check(pdf, task.expectation)
+            self._sampled(pdf, task.expectation)
         except (NotAsIntended, ValueError) as error:
             return str(error)
         return pdf
@@ -91,6 +94,7 @@ class PadesSignatory:
     """Fulfils ports.Signatory with templates per shape and role, and our own check of each document."""
 
     verify: DocumentVerifier
+    sampled: SampledValidation
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "signatory"))
     _skeletons: Skeletons = field(default_factory=Skeletons)
     _containers: dict[bytes, CmsTemplate] = field(default_factory=dict)
@@ -115,7 +119,7 @@ class PadesSignatory:
             intent = _intent(task, terms, half_done)
             outcomes.append(intent)
             waiting[intent.intent_id] = (half_done, task)
-        return PadesBatch(outcomes, waiting, self.verify, SheetVerifier(self.verify.chain_of), self._thread)
+        return PadesBatch(outcomes, waiting, self.verify, SheetVerifier(self.verify.chain_of), self.sampled, self._thread)
 
     def _on(self, task: Task, terms: Terms, made: dict[tuple[int, int, str], Signing]) -> Waiting:
         skeleton = self._skeletons.of(task.pdf)

@@ -17,6 +17,7 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
+from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.increments import NotOurs
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.domain.roles import DEFAULT_ORDER
@@ -115,6 +116,18 @@ def test_any_changed_bit_that_no_signature_covers_is_found(document: tuple[bytes
         for changed in forgeries.flipped_unsigned_parts(pdf, which):
             with pytest.raises(NotAsIntended):
                 verify(changed, expected)
+
+
+def test_a_sampled_document_is_validated_by_pyhanko_too(document: tuple[bytes, bytes, str], office: Office) -> None:
+    pdf, content, _ = document
+    expected = office.expectation(office.page(content), content)
+    sampled = SampledValidation(office.pki.anchors, every=2)
+    sampled(pdf, expected)
+    changed = pdf[:-200] + bytes((pdf[-200] ^ 1,)) + pdf[-199:]
+    sampled(changed, expected)  # Not its turn.
+    with pytest.raises(NotAsIntended):
+        sampled(changed, expected)
+    SampledValidation(office.pki.anchors, every=0)(changed, expected)
 
 
 def test_bytes_after_the_end_and_cut_revisions_are_found(document: tuple[bytes, bytes, str], office: Office) -> None:

@@ -174,9 +174,15 @@ def extension_that_refers(section: Section) -> None:
     section.objects[1] = section.objects[1].replace(b"/ExtensionLevel 5", b"/ExtensionLevel 10 0 R")
 
 
+def stamp_in_place_of_the_metadata(section: Section) -> None:
+    number = max(section.objects)
+    section.objects = {key: text.replace(b"/V %d 0 R" % number, b"/V %d 0 R" % METADATA) for key, text in section.objects.items()}
+    section.objects[METADATA], section.size = section.objects.pop(number), number
+
+
 FIRST: list[Change] = [more_fields, shown_on_the_page, field_with_an_appearance, field_with_a_size, field_of_another_name, hidden]
 SECOND: list[Change] = [script, other_pages, picture_as_validation_data, store_with_more, broken_validation_data, extension_that_refers, hidden]
-EITHER: list[Change] = [metadata_again, signature_instead_of_a_stamp]
+EITHER: list[Change] = [metadata_again, stamp_in_place_of_the_metadata, signature_instead_of_a_stamp]
 
 
 @pytest.mark.parametrize(("first", "second"), [*((change, None) for change in FIRST + EITHER), *((None, change) for change in SECOND + EITHER)])
