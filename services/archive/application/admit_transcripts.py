@@ -84,7 +84,8 @@ class AdmitTranscripts:
         # Some 0.2 ms a document, ten of the first of a shape: away from the event loop, so that calls are answered meanwhile.
         good, bad = await asyncio.to_thread(judge_pack, self.check, data, documents, _judged)
         # Sheets are never taken back, so what is found here before the transaction still holds in it.
-        roots = await self.admissions.sheet_roots((proof.sheet_id, proof.version) for item in good for proof in item.proofs)
+        named = {(proof.sheet_id, proof.version) for item in good for proof in item.proofs}
+        roots = await self.admissions.sheet_roots(named) if named else {}
         for item in good:
             found = standing(item.proofs, roots)
             if found is not None:
