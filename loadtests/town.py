@@ -113,13 +113,14 @@ def _roles(cast: plan.Plan) -> dict[str, tuple[str, ...]]:
 
 
 def _signers(cast: plan.Plan) -> list[Signer]:
-    """Homeroom teachers look at their own class, principals and clerks at their school."""
+    """Homeroom teachers look at their own class, principals and clerks at their school, subject teachers at their own sheets."""
     found = []
     for school in cast.schools:
         for school_class in school.classes:
             found.append(Signer(school_class.homeroom.person_id, int(signatures.HOMEROOM), school.school_id, school_class.class_id))
         found.append(Signer(school.principal.person_id, int(signatures.PRINCIPAL), school.school_id))
         found.append(Signer(school.clerk.person_id, int(signatures.SEAL), school.school_id))
+        found += [Signer(teacher.person_id, int(signatures.SUBJECT), school.school_id) for teacher in school.sheet_teachers()]
     return found
 
 

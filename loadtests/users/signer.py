@@ -1,4 +1,4 @@
-"""Those who sign: homeroom teachers, principals and clerks who look for manifests that wait for them, and approve."""
+"""Those who sign: subject and homeroom teachers, principals and clerks who look for manifests that wait for them, and approve."""
 
 from __future__ import annotations
 

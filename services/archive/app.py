@@ -3,21 +3,23 @@
 from pathlib import Path
 
 from hocba.archive.v1 import archive_pb2_grpc
-from hocba.archive.v1.events_pb2 import TranscriptsArchived, TranscriptsRejected
+from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsArchived, TranscriptsRejected
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.object_stores import open_staging, open_vault
 from services.archive.adapters.trust_store import TrustDirectory
+from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
+from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.verify_register import VerifyRegister
-from services.archive.domain.document import TRANSCRIPT
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.rpc import ArchiveRPC
@@ -30,9 +32,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 
-def document_check(trust_dir: Path) -> CheckDocument:
+def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(TRANSCRIPT, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(TRANSCRIPT))
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
@@ -46,9 +48,21 @@ def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
     )
 
 
+def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
+    """Admission of class-subject sheets, which wakes the transcripts that wait for them."""
+    return AdmitSheets(
+        staging=open_staging(settings.staging_url),
+        vault=open_vault(settings.store_url),
+        admissions=PostgresAdmissions(service.database),
+        check=document_check(settings.trust_dir, CLASS_SHEET),
+        clock=SystemClock(),
+        admit_transcripts=admission(settings, service),
+    )
+
+
 def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected:
     """The operator's second look at what was refused."""
-    return RetryRejected(PostgresAdmissions(service.database), admission(settings, service))
+    return RetryRejected(PostgresAdmissions(service.database), admission(settings, service), sheet_admission(settings, service))
 
 
 def build(settings: ArchiveSettings) -> Service:
@@ -61,8 +75,10 @@ def build(settings: ArchiveSettings) -> Service:
         get_status=GetStatus(catalogue, SystemClock()),
         list_rejected=ListRejected(catalogue),
         verify_register=VerifyRegister(catalogue),
+        get_sheet=GetSheet(catalogue, open_vault(settings.store_url)),
+        list_sheets=ListSheets(catalogue),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
-    service.add_consumers(ArchiveConsumers(admission(settings, service)))
-    service.publishes(TranscriptsArchived, TranscriptsRejected)
+    service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service)))
+    service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
     return service

@@ -1,7 +1,7 @@
 """Protobuf <-> domain: the one file of the archive that knows both."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,10 +9,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
-from services.archive.application.ports import AdmittedVersion, Entry, Filter, RejectedEntry, Status, Viewer
-from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL
+from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
+from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.register import Inspection
-from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument, TranscriptRef
+from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
 
@@ -20,6 +20,7 @@ ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER: HOMEROOM_TEACHER,
     common_pb2.SIGNATURE_ROLE_PRINCIPAL: PRINCIPAL,
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
+    common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER: SUBJECT_TEACHER,
 }
 STATUS_VALID, STATUS_SUPERSEDED, STATUS_UNKNOWN = "valid", "superseded", "unknown"
 
@@ -39,6 +40,21 @@ def signed_class(event: signing_pb2.TranscriptsSigned) -> SignedClass:
     )
 
 
+def signed_sheets(event: signing_pb2.SheetsSigned) -> SignedSheets:
+    """The class-subject sheets that signing announced; Malformed when an id, a digest or a version can't be one."""
+    for name, text in (("class_id", event.class_id), ("school_id", event.school_id), ("manifest_id", event.manifest_id)):
+        _uuid(name, text)
+    return SignedSheets(
+        class_id=event.class_id,
+        school_id=event.school_id,
+        province_id=event.province_id,
+        school_year=event.school_year,
+        manifest_id=event.manifest_id,
+        pack=event.pack,
+        documents=tuple(_signed_sheet(item) for item in event.sheets),
+    )
+
+
 def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion], at: datetime) -> events_pb2.TranscriptsArchived:
     """The event for what was admitted."""
     return events_pb2.TranscriptsArchived(
@@ -54,15 +70,27 @@ def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion
     )
 
 
-def transcripts_rejected(signed: SignedClass, rejections: Sequence[Rejection]) -> events_pb2.TranscriptsRejected:
-    """The event for what was refused."""
-    return events_pb2.TranscriptsRejected(
+def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], at: datetime) -> events_pb2.SheetsArchived:
+    """The event for sheets that were admitted."""
+    return events_pb2.SheetsArchived(
         class_id=signed.class_id,
         school_id=signed.school_id,
         province_id=signed.province_id,
         school_year=signed.school_year,
-        transcripts=[events_pb2.RejectedTranscript(transcript=_ref(item.document.ref), reason=item.reason, detail=item.detail) for item in rejections],
+        sheets=[events_pb2.ArchivedSheet(sheet=_sheet_ref(sheet.ref), sha256=sheet.sha256, register_index=sheet.index) for sheet in sheets],
+        archived_at=_timestamp(at),
     )
+
+
+def rejected_event(signed: SignedClass | SignedSheets, rejections: Sequence[Rejection]) -> events_pb2.TranscriptsRejected | events_pb2.SheetsRejected:
+    """The event for what was refused."""
+    place = {"class_id": signed.class_id, "school_id": signed.school_id, "province_id": signed.province_id}
+    refused = [(item.document.ref, {"reason": str(item.reason), "detail": item.detail}) for item in rejections]
+    if isinstance(signed, SignedSheets):
+        sheets = [events_pb2.RejectedSheet(sheet=_sheet_ref(ref), **why) for ref, why in refused if isinstance(ref, SheetRef)]
+        return events_pb2.SheetsRejected(**place, school_year=signed.school_year, sheets=sheets)
+    transcripts = [events_pb2.RejectedTranscript(transcript=_ref(ref), **why) for ref, why in refused if isinstance(ref, TranscriptRef)]
+    return events_pb2.TranscriptsRejected(**place, school_year=signed.school_year, transcripts=transcripts)
 
 
 def viewer_of(actor: Actor) -> Viewer:
@@ -79,6 +107,11 @@ def viewer_of(actor: Actor) -> Viewer:
 def list_filter(request: archive_pb2.ListTranscriptsRequest) -> Filter:
     """What a list asks for."""
     return Filter(request.school_id, request.class_id, request.pupil_id, request.school_year)
+
+
+def sheet_filter(request: archive_pb2.ListSheetsRequest) -> Filter:
+    """Which sheets a list asks for."""
+    return Filter(request.school_id, request.class_id, "", request.school_year)
 
 
 def rejected_filter(request: archive_pb2.ListRejectedRequest) -> Filter:
@@ -103,6 +136,23 @@ def entry(item: Entry) -> archive_pb2.TranscriptEntry:
     )
 
 
+def sheet_entry(item: SheetEntry) -> archive_pb2.SheetEntry:
+    """A sheet's index entry for the wire."""
+    return archive_pb2.SheetEntry(
+        sheet=_sheet_ref(item.ref),
+        sha256=item.sha256,
+        size=item.size,
+        root=item.root,
+        rows=item.rows,
+        register_index=item.index,
+        register_hash=item.hash,
+        archived_at=_timestamp(item.admitted_at),
+        class_id=item.class_id,
+        school_id=item.school_id,
+        school_year=item.school_year,
+    )
+
+
 def status(found: Status | None, as_of: datetime) -> archive_pb2.GetStatusResponse:
     """The public answer; for an unknown id it holds nothing but that."""
     if found is None:
@@ -118,9 +168,12 @@ def status(found: Status | None, as_of: datetime) -> archive_pb2.GetStatusRespon
 
 def rejected(item: RejectedEntry) -> archive_pb2.RejectedEntry:
     """A refusal for the wire."""
-    return archive_pb2.RejectedEntry(
-        transcript=_ref(item.ref), class_id=item.class_id, reason=item.reason, detail=item.detail, rejected_at=_timestamp(item.rejected_at)
-    )
+    told = archive_pb2.RejectedEntry(class_id=item.class_id, reason=item.reason, detail=item.detail, rejected_at=_timestamp(item.rejected_at))
+    if isinstance(item.ref, SheetRef):
+        told.sheet.CopyFrom(_sheet_ref(item.ref))
+    else:
+        told.transcript.CopyFrom(_ref(item.ref))
+    return told
 
 
 def inspection(found: Inspection) -> archive_pb2.VerifyRegisterResponse:
@@ -143,11 +196,28 @@ def _signed_document(item: signing_pb2.SignedTranscript) -> SignedDocument:
         ref=TranscriptRef(ref.transcript_id, ref.pupil_id, ref.version, ref.content_digest, ref.public_id),
         sha256=item.sha256,
         size=item.size,
-        serials=tuple(
-            (ROLE_NAMES[signature.role], _serial(signature.certificate_serial))
-            for signature in item.signatures
-            if signature.role in ROLE_NAMES and signature.certificate_serial
-        ),
+        serials=_serials(item.signatures),
+    )
+
+
+def _signed_sheet(item: signing_pb2.SignedSheet) -> SignedSheet:
+    ref = item.sheet
+    _uuid("sheet_id", ref.sheet_id)
+    if ref.version < 1 or len(ref.content_digest) != 32 or len(item.sha256) != 32 or not ref.public_id:
+        raise Malformed(f"sheet {ref.sheet_id}: version, digests or public id are missing; announce them", code="incomplete_reference")
+    return SignedSheet(
+        ref=SheetRef(ref.sheet_id, ref.version, ref.subject, ref.content_digest, ref.public_id),
+        sha256=item.sha256,
+        size=item.size,
+        serials=_serials(item.signatures),
+    )
+
+
+def _serials(signatures: Iterable[signing_pb2.Signature]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (ROLE_NAMES[signature.role], _serial(signature.certificate_serial))
+        for signature in signatures
+        if signature.role in ROLE_NAMES and signature.certificate_serial
     )
 
 
@@ -159,6 +229,10 @@ def _ref(ref: TranscriptRef) -> common_pb2.TranscriptRef:
     return common_pb2.TranscriptRef(
         transcript_id=ref.transcript_id, pupil_id=ref.pupil_id, version=ref.version, content_digest=ref.content_digest, public_id=ref.public_id
     )
+
+
+def _sheet_ref(ref: SheetRef) -> common_pb2.SheetRef:
+    return common_pb2.SheetRef(sheet_id=ref.sheet_id, version=ref.version, subject=ref.subject, content_digest=ref.content_digest, public_id=ref.public_id)
 
 
 def _timestamp(at: datetime) -> Timestamp:

@@ -43,7 +43,7 @@ async def nothing_lost(stores: Stores) -> Finding:
     """I1."""
     sealed = {(row["id"], row["version"]): row["class_id"] for row in await stores.rows("grading.sealed_versions")}
     signing = {(row["id"], row["version"]): row for row in await stores.rows("signing.transcripts")}
-    archived: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.transcripts")}
+    archived: set[Key] = {(row["id"], row["version"]) for name in ("archive.transcripts", "archive.sheets") for row in await stores.rows(name)}
     rejected: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.rejected")}
     parked = await stores.parked_keys()
     missing = [(key, sealed[key], "signing", "sealed {} v{} is unknown to signing") for key in sorted(sealed.keys() - signing.keys())]
@@ -55,8 +55,13 @@ async def nothing_lost(stores: Stores) -> Finding:
         # A record of this class that this reader has put aside is the open account of what seems lost, and nothing else is.
         (accounted if class_id in parked.get(reader, set()) else problems).append(what.format(*key))
     problems += [f"archived {key[0]} v{key[1]} was never sealed" for key in sorted(archived - sealed.keys())]
+    problems += [
+        f"archived {row['id']} v{row['version']} stands on sheet {row['sheet_id']} v{row['sheet_version']}, which is not archived"
+        for row in await stores.rows("signing.sheet_needs")
+        if (row["id"], row["version"]) in archived and (row["sheet_id"], row["sheet_version"]) not in archived
+    ]
     states = Counter(row["state"] for key, row in signing.items() if key not in archived)
-    notes = [f"{count} transcripts are {state} and not archived" for state, count in sorted(states.items())]
+    notes = [f"{count} documents are {state} and not archived" for state, count in sorted(states.items())]
     notes += [f"{service} has parked records of {len(keys)} keys" for service, keys in parked.items() if keys]
     return Finding("I1", "nothing lost", len(sealed), problems, notes + accounted)
 
@@ -64,11 +69,11 @@ async def nothing_lost(stores: Stores) -> Finding:
 async def one_document_per_version(stores: Stores) -> Finding:
     """I2."""
     digests: dict[Key, set[str]] = defaultdict(set)
-    for name in ("signing.completions", "archive.transcripts"):
+    for name in ("signing.completions", "archive.transcripts", "archive.sheets"):
         for row in await stores.rows(name):
             digests[row["id"], row["version"]].add(row["sha256"])
     contents: dict[Key, set[str]] = defaultdict(set)
-    for name in ("grading.sealed_versions", "signing.transcripts", "archive.transcripts"):
+    for name in ("grading.sealed_versions", "signing.transcripts", "archive.transcripts", "archive.sheets"):
         for row in await stores.rows(name):
             contents[row["id"], row["version"]].add(row["digest"])
     problems = [f"{key[0]} v{key[1]} has {len(found)} signed forms" for key, found in digests.items() if len(found) > 1]

@@ -1,6 +1,7 @@
 -- name: grading.sealed_versions
--- Every version that was ever sealed.
+-- Every version that was ever sealed, of transcripts and of class-subject sheets.
 SELECT transcript_id::text AS id, version, class_id::text AS class_id, encode(digest, 'hex') AS digest FROM sealed_versions
+UNION ALL SELECT sheet_id::text, version, class_id::text, encode(digest, 'hex') FROM class_sheets
 
 -- name: grading.changes_after_seal
 -- Marks that changed after their class was sealed for the year, with what allowed it.
@@ -25,6 +26,10 @@ SELECT stream, number, hash FROM audit_heads
 -- name: signing.transcripts
 SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
 
+-- name: signing.sheet_needs
+-- The class-subject sheets that each transcript's rows stand in.
+SELECT transcript_id::text AS id, version, sheet_id::text AS sheet_id, sheet_version FROM sheet_need
+
 -- name: signing.completions
 -- The digest under which a version was signed to the end.
 SELECT transcript_id::text AS id, version, encode(result_digest, 'hex') AS sha256 FROM signature WHERE completes
@@ -41,12 +46,16 @@ SELECT transcript_id::text AS id, version, supersedes, encode(sha256, 'hex') AS 
        class_id::text AS class_id, school_id::text AS school_id, province_id
 FROM transcripts ORDER BY transcript_id, version
 
+-- name: archive.sheets
+-- Class-subject sheets: documents as well, whose versions stand side by side.
+SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest FROM sheets
+
 -- name: archive.rejected
 SELECT transcript_id::text AS id, version, reason FROM rejected
 
 -- name: archive.register
-SELECT r.register_index, r.statement, r.hash, t.sha256
-FROM register r LEFT JOIN transcripts t USING (register_index) ORDER BY r.register_index
+SELECT r.register_index, r.statement, r.hash, coalesce(t.sha256, s.sha256) AS sha256
+FROM register r LEFT JOIN transcripts t USING (register_index) LEFT JOIN sheets s USING (register_index) ORDER BY r.register_index
 
 -- name: archive.register_head
 SELECT entries, hash FROM register_head

@@ -35,13 +35,14 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Signed transcripts (PDF).", exists=True, dir_okay=False, readable=True)],
+    files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts offline: structure, coverage, certification, signatures, embedded data.
+    """Check signed transcripts and class-subject sheets offline: structure, coverage, certification, signatures, embedded data,
+    and that each subject's row is proven to stand in its sheet.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
@@ -49,7 +50,7 @@ def verify(
     from services.archive.adapters.cms_signatures import CmsSignatures
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
-    from services.archive.domain.document import TRANSCRIPT
+    from services.archive.domain.document import profile_of
     from services.chassis.clock import SystemClock
 
     try:
@@ -58,8 +59,11 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
-    reports = [_report(file, check(file.read_bytes(), announced)) for file in files]
+    signatures = CmsSignatures(lambda: store, SystemClock())
+    reports = []
+    for file in files:
+        data = file.read_bytes()
+        reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:
@@ -106,6 +110,18 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
         told = json.loads(record or b"null")
         if not isinstance(told, dict):
             return None
+        if "sheet" in told:
+            return {
+                "sheet_id": told["sheet"]["id"],
+                "version": told["sheet"]["version"],
+                "public_id": told["sheet"]["public_id"],
+                "school_year": told.get("school_year"),
+                "level": told.get("level"),
+                "school": told.get("school", {}).get("name"),
+                "subject": told.get("subject", {}).get("name"),
+                "class": told.get("school_class", {}).get("name"),
+                "rows": len(told["rows"]),
+            }
         return {
             "transcript_id": told["transcript"]["id"],
             "version": told["transcript"]["version"],
@@ -127,6 +143,9 @@ _WORDS = {
     "school": ("Trường", "School"),
     "school_year": ("Năm học", "School year"),
     "version": ("Phiên bản", "Version"),
+    "subject": ("Môn học", "Subject"),
+    "class": ("Lớp", "Class"),
+    "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
     "homeroom_teacher": ("Giáo viên chủ nhiệm", "Homeroom teacher"),
     "principal": ("Hiệu trưởng", "Principal"),
     "school_seal": ("Con dấu của trường", "School seal"),
@@ -156,8 +175,8 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("pupil", "school", "school_year", "version"):
-        if report["record"] and report["record"][key] is not None:
+    for key in ("pupil", "subject", "class", "school", "school_year", "version"):
+        if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
     typer.echo(f"  SHA-256: {report['sha256']}")
     typer.echo(f"  {_WORDS['latest'][at]}")
@@ -225,8 +244,11 @@ def rejected(
     answer = ask("archive", ("system_operator@nation",), question)
     rows = [
         {
-            "transcript_id": item.transcript.transcript_id,
-            "version": item.transcript.version,
+            **(
+                {"sheet_id": item.sheet.sheet_id, "version": item.sheet.version}
+                if item.HasField("sheet")
+                else {"transcript_id": item.transcript.transcript_id, "version": item.transcript.version}
+            ),
             "class_id": item.class_id,
             "reason": item.reason,
             "detail": item.detail,
@@ -234,7 +256,7 @@ def rejected(
         }
         for item in answer.entries
     ]
-    words = [f"{row['transcript_id']} v{row['version']}: {row['reason']} ({row['detail']})" for row in rows]
+    words = [f"{row.get('transcript_id') or row['sheet_id']} v{row['version']}: {row['reason']} ({row['detail']})" for row in rows]
     typer.echo(json.dumps(rows) if as_json else "\n".join(words) or "none")
 
 

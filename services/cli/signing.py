@@ -44,7 +44,8 @@ def progress(
         return
     for one in answer.classes:
         typer.echo(
-            f"{one.class_id}: {one.transcripts} transcripts, {one.prepared} prepared, signed {one.homeroom}/{one.principal}/{one.seal}, {one.failed} failed"
+            f"{one.class_id}: {one.sheets_signed} of {one.sheets} class-subject sheets signed; {one.transcripts} transcripts, {one.prepared} prepared,"
+            f" signed {one.homeroom}/{one.principal}/{one.seal}; {one.failed} failed"
         )
         for failure in one.failures:
             typer.secho(f"  {failure}", fg="red")

@@ -94,6 +94,16 @@ class School:
         """Everybody who is appointed."""
         return [self.principal, self.deputy, self.clerk, self.registrar, *self.teachers]
 
+    def sheet_teachers(self) -> list[Staff]:
+        """Who signs class-subject sheets: each subject's teacher in secondary school, nobody in primary."""
+        if self.level is Level.PRIMARY:
+            return []
+        return list({teacher.person_id: teacher for school_class in self.classes for teacher in school_class.teaching.values()}.values())
+
+    def sheets(self) -> int:
+        """How many class-subject sheets there are before any correction."""
+        return 0 if self.level is Level.PRIMARY else sum(len(school_class.teaching) for school_class in self.classes)
+
 
 @dataclass
 class Plan:

@@ -1,4 +1,4 @@
-"""Third act: homeroom teachers, principals and the school's clerk approve manifests; workers sign; the archive admits."""
+"""Third act: subject teachers approve their sheets, then homeroom teachers, principals and clerks the transcripts; workers sign; the archive admits."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +16,13 @@ from services.stack.signer_pki import Signer, SignerCertificate, SignerPki
 HOMEROOM = common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER
 PRINCIPAL = common_pb2.SIGNATURE_ROLE_PRINCIPAL
 SEAL = common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL
+SUBJECT = common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER
 SIGN_SECONDS = 600.0
+
+
+def certificates(plan: Plan) -> int:
+    """How many registrations `certify` makes."""
+    return sum(len(school.classes) + 2 + len(school.sheet_teachers()) for school in plan.schools)
 
 
 async def certify(doors: Doors, plan: Plan, pki: SignerPki, step: Step) -> None:
@@ -24,6 +30,7 @@ async def certify(doors: Doors, plan: Plan, pki: SignerPki, step: Step) -> None:
     for school in plan.schools:
         office = doors.as_(school.registrar.person_id, f"registrar@school:{school.school_id}")
         people = [(HOMEROOM, school_class.homeroom) for school_class in school.classes] + [(PRINCIPAL, school.principal)]
+        people += [(SUBJECT, teacher) for teacher in school.sheet_teachers()]
         signers = [
             (role, Signer(f"{member.staff_id}", member.full_name, school.name, "Đà Nẵng", title=member.title, staff_id=member.staff_id))
             for role, member in people
@@ -56,41 +63,53 @@ def _approver(doors: Doors, school: School, school_class: SchoolClass, role: "co
     return doors.as_(school.clerk.person_id, f"clerk@{scope}")
 
 
-async def approve(doors: Doors, plan: Plan, sealed: Mapping[str, int], step: Step) -> int:
-    """Each role looks at each class's manifests, opens one transcript of each, and approves exactly that list.
+async def approve(doors: Doors, plan: Plan, sealed: Mapping[str, int], step: Step) -> tuple[int, int]:
+    """Each role looks at each class's manifests, opens one document of each, and approves exactly that list.
 
     `sealed` says by class id how many transcripts await their signatures: a class may have several manifests,
-    since pupils who were sealed later get one of their own.
+    since pupils who were sealed later get one of their own. Gives how many transcripts and sheets were approved.
     """
     classes = [(school, c) for school, c in plan.classes() if sealed.get(c.class_id)]
-    return sum(await all_of((_approve_class(doors, school, c, sealed[c.class_id], step) for school, c in classes), at_once=4))
+    approved = await all_of((_approve_class(doors, school, c, sealed[c.class_id], step) for school, c in classes), at_once=4)
+    return sum(transcripts for transcripts, _ in approved), sum(sheets for _, sheets in approved)
 
 
-async def _approve_class(doors: Doors, school: School, school_class: SchoolClass, wanted: int, step: Step) -> int:
+async def _approve_class(doors: Doors, school: School, school_class: SchoolClass, wanted: int, step: Step) -> tuple[int, int]:
     teacher = _approver(doors, school, school_class, HOMEROOM)
     listing = signing_pb2.ListManifestsRequest(school_id=school.school_id, class_id=school_class.class_id)
 
     async def ready() -> list[signing_pb2.ManifestSummary]:
         answer = await doors.signing.ListManifests(listing, metadata=teacher)
-        open_ones = [m for m in answer.manifests if m.state == "ready" and HOMEROOM not in m.approved]
+        open_ones = [m for m in answer.manifests if m.state == "ready" and not m.approved]
         if not open_ones:
             raise Refused(f"no manifest of {school_class.name} awaits approval yet: {[m.state for m in answer.manifests]}")
         return open_ones
 
-    done = 0
+    done = sheets = 0
     while done < wanted:
+        # The sheets that transcripts name become ready together with them, so whoever sees the ones sees the others.
         for summary in await settled(ready, within=SIGN_SECONDS):
-            for role in (HOMEROOM, PRINCIPAL, SEAL):
-                await _approve_as(doors, _approver(doors, school, school_class, role), summary.manifest_id, role)
+            roles = (SUBJECT,) if summary.sheets else (HOMEROOM, PRINCIPAL, SEAL)
+            for role in roles:
+                who = _responsible(doors, school, summary) if role == SUBJECT else _approver(doors, school, school_class, role)
+                await _approve_as(doors, who, summary.manifest_id, role)
                 step.advance()
             done += summary.transcripts
-    return done
+            sheets += summary.sheets
+    return done, sheets
+
+
+def _responsible(doors: Doors, school: School, summary: signing_pb2.ManifestSummary) -> Metadata:
+    """The subject's teacher, who sees this sheet because it is his or hers."""
+    teacher = next(teacher for teacher in school.teachers if teacher.staff_id == summary.responsible_staff_id)
+    return doors.as_(teacher.person_id, f"subject_teacher@school:{school.school_id}")
 
 
 async def _approve_as(doors: Doors, who: Metadata, manifest_id: str, role: "common_pb2.SignatureRole.ValueType") -> None:
     manifest = await doors.signing.GetManifest(signing_pb2.GetManifestRequest(manifest_id=manifest_id), metadata=who)
     shown = manifest.entries[0]
-    opening = signing_pb2.GetPreviewRequest(manifest_id=manifest_id, transcript_id=shown.transcript.transcript_id)
+    document = shown.sheet.sheet_id if role == SUBJECT else shown.transcript.transcript_id
+    opening = signing_pb2.GetPreviewRequest(manifest_id=manifest_id, transcript_id=document)
     preview = await doors.signing.GetPreview(opening, metadata=who, timeout=60)
     if preview.body_digest != shown.body_digest:
         raise Refused("the preview is not what the manifest names")

@@ -33,7 +33,11 @@ def show(outcome: Outcome, console: Console) -> None:
     for correction in outcome.corrections:
         table.add_row("  sửa có lý do", f"{correction['class']}, {correction['school']} → phiên bản lớp {correction['class_version']} ({correction['when']})")
     table.add_row("Học bạ đã phát hành", f"[bold green]{outcome.archived:,}[/] (+ {outcome.superseded} bản cũ được thay thế, vẫn kiểm chứng được)")
-    table.add_row("Tệp đã thẩm định", f"{outcome.validated:,} bằng {', '.join(outcome.validators)}; trung bình {outcome.bytes_per_transcript / 1000:.1f} kB")
+    table.add_row("Bảng điểm môn đã ký", f"{outcome.sheets_signed:,} bảng, mỗi bảng một chữ ký của giáo viên bộ môn cho cả lớp")
+    table.add_row(
+        "Tệp đã thẩm định",
+        f"{outcome.validated + outcome.sheets_validated:,} bằng {', '.join(outcome.validators)}; trung bình {outcome.bytes_per_transcript / 1000:.1f} kB",
+    )
     table.add_row("Đối soát", "[bold green]0 sai lệch[/]" if outcome.reconciled else f"[bold red]{outcome.differences}[/]")
     slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:3]
     table.add_row(

@@ -33,7 +33,9 @@ class Outcome:
     sealed: int = 0
     waiting: dict[str, int] = field(default_factory=dict)
     corrections: list[dict[str, Any]] = field(default_factory=list)
-    manifests_approved: int = 0
+    transcripts_approved: int = 0
+    sheets_signed: int = 0
+    sheets_validated: int = 0
     archived: int = 0
     superseded: int = 0
     validated: int = 0
@@ -48,7 +50,8 @@ class Outcome:
     @property
     def reconciled(self) -> bool:
         """Whether everything that was sealed is archived and every difference is zero."""
-        return self.archived == self.sealed == self.validated - self.superseded and not any(self.differences.values())
+        whole = self.archived == self.sealed == self.validated - self.superseded and self.sheets_signed == self.sheets_validated
+        return whole and not any(self.differences.values())
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "reconciled": self.reconciled}
@@ -79,7 +82,7 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, stage: Stage, document
         await all_of(roster.enrol(doors, school, step) for school in cast.schools)
     with stage.act("Đối chiếu dân cư (identities against the population database)", outcome.classes) as step:
         await _verify_identities(doors, cast, step)
-    with stage.act("Chứng thư số của người ký (signers' certificates)", outcome.classes + 2 * outcome.schools) as step:
+    with stage.act("Chứng thư số của người ký (signers' certificates)", signatures.certificates(cast)) as step:
         await signatures.certify(doors, cast, pki, step)
     windows = await settled(lambda: gradebook.open_windows(doors, officer))
     with stage.act("Nhập điểm và nhận xét cả năm (a year of marks)", marks.total_cells(cast)) as step:
@@ -99,12 +102,13 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, stage: Stage, document
     await _correct(doors, officer, cast, stage, outcome, school=1, when="after issue")
     corrected = cast.schools[1].classes[0]
     with stage.act("Ký lại và lưu trữ phiên bản 2 (version 2 supersedes)", outcome.sealed) as step:
-        await signatures.approve(doors, cast, {corrected.class_id: 1}, _silent(step))
+        _, sheets = await signatures.approve(doors, cast, {corrected.class_id: 1}, _silent(step))
         await signatures.archived(doors, officer, outcome.sealed, step)
-    total = sum(len(school_class.pupils) for _, school_class in cast.classes()) + len(outcome.corrections)
+    outcome.sheets_signed += sheets
+    total = sum(len(school_class.pupils) for _, school_class in cast.classes()) + len(outcome.corrections) + outcome.sheets_signed
     with stage.act("Thẩm định mọi tệp đã lưu (every archived file validated)", total) as step:
         report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, step)
-    outcome.validated, outcome.superseded = report.valid, report.superseded
+    outcome.validated, outcome.superseded, outcome.sheets_validated = report.valid, report.superseded, report.sheets
     outcome.validators, outcome.bytes_per_transcript = report.validators, report.mean_bytes
     if report.problems:
         raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
@@ -134,9 +138,10 @@ async def _correct(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome
 
 
 async def _sign(doors: Doors, officer: Any, cast: Plan, stage: Stage, outcome: Outcome, sealed: dict[str, int]) -> None:
-    with stage.act("Ba vai duyệt danh sách (three roles approve)", 3 * outcome.classes) as step:
-        outcome.manifests_approved = await signatures.approve(doors, cast, sealed, step)
-    with stage.act("Ký và lưu trữ (three signatures each, then the archive)", outcome.sealed) as step:
+    sheets = sum(school.sheets() for school in cast.schools) + len(outcome.corrections)
+    with stage.act("Ba vai duyệt sau giáo viên bộ môn (teachers, then three roles)", 3 * outcome.classes + sheets) as step:
+        outcome.transcripts_approved, outcome.sheets_signed = await signatures.approve(doors, cast, sealed, step)
+    with stage.act("Ký và lưu trữ (sheets, three signatures each, then the archive)", outcome.sealed) as step:
         coverage = await signatures.archived(doors, officer, outcome.sealed, step)
     if coverage.rejected:
         raise Refused(f"the archive rejected {coverage.rejected} transcripts: see `hocba archive rejected`")

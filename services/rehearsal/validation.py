@@ -18,7 +18,8 @@ from services.rehearsal.plan import SCHOOL_YEAR, Plan
 from services.rehearsal.progress import Step
 
 PROCESSES = 2
-SIGNATURES = 3
+ON_TRANSCRIPTS, ON_SHEETS = 3, 1
+"""How many signatures each kind of document carries."""
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Report:
     """What the validators said."""
 
     valid: int = 0
+    sheets: int = 0
     superseded: int = 0
     mean_bytes: int = 0
     validators: list[str] = field(default_factory=list)
@@ -33,8 +35,10 @@ class Report:
 
 
 async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Path, documents: Path, step: Step) -> Report:
-    """Fetch and judge every version of every class; problems name transcript, version and reason."""
-    entries = [entry for _, school_class in cast.classes() for entry in await _entries(doors, officer, school_class.class_id)]
+    """Fetch and judge every version of every transcript and class-subject sheet; problems name document, version and reason."""
+    classes = [school_class.class_id for _, school_class in cast.classes()]
+    entries = [entry for class_id in classes for entry in await _entries(doors, officer, class_id)]
+    sheets = [entry for class_id in classes for entry in await _sheets(doors, officer, class_id)]
     report = Report(validators=["digest", "pyHanko"] + (["pdfsig"] if shutil.which("pdfsig") else []))
     sizes: list[int] = []
     loop = asyncio.get_running_loop()
@@ -45,17 +49,28 @@ async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Pat
             ref = entry.transcript
             request = archive_pb2.GetTranscriptRequest(transcript_id=ref.transcript_id, version=ref.version)
             answer = await doors.archive.GetTranscript(request, metadata=officer, timeout=60)
-            path = documents / f"{ref.transcript_id}-v{ref.version}.pdf"
-            path.write_bytes(answer.pdf)
-            problems = [] if hashlib.sha256(answer.pdf).digest() == entry.sha256 else ["the bytes are not those of the register"]
-            problems += await loop.run_in_executor(pool, judge, str(path), str(anchors))
             sizes.append(len(answer.pdf))
             report.superseded += bool(entry.superseded_by)
-            report.valid += not problems
+            good = await stands(f"{ref.transcript_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ON_TRANSCRIPTS)
+            report.valid += good
+
+        async def one_sheet(entry: Any) -> None:
+            ref = entry.sheet
+            request = archive_pb2.GetSheetRequest(sheet_id=ref.sheet_id, version=ref.version)
+            answer = await doors.archive.GetSheet(request, metadata=officer, timeout=60)
+            good = await stands(f"sheet-{ref.subject}-{ref.sheet_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ON_SHEETS)
+            report.sheets += good
+
+        async def stands(name: str, pdf: bytes, sha256: bytes, signatures: int) -> bool:
+            path = documents / name
+            path.write_bytes(pdf)
+            problems = [] if hashlib.sha256(pdf).digest() == sha256 else ["the bytes are not those of the register"]
+            problems += await loop.run_in_executor(pool, judge, str(path), str(anchors), signatures)
             report.problems += [f"{path.name}: {problem}" for problem in problems]
             step.advance()
+            return not problems
 
-        await all_of((one(entry) for entry in entries), at_once=2 * PROCESSES)
+        await all_of([*(one(entry) for entry in entries), *(one_sheet(entry) for entry in sheets)], at_once=2 * PROCESSES)
     report.mean_bytes = sum(sizes) // max(1, len(sizes))
     return report
 
@@ -71,9 +86,14 @@ async def _entries(doors: Doors, officer: Metadata, class_id: str) -> list[Any]:
             return found
 
 
-def judge(path: str, anchors: str) -> list[str]:
-    """What speaks against a file; runs in a worker process."""
-    return _pyhanko(Path(path), anchors) + _pdfsig(Path(path))
+async def _sheets(doors: Doors, officer: Metadata, class_id: str) -> list[Any]:
+    request = archive_pb2.ListSheetsRequest(class_id=class_id, school_year=SCHOOL_YEAR)
+    return list((await doors.archive.ListSheets(request, metadata=officer)).entries)
+
+
+def judge(path: str, anchors: str, signatures: int = ON_TRANSCRIPTS) -> list[str]:
+    """What speaks against a file that must carry so many signatures; runs in a worker process."""
+    return _pyhanko(Path(path), anchors, signatures) + _pdfsig(Path(path), signatures)
 
 
 @lru_cache(maxsize=1)
@@ -86,14 +106,14 @@ def _trust(anchors: str) -> Any:
     return ValidationContext(trust_roots=list(load(files)), allow_fetching=False)
 
 
-def _pyhanko(path: Path, anchors: str) -> list[str]:
+def _pyhanko(path: Path, anchors: str, wanted: int) -> list[str]:
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.validation import validate_pdf_signature
 
     with path.open("rb") as file:
         signatures = PdfFileReader(file).embedded_signatures
-        if len(signatures) != SIGNATURES:
-            return [f"{len(signatures)} signatures instead of {SIGNATURES}"]
+        if len(signatures) != wanted:
+            return [f"{len(signatures)} signatures instead of {wanted}"]
         # The full difference analysis costs ten times the rest; hocba's own verifier has settled which changes are allowed.
         verdicts = [validate_pdf_signature(signature, _trust(anchors), skip_diff=True) for signature in signatures]
     return [
@@ -103,10 +123,10 @@ def _pyhanko(path: Path, anchors: str) -> list[str]:
     ]
 
 
-def _pdfsig(path: Path) -> list[str]:
+def _pdfsig(path: Path, wanted: int) -> list[str]:
     program = shutil.which("pdfsig")
     if program is None:
         return []
     said = subprocess.run([program, "-nocert", str(path)], capture_output=True, text=True, check=False, timeout=60).stdout
     valid = len(re.findall(r"Signature Validation: Signature is Valid", said))
-    return [] if valid == SIGNATURES else [f"pdfsig finds {valid} of {SIGNATURES} signatures valid"]
+    return [] if valid == wanted else [f"pdfsig finds {valid} of {wanted} signatures valid"]

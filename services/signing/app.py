@@ -5,11 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
-from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SigningOrder, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
@@ -106,7 +107,9 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         remote_batch=settings.remote_batch,
     )
     return SigningWorker(
-        PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)), sign, finisher(settings, transactions, clock)
+        PreparePages(transactions, FormPress(renderer, ClassSheetRenderer(settings.verification_url)), staging, clock, policies_from(settings.policy_file)),
+        sign,
+        finisher(settings, transactions, clock),
     )
 
 
@@ -196,5 +199,5 @@ def build(settings: SigningSettings) -> Service:
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
     add_remote(service, settings, transactions, clock)
     service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
-    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, TranscriptsSigned)
+    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
     return service

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,17 +20,19 @@ from services.chassis.identity import Actor
 from services.chassis.requests import digest_for
 from services.signing.application import approve_manifest, know_people, register_certificate, reject_manifest
 from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, OpenRequest, Request
-from services.signing.domain.events import ClassSigned, Event, ManifestMoved, OrderReleased, RoleSigned
+from services.signing.domain.documents import DocumentKind
+from services.signing.domain.events import ClassSigned, Event, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned
 from services.signing.domain.orders import LineResult, Order, Step
 from services.signing.domain.people import Appointment, Caller, StaffMember
 from services.signing.domain.record import Level
 from services.signing.domain.roles import SignatureRole
-from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil
+from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil, SealedSheet
 
 _ROLES = {
     SignatureRole.HOMEROOM_TEACHER: common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER,
     SignatureRole.PRINCIPAL: common_pb2.SIGNATURE_ROLE_PRINCIPAL,
     SignatureRole.SCHOOL_SEAL: common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL,
+    SignatureRole.SUBJECT_TEACHER: common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER,
 }
 _LEVELS = {
     common_pb2.LEVEL_PRIMARY: Level.PRIMARY,
@@ -56,7 +58,7 @@ def role_of(value: int) -> SignatureRole:
     for role, number in _ROLES.items():
         if number == value:
             return role
-    raise Malformed(f"role {value} signs nothing; use HOMEROOM_TEACHER, PRINCIPAL or SCHOOL_SEAL", code="role_unknown")
+    raise Malformed(f"role {value} signs nothing; use SUBJECT_TEACHER, HOMEROOM_TEACHER, PRINCIPAL or SCHOOL_SEAL", code="role_unknown")
 
 
 def uuid_of(message: Message, field: str) -> str:
@@ -109,11 +111,13 @@ def optional_role_of(value: int) -> SignatureRole | None:
     return None if value == common_pb2.SIGNATURE_ROLE_UNSPECIFIED else role_of(value)
 
 
-def sealed_class_of(event: grading.ClassSealed, contents: Sequence[bytes]) -> SealedClass:
-    """What grading sealed; `contents` are the opened records of the sealed outcomes, in order."""
+def sealed_class_of(event: grading.ClassSealed, contents: Sequence[bytes], sheets: Sequence[bytes]) -> SealedClass:
+    """What grading sealed; `contents` are the opened records of the sealed outcomes and `sheets` the opened sheets, each in order."""
     sealed = [outcome for outcome in event.outcomes if outcome.sealed]
     if len(sealed) != len(contents):
         raise Malformed(f"class {event.class_id}: {len(sealed)} sealed outcomes but {len(contents)} records", code="records_missing")
+    if len(event.sheets) != len(sheets):
+        raise Malformed(f"class {event.class_id}: {len(event.sheets)} sealed sheets but {len(sheets)} contents", code="sheets_missing")
     level = _LEVELS.get(event.level)
     if level is None:
         raise Malformed(f"class {event.class_id}: level {event.level} is unknown here", code="level_unknown")
@@ -128,6 +132,9 @@ def sealed_class_of(event: grading.ClassSealed, contents: Sequence[bytes]) -> Se
         sealed_at=event.sealed_at.ToDatetime(UTC),
         homeroom_staff_id=event.homeroom_staff_id or None,
         pupils=tuple(SealedPupil(_ref(outcome.transcript), content, outcome.corrections) for outcome, content in zip(sealed, contents, strict=True)),
+        sheets=tuple(
+            SealedSheet(_sheet_ref(item.sheet), content, item.responsible_staff_id or None) for item, content in zip(event.sheets, sheets, strict=True)
+        ),
     )
 
 
@@ -139,6 +146,12 @@ def school_fact_of(event: enrollment.SchoolRegistered) -> know_people.SchoolFact
 def homeroom_fact_of(event: enrollment.ClassFormed) -> know_people.HomeroomFact:
     """Who is homeroom teacher of a class."""
     return know_people.HomeroomFact(event.class_id, event.homeroom_staff_id or None, event.version)
+
+
+def teaching_fact_of(event: enrollment.TeachingAssigned) -> know_people.TeachingFact:
+    """Who is responsible for each subject: where the terms differ, the second term's teacher, who closes the year."""
+    ranked = sorted((a for a in event.assignments if a.responsible), key=lambda a: a.term != common_pb2.TERM_1)
+    return know_people.TeachingFact(event.class_id, event.version, {assignment.subject: assignment.staff_id for assignment in ranked})
 
 
 def staff_fact_of(event: enrollment.StaffAppointed, profile: enrollment.StaffProfile) -> StaffMember:
@@ -174,7 +187,8 @@ def _order(order: Order) -> events.SigningOrder:
         role=_role(order.role),
         school_id=order.place.school_id,
         province_id=order.place.province_id,
-        transcripts=[_ref_message(ref) for ref in order.lines],
+        transcripts=_transcripts(order.lines),
+        sheets=_sheets(order.lines),
     )
 
 
@@ -188,7 +202,8 @@ def _manifest_moved(event: ManifestMoved, part: Sequence[Ref]) -> events.Manifes
         state=str(event.state),
         role=_role(event.role),
         merkle_root=event.merkle_root,
-        transcripts=[_ref_message(ref) for ref in part],
+        transcripts=_transcripts(part),
+        sheets=_sheets(part),
     )
 
 
@@ -202,33 +217,37 @@ def _role_signed(event: RoleSigned, part: Sequence[LineResult]) -> events.RoleSi
     )
     for result in part:
         # The code before the colon is for programs; what follows may quote a record, so it stays here.
-        message.outcomes.add(transcript=_ref_message(result.ref), signed=not result.failure, reason=result.failure.split(":", 1)[0])
+        message.outcomes.add(**_named(result.ref), signed=not result.failure, reason=result.failure.split(":", 1)[0])
     return message
 
 
-def _class_signed(event: ClassSigned) -> events.TranscriptsSigned:
-    message = events.TranscriptsSigned(
-        class_id=event.place.class_id,
-        school_id=event.place.school_id,
-        province_id=event.place.province_id,
-        school_year=event.school_year,
-        manifest_id=event.manifest_id,
-        pack=event.pack,
-        pack_digest=event.pack_digest,
-        signed_at=_stamp(event.signed_at),
-        sealed_at=_stamp(event.sealed_at),
-    )
-    for finished in event.transcripts:
-        message.transcripts.add(
-            transcript=_ref_message(finished.ref),
-            sha256=finished.sha256,
-            size=finished.size,
-            template_version=finished.template_version,
-            signatures=[
-                events.Signature(role=_role(s.role), certificate_serial=s.certificate_serial, signed_at=_stamp(s.signed_at)) for s in finished.signatures
-            ],
-        )
-    return message
+def _class_signed(event: ClassSigned) -> events.TranscriptsSigned | events.SheetsSigned:
+    about = {
+        "class_id": event.place.class_id,
+        "school_id": event.place.school_id,
+        "province_id": event.place.province_id,
+        "school_year": event.school_year,
+        "manifest_id": event.manifest_id,
+        "pack": event.pack,
+        "pack_digest": event.pack_digest,
+        "signed_at": _stamp(event.signed_at),
+        "sealed_at": _stamp(event.sealed_at),
+    }
+    # A manifest lists documents of one kind, and so does what comes of it.
+    if all(finished.ref.kind is DocumentKind.SHEET for finished in event.transcripts):
+        return events.SheetsSigned(**about, sheets=[events.SignedSheet(**_named(f.ref), **_finished(f)) for f in event.transcripts])  # type: ignore[arg-type]
+    return events.TranscriptsSigned(**about, transcripts=[events.SignedTranscript(**_named(f.ref), **_finished(f)) for f in event.transcripts])  # type: ignore[arg-type]
+
+
+def _finished(finished: FinishedTranscript) -> dict[str, Any]:
+    return {
+        "sha256": finished.sha256,
+        "size": finished.size,
+        "template_version": finished.template_version,
+        "signatures": [
+            events.Signature(role=_role(s.role), certificate_serial=s.certificate_serial, signed_at=_stamp(s.signed_at)) for s in finished.signatures
+        ],
+    }
 
 
 def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
@@ -239,7 +258,10 @@ def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
         state=manifest.state.value,
         class_version=manifest.class_version,
         merkle_root=manifest.merkle_root,
-        transcripts=manifest.transcripts,
+        transcripts=0 if manifest.kind is DocumentKind.SHEET else manifest.transcripts,
+        sheets=manifest.transcripts if manifest.kind is DocumentKind.SHEET else 0,
+        subject=manifest.subject,
+        responsible_staff_id=manifest.responsible_staff_id or "",
         approved=[_role(approval.role) for approval in manifest.approvals],
         signed=[_role(role) for role in manifest.signed],
         signature_level=manifest.signature_level.value,
@@ -252,7 +274,7 @@ def manifest_message(manifest: ManifestRow, entries: Iterable[EntryRow]) -> rpc.
         summary=summary_message(manifest),
         entries=[
             rpc.ManifestEntry(
-                transcript=_ref_message(row.ref),
+                **_named(row.ref),
                 template_version=row.entry.template_version,
                 template_digest=row.entry.template_digest,
                 body_digest=row.entry.body_digest,
@@ -291,6 +313,8 @@ def progress_message(progress: ClassProgress) -> rpc.ClassProgress:
         homeroom=progress.signed.get(SignatureRole.HOMEROOM_TEACHER, 0),
         principal=progress.signed.get(SignatureRole.PRINCIPAL, 0),
         seal=progress.signed.get(SignatureRole.SCHOOL_SEAL, 0),
+        sheets=progress.sheets,
+        sheets_signed=progress.sheets_signed,
         failed=len(progress.failures),
         failures=[f"{transcript_id}: {reason}" for transcript_id, reason in progress.failures],
     )
@@ -315,6 +339,27 @@ def _ref_message(ref: Ref) -> common_pb2.TranscriptRef:
         content_digest=ref.content_digest,
         public_id=ref.public_id,
     )
+
+
+def _sheet_ref(message: common_pb2.SheetRef) -> Ref:
+    return Ref(message.sheet_id, "", message.version, message.content_digest, message.public_id, DocumentKind.SHEET, message.subject)
+
+
+def _sheet_message(ref: Ref) -> common_pb2.SheetRef:
+    return common_pb2.SheetRef(sheet_id=ref.transcript_id, version=ref.version, subject=ref.subject, content_digest=ref.content_digest, public_id=ref.public_id)
+
+
+def _transcripts(refs: Iterable[Ref]) -> list[common_pb2.TranscriptRef]:
+    return [_ref_message(ref) for ref in refs if ref.kind is DocumentKind.TRANSCRIPT]
+
+
+def _sheets(refs: Iterable[Ref]) -> list[common_pb2.SheetRef]:
+    return [_sheet_message(ref) for ref in refs if ref.kind is DocumentKind.SHEET]
+
+
+def _named(ref: Ref) -> dict[str, Any]:
+    """The one field of a message that says which document it is about."""
+    return {"sheet": _sheet_message(ref)} if ref.kind is DocumentKind.SHEET else {"transcript": _ref_message(ref)}
 
 
 def _role(role: SignatureRole | None) -> common_pb2.SignatureRole.ValueType:

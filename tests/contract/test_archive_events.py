@@ -11,10 +11,11 @@ from google.protobuf.message import Message
 from hocba.archive.v1 import archive_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import contracts
-from services.archive.application.ports import AdmittedVersion, Status
+from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
+from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import ROLES
 from services.archive.domain.register import GENESIS, Head, Inspection
-from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument, TranscriptRef
+from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
 
@@ -30,6 +31,12 @@ DOCUMENTS = tuple(SignedDocument(ref, bytes([number]) * 32, 60_000 + number, SER
 SIGNED = SignedClass(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack.zip", DOCUMENTS)
 
 
+SHEET = SheetRef("00000000-0000-0000-0000-000000000009", 1, "toan", bytes(range(64, 96)), "nbswy3dpnbswy3dpnbswy3dpnb")
+SIGNED_SHEET = SignedSheet(SHEET, bytes([9]) * 32, 45_678, (("subject_teacher", "d4"),))
+SHEETS = SignedSheets(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack.zip", (SIGNED_SHEET,))
+SHEET_FACTS = SheetFacts(SHEET.sheet_id, 1, SHEET.public_id, "toan", "LOWER_SECONDARY", "Trường", bytes(range(32, 64)), 30)
+
+
 def admitted(document: SignedDocument, supersedes: int, index: int) -> AdmittedVersion:
     return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), index, b"", b"", "PRIMARY", "Trường")
 
@@ -39,7 +46,9 @@ def produced() -> dict[str, Message]:
     versions = [admitted(DOCUMENTS[0], 0, 41), admitted(DOCUMENTS[1], 1, 42)]
     return {
         "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, AT),
-        "TranscriptsRejected/one": contracts.transcripts_rejected(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
+        "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, 40, b"", b"")], AT),
+        "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
+        "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }
 
 
@@ -53,6 +62,16 @@ def test_produced_event_is_the_committed_example(name: str) -> None:
 def signed_event() -> signing_pb2.TranscriptsSigned:
     told = json.loads((EXAMPLES / "TranscriptsSigned/class.json").read_text(encoding="utf-8"))
     return ParseDict(told, signing_pb2.TranscriptsSigned())
+
+
+def test_announced_sheets_are_taken() -> None:
+    told = json.loads((EXAMPLES / "SheetsSigned/one_sheet.json").read_text(encoding="utf-8"))
+    signed = contracts.signed_sheets(ParseDict(told, signing_pb2.SheetsSigned()))
+    (document,) = signed.documents
+    assert (document.ref.subject, document.ref.version, document.serials) == ("toan", 1, (("subject_teacher", "4f3c"),))
+    told["sheets"][0]["sheet"]["version"] = 0
+    with pytest.raises(Malformed, match="version, digests"):
+        contracts.signed_sheets(ParseDict(told, signing_pb2.SheetsSigned()))
 
 
 def test_announced_class_is_taken() -> None:
@@ -114,3 +133,11 @@ def test_inspection_is_told_with_the_broken_line() -> None:
 def test_viewer_sees_what_the_widest_scope_of_the_token_gives(scopes: tuple[str, ...], sees: tuple[object, ...]) -> None:
     viewer = contracts.viewer_of(Actor("account", "person", tuple(Role("principal", scope) for scope in scopes)))
     assert (viewer.everything, viewer.province, viewer.schools, viewer.classes) == sees
+
+
+if __name__ == "__main__":
+    for name, event in produced().items():
+        file = EXAMPLES / f"{name}.json"
+        file.parent.mkdir(exist_ok=True)
+        told = MessageToDict(event, preserving_proto_field_name=True)
+        file.write_text(json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8")

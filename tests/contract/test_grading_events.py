@@ -19,6 +19,7 @@ from services.chassis.identity import Actor, Role
 from services.grading.application.ports import ClassFacts, Seal
 from services.grading.contracts import answers, commands, events, roster
 from services.grading.contracts.refusals import refusals_spoken
+from services.grading.domain.class_sheets import SheetVersion
 from services.grading.domain.errors import BadInput, NotAllowed
 from services.grading.domain.gradebook import Reopening
 from services.grading.domain.sealing import Outcome, SealedVersion, class_digest
@@ -31,7 +32,18 @@ CLASS, SCHOOL, STAFF, PUPIL, OTHER, LOCK, UNLOCK, TRANSCRIPT = (f"00000000-0000-
 FACTS = ClassFacts(CLASS, SCHOOL, "2025-79", 2025, 8, "8A1", STAFF, 1, False)
 SEALED = SealedVersion(TRANSCRIPT, 2, "mfrggzdfmztwq2lkmfrggzdfmy", "00" * 16, bytes(range(32)), b'{"schema":"hocba.record/1"}')
 OUTCOMES = [Outcome(PUPIL, TRANSCRIPT, SEALED, (), True, 1), Outcome(OTHER, UNLOCK, None, ("missing_marks", "no_personal_number"), False, 0)]
-SEAL = Seal(LOCK, CLASS, None, 2, class_digest(OUTCOMES), OUTCOMES)
+SHEET = SheetVersion(
+    "00000000-0000-0000-0000-000000000009",
+    1,
+    "toan",
+    STAFF,
+    "nbswy3dpnbswy3dpnbswy3dpnb",
+    bytes(range(32, 64)),
+    30,
+    bytes(range(64, 96)),
+    b'{"schema":"hocba.sheet/1"}',
+)
+SEAL = Seal(LOCK, CLASS, None, 2, class_digest(OUTCOMES), OUTCOMES, [SHEET])
 TEACHER = Actor("account", "person", (Role("subject_teacher", f"school:{SCHOOL}"),))
 
 
@@ -56,7 +68,15 @@ def test_class_sealed_carries_contents_apart_and_in_order() -> None:
     ((event, records),) = events.class_sealed(FACTS, SEAL, AT)
     assert not event.HasField("records")
     assert list(records.records) == [SEALED.content]
+    assert list(records.sheets) == [SHEET.content]
     assert [o.sealed for o in event.outcomes] == [True, False]
+
+
+def test_parts_hold_every_sheet_and_outcome_once_and_keep_content_beside_its_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.grading.contracts.events.MESSAGE_BYTES", 30)
+    parts = events.class_sealed(FACTS, SEAL, AT)
+    assert [(event.part, event.parts, len(event.sheets), len(event.outcomes)) for event, _ in parts] == [(0, 2, 1, 0), (1, 2, 0, 2)]
+    assert all(len(event.sheets) == len(records.sheets) for event, records in parts)
 
 
 def test_a_locks_answer_survives_being_kept() -> None:

@@ -55,6 +55,15 @@ async def test_committed_example_is_taken(name: str, event: Message) -> None:
     assert recorder.calls, name
 
 
+@pytest.mark.parametrize("name", ["ManifestMoved/of_a_sheet", "RoleSigned/of_a_sheet"])
+def test_what_happens_to_a_sheet_is_no_pupils_step(name: str) -> None:
+    told = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    if name.startswith("ManifestMoved"):
+        assert contracts.manifest_moved(ParseDict(told, signing_pb2.ManifestMoved()), AT) == ([], [])
+    else:
+        assert contracts.role_signed(ParseDict(told, signing_pb2.RoleSigned()), AT) == ([], [])
+
+
 def test_sealed_class_tells_outcomes_by_class_version() -> None:
     told = json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text(encoding="utf-8"))
     news, classes = contracts.class_sealed(ParseDict(told, grading_pb2.ClassSealed()), AT)

@@ -13,13 +13,15 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
 from hocba.common.v1 import common_pb2
+from hocba.enrollment.v1 import events_pb2 as enrollment
 from hocba.grading.v1 import events_pb2 as grading
 from services.chassis.errors import Malformed
 from services.signing import contracts
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned, SignatureMade
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order, Step
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.transcripts import Place, Ref
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -31,7 +33,9 @@ OTHER = replace(REF, transcript_id=ID(5), pupil_id=ID(6), version=1)
 PREPARE = Order(ID(7), PLACE, Step.PREPARE, None, None, 0, AT, "released", (REF, OTHER))
 SIGN = Order(ID(8), PLACE, Step.SIGN, ID(9), SignatureRole.PRINCIPAL, 0, AT, "released", (REF,))
 ROOT = sha256(b"root").digest()
-SIGNATURES = tuple(SignatureMade(role, f"{number}f3c", AT) for number, role in enumerate(SignatureRole, start=1))
+SIGNATURES = tuple(SignatureMade(role, f"{number}f3c", AT) for number, role in enumerate(DEFAULT_ORDER, start=1))
+SHEET = Ref(ID(0), "", 1, sha256(b"sheet").digest(), "nbswy3dpnbswy3dpnbswy3dp", DocumentKind.SHEET, "toan")
+SIGNED_SHEET = FinishedTranscript(SHEET, sha256(b"pdf").digest(), 45678, "class_subject/v1", (SignatureMade(SignatureRole.SUBJECT_TEACHER, "4f3c", AT),))
 FINISHED = FinishedTranscript(REF, sha256(b"pdf").digest(), 98765, "lower_secondary/v1", SIGNATURES)
 
 PRODUCED: dict[str, Message] = {
@@ -41,6 +45,11 @@ PRODUCED: dict[str, Message] = {
     "ManifestMoved/approved": contracts.messages_of(ManifestMoved(PLACE, ID(9), 2, "approved", SignatureRole.HOMEROOM_TEACHER, ROOT, (REF, OTHER)))[0],
     "RoleSigned/one_failed": contracts.messages_of(
         RoleSigned(PLACE, SignatureRole.PRINCIPAL, ID(9), (LineResult(REF), LineResult(OTHER, "check_failed: told to nobody outside")))
+    )[0],
+    "ManifestMoved/of_a_sheet": contracts.messages_of(ManifestMoved(PLACE, ID(9), 2, "approved", SignatureRole.SUBJECT_TEACHER, ROOT, (SHEET,)))[0],
+    "RoleSigned/of_a_sheet": contracts.messages_of(RoleSigned(PLACE, SignatureRole.SUBJECT_TEACHER, ID(9), (LineResult(SHEET),)))[0],
+    "SheetsSigned/one_sheet": contracts.messages_of(
+        ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/subject_teacher-00.zip", sha256(b"pack").digest(), (SIGNED_SHEET,), AT, AT)
     )[0],
     "TranscriptsSigned/one_class": contracts.messages_of(
         ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-00.zip", sha256(b"pack").digest(), (FINISHED,), AT, AT)
@@ -67,19 +76,39 @@ def test_large_class_is_split_and_nobody_is_lost() -> None:
 
 def test_signing_takes_a_sealed_class_of_grading() -> None:
     event = ParseDict(json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text()), grading.ClassSealed())
-    sealed = contracts.sealed_class_of(event, [b"record"])
+    sealed = contracts.sealed_class_of(event, [b"record"], [b"sheet"])
     assert len(sealed.pupils) == 1
     assert sealed.pupils[0].content == b"record"
     assert sealed.class_version == event.class_version
+    (sheet,) = sealed.sheets
+    assert (sheet.content, sheet.ref.kind, sheet.ref.subject, sheet.ref.pupil_id) == (b"sheet", DocumentKind.SHEET, "toan", "")
+    assert sheet.staff_id == event.sheets[0].responsible_staff_id
+    with pytest.raises(Malformed, match="1 sealed sheets but 0 contents"):
+        contracts.sealed_class_of(event, [b"record"], [])
+
+
+def test_where_terms_differ_the_second_terms_teacher_signs_the_years_sheet() -> None:
+    told = json.loads((EXAMPLES / "TeachingAssigned/shared_subject.json").read_text())
+    fact = contracts.teaching_fact_of(ParseDict(told, enrollment.TeachingAssigned()))
+    assert fact.responsible == {"khtn": "00000000-0000-4000-8000-000000000023", "toan": "00000000-0000-4000-8000-000000000022"}
+    assert (fact.class_id, fact.version) == (told["class_id"], 3)
 
 
 def test_sealed_class_with_a_record_too_few_is_refused() -> None:
     event = ParseDict(json.loads((EXAMPLES / "ClassSealed/one_sealed_one_waiting.json").read_text()), grading.ClassSealed())
     with pytest.raises(Malformed, match="1 sealed outcomes but 0 records"):
-        contracts.sealed_class_of(event, [])
+        contracts.sealed_class_of(event, [], [b"sheet"])
 
 
 def test_unknown_role_on_the_wire_is_refused_and_unspecified_means_any() -> None:
     with pytest.raises(Malformed):
         contracts.role_of(99)
     assert contracts.optional_role_of(common_pb2.SIGNATURE_ROLE_UNSPECIFIED) is None
+
+
+if __name__ == "__main__":
+    for name, message in PRODUCED.items():
+        file = EXAMPLES / f"{name}.json"
+        file.parent.mkdir(exist_ok=True)
+        told = MessageToDict(message, preserving_proto_field_name=True)
+        file.write_text(json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -42,6 +42,22 @@ async def test_everything_sealed_is_archived_validated_and_reconciled(played: Pl
     assert outcome.reconciled
 
 
+async def test_each_correction_makes_a_sheet_of_one_row_and_is_signed_for_one_pupil(played: Played) -> None:
+    outcome = played.outcome
+    async with Stores.of(played.term.deployment) as stores:
+        sheets = await stores.connections["archive"].fetch("SELECT class_id, sheet_id, subject, version, row_count FROM sheets")
+        sealed = await stores.connections["grading"].fetch("SELECT sheet_id, version FROM class_sheets")
+        issued = await stores.connections["archive"].fetch("SELECT class_id, version FROM transcripts ORDER BY class_id")
+        levels = await stores.connections["archive"].fetch("SELECT DISTINCT level FROM sheets")
+    assert len(sheets) == len(sealed) == outcome.sheets_signed == outcome.sheets_validated
+    assert {row["level"] for row in levels} == {"LOWER_SECONDARY", "UPPER_SECONDARY"}
+    later = [(row["subject"], row["version"], row["row_count"]) for row in sheets if row["version"] > 1]
+    assert later == [("toan", 2, 1)] * len(outcome.corrections) == [("toan", 2, 1)] * 2
+    # The first correction came before anything was signed, the second after issue: each gave one pupil a second version, and nobody else one.
+    corrected = {row["class_id"] for row in sheets if row["version"] > 1}
+    assert sorted(row["class_id"] for row in issued if row["version"] > 1) == sorted(corrected)
+
+
 async def test_the_audit_finds_every_invariant_whole(played: Played) -> None:
     async with Stores.of(played.term.deployment) as stores:
         findings = await run_all(stores)

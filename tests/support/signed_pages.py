@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.certificates import TrustAnchors, facts_of
+from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.adapters.keys.pkcs12 import Pkcs12Keys
 from services.signing.adapters.keys.router import KeyRouter
@@ -90,4 +91,4 @@ def an_office(pki: SignerPki, kind: KeyKind = KeyKind.RSA_2048) -> Office:
 
 def a_press() -> Press:
     """The press that app.py wires."""
-    return FormPress(FormRenderer(URL))
+    return FormPress(FormRenderer(URL), ClassSheetRenderer(URL))

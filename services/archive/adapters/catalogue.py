@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.archive.adapters.admissions import ref_of
+from services.archive.adapters.admissions import ref_of, refused_ref_of
 from services.archive.adapters.statements import QUERIES
-from services.archive.application.ports import Entry, Filter, RejectedEntry, Status, Viewer
+from services.archive.application.ports import Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.register import GENESIS, Head, Line
+from services.archive.domain.transcript import SheetRef
 from services.chassis.database import SYSTEM, Database, RowScope
 
 LINES_AT_ONCE = 2000
@@ -37,6 +38,23 @@ class PostgresCatalogue:
             rows = await connection.fetch(QUERIES["entries"], after, *narrowed, _classes(viewer), limit)
         return [_entry(row) for row in rows]
 
+    async def sheet(self, viewer: Viewer, sheet_id: str, version: int) -> SheetEntry | None:
+        """One version of a sheet, or None."""
+        try:
+            wanted = uuid.UUID(sheet_id)
+        except ValueError:
+            return None
+        async with self.database.transaction(_scope(viewer)) as connection:
+            row = await connection.fetchrow(QUERIES["sheet"], wanted, version, _classes(viewer))
+        return None if row is None else _sheet(row)
+
+    async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
+        """A page of sheets in register order."""
+        narrowed = (wanted.school_id, wanted.class_id, wanted.school_year)
+        async with self.database.transaction(_scope(viewer)) as connection:
+            rows = await connection.fetch(QUERIES["sheets"], after, *narrowed, _classes(viewer), limit)
+        return [_sheet(row) for row in rows]
+
     async def status(self, public_id: str) -> Status | None:
         """The public status; the statement selects nothing that isn't public, so it runs for everybody."""
         async with self.database.transaction(SYSTEM) as connection:
@@ -46,8 +64,8 @@ class PostgresCatalogue:
     async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
         """Open refusals."""
         async with self.database.transaction(_scope(viewer)) as connection:
-            rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer))
-        return [RejectedEntry(ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
+            rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer), "")
+        return [RejectedEntry(refused_ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
 
     async def head_before(self, index: int) -> Head | None:
         """The head after line `index` - 1."""
@@ -91,6 +109,24 @@ def _entry(row: Any) -> Entry:
         size=row["size"],
         supersedes=row["supersedes"],
         superseded_by=row["superseded_by"],
+        index=row["register_index"],
+        hash=row["hash"],
+        admitted_at=row["admitted_at"],
+        pack_name=row["object_name"],
+        offset=row["pack_offset"],
+    )
+
+
+def _sheet(row: Any) -> SheetEntry:
+    return SheetEntry(
+        ref=SheetRef(str(row["sheet_id"]), row["version"], row["subject"], row["content_digest"], row["public_id"]),
+        class_id=str(row["class_id"]),
+        school_id=str(row["school_id"]),
+        school_year=row["school_year"],
+        sha256=row["sha256"],
+        size=row["size"],
+        root=row["root"],
+        rows=row["row_count"],
         index=row["register_index"],
         hash=row["hash"],
         admitted_at=row["admitted_at"],

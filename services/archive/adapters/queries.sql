@@ -28,6 +28,32 @@ SELECT $1::uuid, $2::uuid, $3::text, $4::smallint, $5::uuid, $6::bytea, $7::time
 FROM unnest($8::uuid[], $9::integer[], $10::uuid[], $11::text[], $12::bytea[], $13::bytea[], $14::bigint[], $15::bigint[],
     $16::integer[], $17::bigint[], $18::text[], $19::text[]) AS v
 
+-- name: held_sheets
+SELECT sheet_id, version, sha256 FROM sheets WHERE sheet_id = ANY ($1::uuid[])
+
+-- name: sheet_roots
+SELECT s.sheet_id, s.version, s.root FROM sheets s JOIN unnest($1::uuid[], $2::integer[]) AS w (id, version) ON s.sheet_id = w.id AND s.version = w.version
+
+-- name: add_sheets
+INSERT INTO sheets (
+    class_id, school_id, province_id, school_year, manifest_id, pack_digest, admitted_at,
+    sheet_id, version, subject, public_id, content_digest, root, row_count, sha256, pack_offset, size, register_index, level, school_name)
+SELECT $1::uuid, $2::uuid, $3::text, $4::smallint, $5::uuid, $6::bytea, $7::timestamptz, v.*
+FROM unnest($8::uuid[], $9::integer[], $10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::integer[], $15::bytea[],
+    $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::text[]) AS v
+
+-- name: sheet
+-- One version of a class-subject sheet, or the latest when the version is 0.
+SELECT s.*, r.hash, p.object_name FROM sheets s JOIN register r USING (register_index) JOIN packs p ON p.digest = s.pack_digest
+WHERE s.sheet_id = $1 AND ($2 = 0 OR s.version = $2) AND ($3::text[] IS NULL OR s.class_id::text = ANY ($3))
+ORDER BY s.version DESC LIMIT 1
+
+-- name: sheets
+SELECT s.*, r.hash, p.object_name FROM sheets s JOIN register r USING (register_index) JOIN packs p ON p.digest = s.pack_digest
+WHERE s.register_index > $1 AND ($2 = '' OR s.school_id::text = $2) AND ($3 = '' OR s.class_id::text = $3)
+    AND ($4 = 0 OR s.school_year = $4) AND ($5::text[] IS NULL OR s.class_id::text = ANY ($5))
+ORDER BY s.register_index LIMIT $6
+
 -- name: add_voids
 INSERT INTO void_versions (school_id, province_id, recorded_at, reason, transcript_id, version, before_version)
 SELECT $1::uuid, $2::text, $3::timestamptz, 'never_issued', v.* FROM unnest($4::uuid[], $5::integer[], $6::integer[]) AS v
@@ -37,8 +63,8 @@ ON CONFLICT (transcript_id, version) DO NOTHING
 -- Answers with the refusals that are new; a repeat of one is none.
 INSERT INTO rejected (
     class_id, school_id, province_id, school_year, manifest_id, pack, rejected_at,
-    transcript_id, version, sha256, pupil_id, public_id, content_digest, size, serials, reason, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    transcript_id, version, sha256, pupil_id, public_id, content_digest, size, serials, reason, detail, kind, subject)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (transcript_id, version, sha256, reason) DO NOTHING
 RETURNING rejected_id
 
@@ -48,11 +74,13 @@ SELECT transcript_id, version, sha256 FROM rejected WHERE transcript_id = ANY ($
 -- name: open_rejections
 -- Refused documents for which nothing as new or newer was admitted since, with all that was announced about them.
 SELECT r.class_id, r.school_id, r.province_id, r.school_year, r.manifest_id, r.pack, r.transcript_id, r.version, r.sha256, r.pupil_id,
-    r.public_id, r.content_digest, r.size, r.serials, r.reason, r.detail, r.rejected_at
+    r.public_id, r.content_digest, r.size, r.serials, r.reason, r.detail, r.rejected_at, r.kind, r.subject
 FROM rejected r
 WHERE ($1 = '' OR r.school_id::text = $1) AND ($2 = '' OR r.class_id::text = $2)
     AND ($3::text[] IS NULL OR r.class_id::text = ANY ($3))
+    AND ($4 = '' OR r.reason = $4)
     AND NOT EXISTS (SELECT FROM transcripts t WHERE t.transcript_id = r.transcript_id AND t.version >= r.version)
+    AND NOT EXISTS (SELECT FROM sheets s WHERE r.kind = 'sheet' AND s.sheet_id = r.transcript_id AND s.version = r.version)
 ORDER BY r.rejected_id
 
 -- name: entry
@@ -77,16 +105,18 @@ WHERE t.register_index > $1
 ORDER BY t.register_index LIMIT $7
 
 -- name: status
--- What the public may know. Nothing here tells who the pupil is.
+-- What the public may know. Nothing here tells who the pupil is. No later sheet takes an earlier one's place as a whole.
 SELECT t.school_name, t.school_year, t.level,
     NOT EXISTS (SELECT FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) AS latest
 FROM transcripts t WHERE t.public_id = $1
+UNION ALL
+SELECT s.school_name, s.school_year, s.level, true FROM sheets s WHERE s.public_id = $1
 
 -- name: line_hash
 SELECT hash FROM register WHERE register_index = $1
 
 -- name: lines
 -- Statements with the document that the index gives them; a line without one doesn't fit.
-SELECT r.register_index, r.statement, r.hash, t.sha256
-FROM register r LEFT JOIN transcripts t USING (register_index)
+SELECT r.register_index, r.statement, r.hash, coalesce(t.sha256, s.sha256) AS sha256
+FROM register r LEFT JOIN transcripts t USING (register_index) LEFT JOIN sheets s USING (register_index)
 WHERE r.register_index >= $1 ORDER BY r.register_index LIMIT $2

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.archive.application.check_document import Announced, CheckDocument, Verdict
+from services.archive.application.check_document import CheckDocument, Verdict
+from services.archive.application.check_pack import judge_pack
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Staging, Vault
-from services.archive.domain.admission import Admit, Already, Held, decide
+from services.archive.domain.admission import Admit, Already, Held, decide, standing
+from services.archive.domain.class_sheets import Proof, proofs_of
 from services.archive.domain.findings import Finding, Reason
-from services.archive.domain.pack import Pack, UnreadablePack, build_pack, read_pack
+from services.archive.domain.pack import Pack, build_pack
 from services.archive.domain.register import Head, Statement
 from services.archive.domain.sealed_record import RecordFacts, read_facts
 from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument
@@ -33,6 +35,7 @@ class _Checked:
     document: SignedDocument
     data: bytes
     facts: RecordFacts
+    proofs: tuple[Proof, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class AdmitTranscripts:
     """Durable before acknowledged, harmless to repeat; one bad document never touches its classmates.
 
     1. read the pack from staging, 2. check each document, 3. keep one immutable pack of the good ones, 4. write index,
-    register and events in one transaction. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
+    register and events in one transaction. A transcript whose sheets aren't all here waits for them, without being called
+    refused: `AdmitSheets` looks at it again. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
     finds it in place.
     """
 
@@ -78,44 +82,31 @@ class AdmitTranscripts:
             return [], []
         data = await self.staging.read(signed.pack)
         # Some 0.2 ms a document, ten of the first of a shape: away from the event loop, so that calls are answered meanwhile.
-        return await asyncio.to_thread(self._check_all, data, documents)
-
-    def _check_all(self, data: bytes, documents: Sequence[SignedDocument]) -> tuple[list[_Checked], list[Rejection]]:
-        try:
-            files = read_pack(data)
-        except UnreadablePack as error:
-            return [], [Rejection(document, Reason.PACK_UNREADABLE, str(error)) for document in documents]
-        there = [document for document in documents if document.file_name in files]
-        verdicts = iter(self.check.batch((files[document.file_name], _announced(document)) for document in there))
-        good: list[_Checked] = []
-        bad: list[Rejection] = []
-        for document in documents:
-            if document.file_name not in files:
-                bad.append(Rejection(document, Reason.DOCUMENT_MISSING, f"the pack has no {document.file_name}"))
-                continue
-            result = _facts(document, next(verdicts))
-            if isinstance(result, Finding):
-                bad.append(Rejection(document, result.reason, result.detail))
-            else:
-                good.append(_Checked(document, files[document.file_name], result))
-        return good, bad
+        good, bad = await asyncio.to_thread(judge_pack, self.check, data, documents, _judged)
+        # Sheets are never taken back, so what is found here before the transaction still holds in it.
+        named = {(proof.sheet_id, proof.version) for item in good for proof in item.proofs}
+        roots = await self.admissions.sheet_roots(named) if named else {}
+        for item in good:
+            found = standing(item.proofs, roots)
+            if found is not None:
+                bad.append((item.document, found))
+        refused = {document.ref for document, _ in bad}
+        rejections = [Rejection(document, finding.reason, finding.detail) for document, finding in bad]
+        return [item for item in good if item.document.ref not in refused], rejections
 
 
-def _announced(document: SignedDocument) -> Announced:
-    return Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
-
-
-def _facts(document: SignedDocument, verdict: Verdict) -> RecordFacts | Finding:
-    """What the record says of itself, when the document is accepted and is the one that was announced."""
+def _judged(document: SignedDocument, data: bytes, verdict: Verdict) -> _Checked | Finding:
+    """The document with what its record says of itself, when it is accepted and is the one that was announced."""
     if verdict.first is not None:
         return verdict.first
-    facts = read_facts(verdict.record or b"")
+    record = verdict.record or b""
+    facts = read_facts(record)
     if facts is None:
         return Finding(Reason.RECORD_MISSING, "the attached record doesn't say which transcript it is")
     ref = document.ref
     if (facts.transcript_id, facts.version, facts.public_id) != (ref.transcript_id, ref.version, ref.public_id):
         return Finding(Reason.RECORD_DIFFERS, "the attached record is that of another transcript or version")
-    return facts
+    return _Checked(document, data, facts, tuple(proofs_of(record)))
 
 
 def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tuple[str, int, bytes]]) -> tuple[list[SignedDocument], int, list[Rejection]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.archive.application.ports import Judge, Signatures, Signer
+from services.archive.domain.class_sheets import row_findings, sheet_findings
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
@@ -52,7 +53,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CheckDocument:
-    """Checks a transcript's bytes: digest, structure, coverage, certification, changes, content, signers, record."""
+    """Checks a document's bytes: digest, structure, coverage, certification, changes, content, signers, record, rows."""
 
     profile: Profile
     signatures: Signatures
@@ -97,6 +98,10 @@ class CheckDocument:
                 proven_at, wrong = _proven(examination, judge, signers)
                 findings += wrong
             findings += _record(examination.record, announced)
+            if examination.record is None:
+                skipped.add(Check.SHEETS)
+            else:
+                findings += sheet_findings(examination.record) if self.profile.is_sheet else row_findings(examination.record)
             if examination.record is not None and announced.content_digest is None:
                 # It is there and signed; whether it is what grading sealed, only the announced digest can tell.
                 skipped.add(Check.RECORD)

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Protocol
 
 from services.archive.domain.admission import Held
+from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding
 from services.archive.domain.pack import Pack
 from services.archive.domain.register import Head, Line
-from services.archive.domain.transcript import Rejection, SignedClass, TranscriptRef
+from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedSheets, TranscriptRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,39 @@ class AdmittedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmittedSheet:
+    """A class-subject sheet as the index keeps it."""
+
+    ref: SheetRef
+    facts: SheetFacts
+    sha256: bytes
+    size: int
+    offset: int
+    index: int
+    statement: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SheetEntry:
+    """A class-subject sheet as it is shown to those who may see it."""
+
+    ref: SheetRef
+    class_id: str
+    school_id: str
+    school_year: int
+    sha256: bytes
+    size: int
+    root: bytes
+    rows: int
+    index: int
+    hash: bytes
+    admitted_at: datetime
+    pack_name: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A version as it is shown to those who may see it."""
 
@@ -137,7 +171,7 @@ class Status:
 class RejectedEntry:
     """A refused document as it is shown."""
 
-    ref: TranscriptRef
+    ref: TranscriptRef | SheetRef
     class_id: str
     reason: str
     detail: str
@@ -179,8 +213,16 @@ class AdmissionWork(Protocol):
         """Write pack, index, register and void register, and announce them."""
         ...
 
-    async def reject(self, signed: SignedClass, rejections: Sequence[Rejection], at: datetime) -> int:
-        """Write refusals and announce those that are new; returns how many were."""
+    async def held_sheets(self, sheet_ids: Iterable[str]) -> Mapping[tuple[str, int], bytes]:
+        """SHA-256 of the admitted versions of these sheets, by (sheet id, version)."""
+        ...
+
+    async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], head: Head, at: datetime) -> None:
+        """Write pack, index and register, and announce them."""
+        ...
+
+    async def reject(self, signed: SignedClass | SignedSheets, rejections: Sequence[Rejection], at: datetime) -> int:
+        """Write refusals and announce those that are new, but for documents that merely wait; returns how many were new."""
         ...
 
 
@@ -199,8 +241,16 @@ class Admissions(Protocol):
         """(transcript id, version, SHA-256) of the documents of these transcripts that were refused before."""
         ...
 
-    async def refused_classes(self) -> Sequence[SignedClass]:
-        """The refused documents for which nothing as new or newer was admitted, by class and pack as announced."""
+    async def held_sheets(self, sheet_ids: Iterable[str]) -> Mapping[tuple[str, int], bytes]:
+        """SHA-256 of the admitted versions of these sheets, outside of any transaction."""
+        ...
+
+    async def sheet_roots(self, keys: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], bytes]:
+        """Merkle roots of those of these sheets (id, version) that are admitted."""
+        ...
+
+    async def refused_classes(self, class_id: str = "", reason: str = "") -> Sequence[SignedSheets | SignedClass]:
+        """The refused documents for which nothing as new or newer was admitted, by class and pack as announced, sheets first."""
         ...
 
 
@@ -213,6 +263,14 @@ class Catalogue(Protocol):
 
     async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
         """Versions in register order, those with an index above `after` only."""
+        ...
+
+    async def sheet(self, viewer: Viewer, sheet_id: str, version: int) -> SheetEntry | None:
+        """One version of a class-subject sheet (0: the latest), or None when there is none that this viewer may see."""
+        ...
+
+    async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
+        """Class-subject sheets in register order, those with an index above `after` only."""
         ...
 
     async def status(self, public_id: str) -> Status | None:

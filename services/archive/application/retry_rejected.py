@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.ports import Admissions
+from services.archive.domain.transcript import SignedClass
 from services.chassis.errors import NotFound
 
 
@@ -13,13 +15,14 @@ class RetryRejected:
 
     admissions: Admissions
     admit: AdmitTranscripts
+    admit_sheets: AdmitSheets
 
     async def __call__(self) -> tuple[Admission, int]:
         """(what became of them in sum, how many classes' packs are no longer in staging)."""
         total, lost = Admission(0, 0, 0), 0
         for signed in await self.admissions.refused_classes():
             try:
-                one = await self.admit(signed, again=True)
+                one = await (self.admit(signed, again=True) if isinstance(signed, SignedClass) else self.admit_sheets(signed, again=True))
             except NotFound:
                 lost += 1
                 continue

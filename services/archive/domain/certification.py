@@ -13,9 +13,10 @@ NO_CHANGES = 1
 
 
 def check_certification(file: PdfFile, fields: Mapping[str, SignatureField], profile: Profile) -> Iterator[Finding]:
-    """The first signature certifies with P=2, the last one locks all fields with P=1; no other one certifies."""
+    """The first signature certifies with P=2 (an only one with P=1), the last one locks all fields with P=1; no other one certifies."""
     last = len(file.revisions) - 1
     first, final = profile.signatures[0].role, profile.signatures[-1].role
+    allowed = NO_CHANGES if first == final else FILLING_AND_SIGNING
     for role, field in fields.items():
         if field.signature is None:
             continue
@@ -25,8 +26,8 @@ def check_certification(file: PdfFile, fields: Mapping[str, SignatureField], pro
             _, root = file.root(last)
             permissions = file.resolve(root.get("Perms"), last)
             names = permissions.get("DocMDP") if isinstance(permissions, dict) else None
-            if certifies is None or certifies.get("P") != FILLING_AND_SIGNING:
-                yield Finding(Reason.NOT_CERTIFIED, f"the signature of {role} doesn't certify with P=2")
+            if certifies is None or certifies.get("P") != allowed:
+                yield Finding(Reason.NOT_CERTIFIED, f"the signature of {role} doesn't certify with P={allowed}")
             elif names != field.signature or (isinstance(permissions, dict) and set(permissions) != {"DocMDP"}):
                 yield Finding(Reason.NOT_CERTIFIED, f"the catalogue doesn't name {role}'s signature as the certification")
         elif certifies is not None and (role != final or certifies.get("P") != NO_CHANGES):

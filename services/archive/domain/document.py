@@ -1,4 +1,4 @@
-"""What a transcript's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
+"""What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 HOMEROOM_TEACHER = "homeroom_teacher"
 PRINCIPAL = "principal"
 SCHOOL_SEAL = "school_seal"
+SUBJECT_TEACHER = "subject_teacher"
 ROLES = (HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL)
-"""Signature roles in signing order."""
+"""Signature roles of a transcript in signing order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Profile:
     """Who signs, in which order, and under which file name the machine-readable record is attached.
 
     The first signature certifies (DocMDP, P=2: only further signing is allowed); the last one locks everything (FieldMDP
-    All, P=1), because an approval signature alone doesn't keep others from painting over the page.
+    All, P=1), because an approval signature alone doesn't keep others from painting over the page. An only signature does
+    both at once, so it certifies with P=1.
     """
 
     signatures: tuple[SignatureRule, ...]
@@ -39,6 +41,8 @@ class Profile:
     """The fields of the two document time stamps that may follow the last signature."""
     body_revisions: int = 1
     """How many revisions the unsigned body has; the first signature covers them all."""
+    is_sheet: bool = False
+    """Whether what is attached is a class-subject sheet and no transcript's record."""
 
     def signed_revisions(self) -> Iterator[tuple[int, SignatureRule]]:
         """(index of the revision, the signature that it adds), in signing order."""
@@ -54,6 +58,12 @@ TRANSCRIPT = Profile(
     attachment="hoc-ba.json",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
+CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
+
+
+def profile_of(data: bytes) -> Profile:
+    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
+    return CLASS_SHEET if CLASS_SHEET.attachment.encode("ascii") in data else TRANSCRIPT
 
 
 @dataclass(frozen=True, slots=True)

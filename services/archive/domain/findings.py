@@ -16,6 +16,7 @@ class Check(StrEnum):
     CONTENT = "content"
     SIGNERS = "signers"
     RECORD = "record"
+    SHEETS = "sheets"
 
 
 class Reason(StrEnum):
@@ -45,6 +46,10 @@ class Reason(StrEnum):
     TIME_STAMP_INVALID = "time_stamp_invalid"
     RECORD_MISSING = "record_missing"
     RECORD_DIFFERS = "record_differs"
+    ROW_UNPROVEN = "row_unproven"
+    ROWS_DIFFER = "rows_differ"
+    SHEET_DIFFERS = "sheet_differs"
+    WAITING_FOR_SHEET = "waiting_for_sheet"
     DOCUMENT_MISSING = "document_missing"
     PACK_UNREADABLE = "pack_unreadable"
     VERSION_NOT_ABOVE = "version_not_above"
@@ -77,6 +82,8 @@ CHECK_OF_REASON: dict[Reason, Check] = {
     Reason.TIME_STAMP_INVALID: Check.SIGNERS,
     Reason.RECORD_MISSING: Check.RECORD,
     Reason.RECORD_DIFFERS: Check.RECORD,
+    Reason.ROW_UNPROVEN: Check.SHEETS,
+    Reason.ROWS_DIFFER: Check.SHEETS,
 }
 
 
@@ -97,8 +104,8 @@ CHECK_WORDS: dict[Check, tuple[str, str]] = {
     Check.DIGEST: ("Mã băm SHA-256 của tệp đúng như đã công bố", "The file's SHA-256 is the announced one"),
     Check.STRUCTURE: ("Cấu trúc tệp PDF nguyên vẹn", "The PDF file is complete and well formed"),
     Check.SIGNATURES: (
-        "Đủ đúng các chữ ký của giáo viên chủ nhiệm, hiệu trưởng và con dấu của trường",
-        "Exactly the signatures of homeroom teacher, principal and school seal",
+        "Đủ đúng các chữ ký của biểu mẫu: học bạ do giáo viên chủ nhiệm, hiệu trưởng và con dấu của trường, bảng điểm môn do giáo viên môn học",
+        "Exactly the form's signatures: a transcript's by homeroom teacher, principal and school seal, a class-subject sheet's by its teacher",
     ),
     Check.COVERAGE: ("Chữ ký bao phủ toàn bộ nội dung tệp", "The signatures cover the whole file"),
     Check.CERTIFICATION: (
@@ -115,6 +122,10 @@ CHECK_WORDS: dict[Check, tuple[str, str]] = {
         "The digital signatures are valid and their certificates trusted",
     ),
     Check.RECORD: ("Dữ liệu học bạ kèm theo đúng như đã khóa sổ", "The embedded record is the one that was sealed"),
+    Check.SHEETS: (
+        "Kết quả từng môn khớp với bảng điểm môn do giáo viên ký (đường băm Merkle)",
+        "Each subject's row is proven to stand in the sheet that its teacher signed (Merkle path)",
+    ),
 }
 
 REASON_WORDS: dict[Reason, tuple[str, str]] = {
@@ -148,6 +159,13 @@ REASON_WORDS: dict[Reason, tuple[str, str]] = {
     Reason.TIME_STAMP_INVALID: ("dấu thời gian không hợp lệ", "a time stamp is not valid"),
     Reason.RECORD_MISSING: ("thiếu dữ liệu học bạ kèm theo", "the embedded record is missing"),
     Reason.RECORD_DIFFERS: ("dữ liệu kèm theo khác với dữ liệu đã khóa sổ", "the embedded record differs from the sealed one"),
+    Reason.ROW_UNPROVEN: (
+        "kết quả một môn không khớp với bảng điểm môn đã nêu",
+        "a subject's row does not stand in the sheet that it names",
+    ),
+    Reason.ROWS_DIFFER: ("các dòng của bảng điểm môn không khớp với gốc cây băm", "the sheet's rows do not hash to the root that it names"),
+    Reason.SHEET_DIFFERS: ("bảng điểm môn đã lưu trữ có gốc cây băm khác", "the archived sheet has another root than the row's proof"),
+    Reason.WAITING_FOR_SHEET: ("đang chờ bảng điểm môn được lưu trữ", "waiting for a class-subject sheet to be archived"),
     Reason.DOCUMENT_MISSING: ("gói không chứa tài liệu này", "the pack does not hold this document"),
     Reason.PACK_UNREADABLE: ("không đọc được gói tài liệu", "the pack can't be read"),
     Reason.VERSION_NOT_ABOVE: (

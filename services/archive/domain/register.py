@@ -22,7 +22,7 @@ class Statement:
     """One admitted version, as the register tells it."""
 
     kind: str
-    """`issue` for a first version, `supersede` for a later one."""
+    """`issue` for a first version, `supersede` for a later one, `sheet` for any version of a class-subject sheet."""
     public_id: str
     version: int
     sha256: bytes
@@ -71,7 +71,7 @@ class Line:
     statement: bytes
     hash: bytes
     sha256: bytes | None
-    """Of the document that the index of transcripts gives this line; None when there is none."""
+    """Of the document that the index of transcripts or of sheets gives this line; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What signing announces: a class of signed documents, by ids, versions and digests."""
+"""What signing announces: a class of signed documents, transcripts or class-subject sheets, by ids, versions and digests."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,19 @@ class TranscriptRef:
 
 
 @dataclass(frozen=True, slots=True)
+class SheetRef:
+    """One class-subject sheet in one version."""
+
+    sheet_id: str
+    version: int
+    subject: str
+    content_digest: bytes
+    public_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """A document that signing finished, as announced."""
+    """A transcript that signing finished, as announced."""
 
     ref: TranscriptRef
     sha256: bytes
@@ -31,8 +42,36 @@ class SignedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedSheet:
+    """A class-subject sheet that signing finished, as announced."""
+
+    ref: SheetRef
+    sha256: bytes
+    size: int
+    serials: tuple[tuple[str, str], ...]
+
+    @property
+    def file_name(self) -> str:
+        """Its name inside a pack."""
+        return f"{self.ref.sheet_id}-v{self.ref.version}.pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSheets:
+    """One class's finished sheets and the pack in staging that holds them."""
+
+    class_id: str
+    school_id: str
+    province_id: str
+    school_year: int
+    manifest_id: str
+    pack: str
+    documents: tuple[SignedSheet, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedClass:
-    """One class's finished documents and the pack in staging that holds them."""
+    """One class's finished transcripts and the pack in staging that holds them."""
 
     class_id: str
     school_id: str
@@ -47,6 +86,6 @@ class SignedClass:
 class Rejection:
     """A document that was refused, and why."""
 
-    document: SignedDocument
+    document: SignedDocument | SignedSheet
     reason: str
     detail: str

@@ -1,10 +1,11 @@
-"""What wakes the archive: signing has finished a class."""
+"""What wakes the archive: signing has finished sheets or transcripts of a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hocba.signing.v1.events_pb2 import TranscriptsSigned
+from hocba.signing.v1.events_pb2 import SheetsSigned, TranscriptsSigned
 from services.archive import contracts
+from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.chassis.consumer import Received, on
 
@@ -14,8 +15,14 @@ class ArchiveConsumers:
     """Each class is a transaction of its own; a repeat changes nothing."""
 
     admit: AdmitTranscripts
+    admit_sheets: AdmitSheets
 
     @on(TranscriptsSigned)
     async def on_transcripts_signed(self, events: Sequence[Received[TranscriptsSigned]]) -> None:
         for received in events:
             await self.admit(contracts.signed_class(received.event))
+
+    @on(SheetsSigned)
+    async def on_sheets_signed(self, events: Sequence[Received[SheetsSigned]]) -> None:
+        for received in events:
+            await self.admit_sheets(contracts.signed_sheets(received.event))

@@ -5,6 +5,7 @@ from typing import Any
 
 from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
+from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
@@ -22,6 +23,8 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     get_status: GetStatus
     list_rejected: ListRejected
     verify_register: VerifyRegister
+    get_sheet: GetSheet
+    list_sheets: ListSheets
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -41,3 +44,11 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
 
     async def VerifyRegister(self, request: archive_pb2.VerifyRegisterRequest, context: Any) -> archive_pb2.VerifyRegisterResponse:
         return contracts.inspection(await self.verify_register(request.from_index))
+
+    async def GetSheet(self, request: archive_pb2.GetSheetRequest, context: Any) -> archive_pb2.GetSheetResponse:
+        entry, pdf = await self.get_sheet(contracts.viewer_of(current_actor()), request.sheet_id, request.version)
+        return archive_pb2.GetSheetResponse(pdf=pdf, entry=contracts.sheet_entry(entry))
+
+    async def ListSheets(self, request: archive_pb2.ListSheetsRequest, context: Any) -> archive_pb2.ListSheetsResponse:
+        entries, token = await self.list_sheets(contracts.viewer_of(current_actor()), contracts.sheet_filter(request), request.page_token)
+        return archive_pb2.ListSheetsResponse(entries=[contracts.sheet_entry(item) for item in entries], next_page_token=token)

@@ -189,6 +189,17 @@ SELECT g.transcript_id, g.version, g.pupil_id, $8, $9, $10, g.public_id, g.salt,
 FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
     AS g (transcript_id, version, pupil_id, public_id, salt, digest, content)
 
+-- name: class_sheets
+-- Every version of a class's class-subject sheets.
+SELECT sheet_id::text, version, subject, staff_id::text, public_id, root, row_count, digest, content
+FROM class_sheets WHERE class_id = $1 ORDER BY subject, version
+
+-- name: keep_sheets
+-- New versions of class-subject sheets.
+INSERT INTO class_sheets (sheet_id, version, subject, staff_id, public_id, root, row_count, digest, content, class_id, school_id, lock_id, sealed_at)
+SELECT g.*, $10, $11, $12, $13
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], $7::integer[], $8::bytea[], $9::bytea[]) AS g
+
 -- name: raise_sealed_versions
 -- The sealed version of each pupil whose content changed.
 UPDATE pupil_years p SET sealed_version = g.version

@@ -23,6 +23,7 @@ from services.grading.adapters.roster import PostgresRoster
 from services.grading.adapters.year_files import choice_of, read_year_files
 from services.grading.application.ports import Author, ClassFacts, Lease, MarkChange, PupilFile, Request, Seal, SheetRows
 from services.grading.contracts import events
+from services.grading.domain.class_sheets import SheetVersion
 from services.grading.domain.gradebook import CellChange, Reopening, SheetPupil, Window
 from services.grading.domain.pupil_year import Decision, SubjectChoice
 from services.grading.domain.rulesets import RuleSet
@@ -137,6 +138,23 @@ class PostgresWork:
     async def read_years(self, facts: ClassFacts, rules: RuleSet) -> list[PupilFile]:
         return await read_year_files(self._db, SQL, facts, rules)
 
+    async def class_sheets(self, facts: ClassFacts) -> list[SheetVersion]:
+        rows = await self._db.fetch(SQL["class_sheets"], UUID(facts.class_id))
+        return [
+            SheetVersion(
+                sheet_id=row["sheet_id"],
+                version=row["version"],
+                subject=row["subject"],
+                staff_id=row["staff_id"] or "",
+                public_id=row["public_id"],
+                root=bytes(row["root"]),
+                rows=row["row_count"],
+                digest=bytes(row["digest"]),
+                content=bytes(row["content"]),
+            )
+            for row in rows
+        ]
+
     async def responsible(self, facts: ClassFacts) -> Mapping[str, str]:
         rows = await self._db.fetch(SQL["staff_of_class"], UUID(facts.class_id))
         return {row["subject"]: row["staff_id"] for row in rows if row["responsible"] and row["subject"] != "principal"}
@@ -230,8 +248,29 @@ class PostgresWork:
                 now,
             )
             await self._db.execute(SQL["raise_sealed_versions"], ids, versions)
+        await self._keep_sheets(facts, [sheet for sheet in seal.sheets if sheet.fresh], lock_id, now)
         if seal.term is None:
             await announce(self._db, *self._sealed_events(facts, seal, now))
+
+    async def _keep_sheets(self, facts: ClassFacts, fresh: Sequence[SheetVersion], lock_id: UUID, now: datetime) -> None:
+        if not fresh:
+            return
+        await self._db.execute(
+            SQL["keep_sheets"],
+            [UUID(sheet.sheet_id) for sheet in fresh],
+            [sheet.version for sheet in fresh],
+            [sheet.subject for sheet in fresh],
+            [UUID(sheet.staff_id) if sheet.staff_id else None for sheet in fresh],
+            [sheet.public_id for sheet in fresh],
+            [sheet.root for sheet in fresh],
+            [sheet.rows for sheet in fresh],
+            [sheet.digest for sheet in fresh],
+            [sheet.content for sheet in fresh],
+            UUID(facts.class_id),
+            UUID(facts.school_id),
+            lock_id,
+            now,
+        )
 
     def _sealed_events(self, facts: ClassFacts, seal: Seal, now: datetime) -> list[Message]:
         announced: list[Message] = []

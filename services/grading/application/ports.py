@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from services.grading.domain.class_sheets import SheetVersion
 from services.grading.domain.gradebook import CellChange, Held, Reopening, SheetPupil, Window
-from services.grading.domain.pupil_year import Decision, PupilYear, SubjectChoice
+from services.grading.domain.pupil_year import Decision, SubjectChoice
 from services.grading.domain.rulesets import RuleSet
-from services.grading.domain.sealing import Outcome, SealedVersion
+from services.grading.domain.sealing import Candidate, Outcome
 from services.grading.domain.terms import Term
-from services.grading.domain.writing import Surroundings
 
 Rules = Callable[[int, int], RuleSet]
 """(grade, school year) -> the rule set, with this deployment's switches."""
@@ -73,14 +73,10 @@ class SheetRows:
 
 
 @dataclass(frozen=True, slots=True)
-class PupilFile:
-    """One pupil's year with everything a seal needs."""
+class PupilFile(Candidate):
+    """One pupil's year with everything a seal needs, and the place in the class."""
 
-    year: PupilYear
-    around: Surroundings
-    transcript_id: str
     roll_number: int
-    previous: SealedVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +89,8 @@ class Seal:
     class_version: int
     class_digest: bytes
     outcomes: Sequence[Outcome]
+    # Every class-subject sheet that the outcomes name; they travel with the event and are no part of the answer.
+    sheets: Sequence[SheetVersion] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +281,10 @@ class Work(Protocol):
         """Every pupil of the class with the whole year, in roll order."""
         ...
 
+    async def class_sheets(self, facts: ClassFacts) -> list[SheetVersion]:
+        """Every version of the class's class-subject sheets."""
+        ...
+
     async def responsible(self, facts: ClassFacts) -> Mapping[str, str]:
         """subject -> responsible staff id; the homeroom sheet's under its own code."""
         ...
@@ -316,7 +318,7 @@ class Work(Protocol):
         ...
 
     async def keep_seal(self, facts: ClassFacts, seal: Seal, now: datetime) -> None:
-        """Keep the seal, its new versions and the class version, end re-openings, and announce a sealed year."""
+        """Keep the seal, its new versions and sheets and the class version, end re-openings, and announce a sealed year."""
         ...
 
     async def find_reopening(self, unlock_id: str) -> int | None:

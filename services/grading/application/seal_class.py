@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.chassis.clock import Clock
 from services.chassis.errors import Conflict
-from services.grading.application.ports import PupilFile, Rules, Seal, Transactions
-from services.grading.domain.sealing import Dice, Outcome, class_digest, seal_pupil
+from services.grading.application.ports import Rules, Seal, Transactions
+from services.grading.domain.class_sheets import SheetVersion
+from services.grading.domain.sealing import Dice, Outcome, SheetBook, class_digest, seal_pupils
 from services.grading.domain.terms import Term
 
 
@@ -44,13 +44,12 @@ class SealClass:
                     raise Conflict(f"lock {command.lock_id} sealed another class or term; make a new lock id", code="lock_id_reused")
                 return before
             outcomes: list[Outcome] = []
+            sheets: list[SheetVersion] = []
             if command.term is None:
                 files = await work.read_years(facts, self.rules(facts.grade, facts.school_year))
+                book = SheetBook(await work.class_sheets(facts), await work.responsible(facts), facts.homeroom_staff_id)
                 # A class takes some tens of milliseconds of pure computing, which mustn't hold up other teachers' saves.
-                outcomes = await asyncio.to_thread(self._judge, files)
-            seal = Seal(command.lock_id, facts.class_id, command.term, facts.class_version + 1, class_digest(outcomes), outcomes)
+                outcomes, sheets = await asyncio.to_thread(seal_pupils, files, book, self.dice)
+            seal = Seal(command.lock_id, facts.class_id, command.term, facts.class_version + 1, class_digest(outcomes), outcomes, sheets)
             await work.keep_seal(facts, seal, self.clock.now())
             return seal
-
-    def _judge(self, files: Sequence[PupilFile]) -> list[Outcome]:
-        return [seal_pupil(file.year, file.around, file.transcript_id, file.previous, self.dice) for file in files]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hocba.common.v1 import common_pb2
 from hocba.grading.v1 import events_pb2
 from services.grading.application.ports import ClassFacts, Seal
+from services.grading.domain.class_sheets import SheetVersion
 from services.grading.domain.gradebook import Reopening
 from services.grading.domain.sealing import Outcome, SealedVersion
 from services.grading.domain.terms import Level, Term, level_of_grade
@@ -71,15 +73,7 @@ def sheet_saved(facts: ClassFacts, subject: str, term: Term, version: int, expec
 
 def class_sealed(facts: ClassFacts, seal: Seal, now: datetime) -> list[tuple[events_pb2.ClassSealed, events_pb2.SealedRecords]]:
     """The seal as one message or, for a big class, several parts; contents apart, still to be encrypted."""
-    parts: list[list[Outcome]] = [[]]
-    size = 0
-    for outcome in seal.outcomes:
-        more = len(outcome.sealed.content) if outcome.sealed else 0
-        if parts[-1] and size + more > MESSAGE_BYTES:
-            parts.append([])
-            size = 0
-        parts[-1].append(outcome)
-        size += more
+    parts = _parts([*seal.sheets, *seal.outcomes])
     return [
         (
             events_pb2.ClassSealed(
@@ -94,13 +88,36 @@ def class_sealed(facts: ClassFacts, seal: Seal, now: datetime) -> list[tuple[eve
                 part=number,
                 parts=len(parts),
                 sealed_at=stamp(now),
-                outcomes=[outcome_message(outcome) for outcome in part],
+                outcomes=[outcome_message(item) for item in part if isinstance(item, Outcome)],
                 homeroom_staff_id=facts.homeroom_staff_id,
+                sheets=[_sheet_message(item) for item in part if isinstance(item, SheetVersion)],
             ),
-            events_pb2.SealedRecords(records=[outcome.sealed.content for outcome in part if outcome.sealed]),
+            events_pb2.SealedRecords(
+                records=[item.sealed.content for item in part if isinstance(item, Outcome) and item.sealed],
+                sheets=[item.content for item in part if isinstance(item, SheetVersion)],
+            ),
         )
         for number, part in enumerate(parts)
     ]
+
+
+def _parts(items: Sequence[SheetVersion | Outcome]) -> list[list[SheetVersion | Outcome]]:
+    """Items in their order, in groups whose contents stay below the size of a message."""
+    parts: list[list[SheetVersion | Outcome]] = [[]]
+    size = 0
+    for item in items:
+        more = len(item.content) if isinstance(item, SheetVersion) else len(item.sealed.content) if item.sealed else 0
+        if parts[-1] and size + more > MESSAGE_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(item)
+        size += more
+    return parts
+
+
+def _sheet_message(sheet: SheetVersion) -> events_pb2.SealedSheet:
+    ref = common_pb2.SheetRef(sheet_id=sheet.sheet_id, version=sheet.version, subject=sheet.subject, content_digest=sheet.digest, public_id=sheet.public_id)
+    return events_pb2.SealedSheet(sheet=ref, responsible_staff_id=sheet.staff_id, root=sheet.root, rows=sheet.rows)
 
 
 def scope_reopened(facts: ClassFacts, reopening: Reopening) -> Message:

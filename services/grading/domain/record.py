@@ -12,6 +12,11 @@ The salt stands inside the record, so that the digest reveals nothing to somebod
 id is what a QR code shows and is not derived from anything about the pupil. Both stay when a re-seal finds the content
 unchanged, and are drawn anew when a new version is made.
 
+Where subject teachers sign class-subject sheets (switch signed_sheet_levels), each subject that the pupil takes has `sheet`: which
+version of the sheet holds the row, and the row's proof in it. A row is the subject's entry without `sheet`, with the
+pupil's name and the transcript's id beside it; `class_sheets.py` says how it is hashed. The salts inside the rows keep a
+proof from telling anything about classmates.
+
 Words with a closed vocabulary:
 
     conduct, learning       "Tốt" | "Khá" | "Đạt" | "Chưa đạt"               (secondary)
@@ -30,7 +35,8 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from typing import Any, Literal, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
 
 SCHEMA = "hocba.record/1"
 
@@ -122,6 +128,18 @@ class SubjectTeacher(TypedDict):
     responsible: bool
 
 
+class SheetProof(TypedDict):
+    """Which class-subject sheet holds this row, and its inclusion proof there (RFC 6962, hexadecimal digests)."""
+
+    id: str
+    version: int
+    root: str
+    salt: str
+    index: int
+    size: int
+    path: list[str]
+
+
 class SecondarySubject(TypedDict):
     """One row of page A. A row of the form that the pupil doesn't take has `taken` false and nulls."""
 
@@ -138,6 +156,7 @@ class SecondarySubject(TypedDict):
     after_retake: str | None
     comment: str
     teachers: list[SubjectTeacher]
+    sheet: NotRequired[SheetProof]
 
 
 class PrimarySubject(TypedDict):
@@ -154,6 +173,7 @@ class PrimarySubject(TypedDict):
     mark_after_supplement: str | None
     comment: str
     teachers: list[SubjectTeacher]
+    sheet: NotRequired[SheetProof]
 
 
 class TraitRow(TypedDict):
@@ -283,10 +303,10 @@ def normalised(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def canonical(record: Record) -> bytes:
-    """Serialise a record the one way that digests are taken over; a float or a foreign type raises TypeError."""
-    _refuse_foreign_types(record, "$")
-    return json.dumps(record, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+def canonical(document: Mapping[str, object]) -> bytes:
+    """Serialise a document the one way that digests are taken over; a float or a foreign type raises TypeError."""
+    _refuse_foreign_types(document, "$")
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def digest_of(content: bytes) -> bytes:

@@ -44,10 +44,15 @@ class Switches:
     completion_refuses_failed_subject: bool = True
     # Without the twelve-digit number a transcript waits; switch off where schools may issue without it.
     personal_number_required: bool = True
+    # Levels in which the subject teacher signs each class-subject sheet. In primary school the homeroom teacher answers for all of it.
+    signed_sheet_levels: tuple[str, ...] = ("LOWER_SECONDARY", "UPPER_SECONDARY")
 
     def __post_init__(self) -> None:
         if self.adjustment_reading not in ("replace", "remove"):
             raise BadInput("bad_switch", f"adjustment_reading is {self.adjustment_reading!r}; use replace or remove")
+        levels = {level.value for level in Level}
+        if unknown := set(self.signed_sheet_levels) - levels:
+            raise BadInput("bad_switch", f"signed_sheet_levels names {', '.join(sorted(unknown))}; levels are {', '.join(sorted(levels))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,39 @@ class PostgresClasses:
             [pupil.failure for pupil in pupils],
         )
         await self._connection.execute(QUERIES["supersede_older"], ids, versions)
+        needs = [(pupil.ref.transcript_id, pupil.ref.version, *sheet) for pupil in pupils for sheet in pupil.sheets]
+        if needs:
+            await self._connection.execute(QUERIES["add_needs"], *map(list, zip(*needs, strict=True)))
+
+    async def add_sheets(self, sealed: SealedClass) -> None:
+        """Store sheets, and wake those that were halted."""
+        place, sheets = sealed.place, sealed.sheets
+        if not sheets:
+            return
+        ids, versions = keys_of([sheet.ref for sheet in sheets])
+        await self._connection.execute(
+            QUERIES["add_sheets"],
+            place.class_id,
+            place.school_id,
+            place.province_id,
+            sealed.class_version,
+            ids,
+            versions,
+            [sheet.ref.subject for sheet in sheets],
+            [sheet.staff_id for sheet in sheets],
+            [sheet.ref.public_id for sheet in sheets],
+            [sheet.ref.content_digest for sheet in sheets],
+            [sheet.content for sheet in sheets],
+            [sheet.failure for sheet in sheets],
+        )
+
+    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
+        """Pupils by manifest."""
+        found: dict[str, tuple[Ref, ...]] = {}
+        for row in await self._connection.fetch(QUERIES["needing"], *keys_of(sheets), role.value):
+            manifest_id = str(row["manifest_id"])
+            found[manifest_id] = (*found.get(manifest_id, ()), ref_of(row))
+        return found
 
     async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
         """Pupils without a page."""
@@ -132,5 +165,6 @@ class PostgresClasses:
             counts = (row["first"], row["second"], row["third"])
             failures = tuple((line.split("\t", 1)[0], line.split("\t", 1)[1]) for line in row["failures"])
             signed = dict(zip(self._order, counts, strict=True))
-            progress.append(ClassProgress(str(row["class_id"]), row["transcripts"], row["prepared"], signed, failures))
+            sheets = row["sheets"], row["sheets_signed"]
+            progress.append(ClassProgress(str(row["class_id"]), row["transcripts"], row["prepared"], signed, failures, *sheets))
         return progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -18,7 +18,7 @@ from services.signing.domain.events import FinishedTranscript, SignatureMade
 from services.signing.domain.intent import Intent
 from services.signing.domain.orders import Order
 from services.signing.domain.people import StaffMember
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import SHEET_ORDER, SignatureRole
 from services.signing.domain.transcripts import Ref
 
 
@@ -102,7 +102,7 @@ class PostgresJournal:
 
     async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
         """Transcripts with their signatures so far."""
-        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs), list(self._order))
+        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs), [*SHEET_ORDER, *self._order])
         return [_finished(list(group)) for _, group in groupby(rows, key=ref_of)]
 
 
@@ -128,6 +128,10 @@ class PostgresPeople:
     async def know_homeroom(self, class_id: str, staff_id: str | None, version: int) -> None:
         """Another homeroom teacher of a class that is here."""
         await self._connection.execute(QUERIES["know_homeroom"], class_id, staff_id, version)
+
+    async def know_teaching(self, class_id: str, version: int, responsible: Mapping[str, str]) -> None:
+        """Keep the newest list, whether the class is here yet or not."""
+        await self._connection.execute(QUERIES["know_teaching"], class_id, version, json.dumps(dict(responsible)))
 
     async def province_of(self, school_id: str) -> str | None:
         """The school's province."""

@@ -9,6 +9,7 @@ from services.chassis.database import Connection
 from services.signing.adapters.classes import QUERIES
 from services.signing.adapters.rows import Row, class_of, keys_of, ref_of, refs_of
 from services.signing.application.ports import Approval, EntryRow, ManifestRow, StoredPdf
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order, Step
 from services.signing.domain.policy import SignatureLevel
@@ -23,7 +24,16 @@ class PostgresManifests:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], signature_level: SignatureLevel, now: datetime) -> None:
+    async def add(
+        self,
+        manifest_id: str,
+        kind: DocumentKind,
+        held: HeldClass,
+        root: bytes,
+        entries: Sequence[Entry],
+        signature_level: SignatureLevel,
+        now: datetime,
+    ) -> None:
         """Store a manifest and its lines."""
         place = held.place
         await self._connection.execute(
@@ -36,6 +46,7 @@ class PostgresManifests:
             root,
             now,
             signature_level.value,
+            kind.value,
         )
         await self._connection.execute(
             QUERIES["add_entries"],
@@ -67,7 +78,7 @@ class PostgresManifests:
     async def entries(self, manifest_id: str) -> list[EntryRow]:
         """Lines with names."""
         rows = await self._connection.fetch(QUERIES["entries"], manifest_id)
-        return [EntryRow(_entry(row), ref_of(row), read_record(bytes(row["content"])).pupil_name, row["corrections"]) for row in rows]
+        return [EntryRow(_entry(row), ref_of(row), _name(row), row["corrections"]) for row in rows]
 
     async def lines(self, manifest_id: str) -> list[Entry]:
         """Lines without names."""
@@ -154,8 +165,8 @@ class PostgresOrders:
 
     async def finish_lines(self, order_id: str, results: Sequence[LineResult], now: datetime) -> None:
         """Close lines, and the order with its last one."""
-        ids = [result.ref.transcript_id for result in results]
-        await self._connection.execute(QUERIES["finish_lines"], order_id, ids, [result.failure for result in results])
+        ids, versions = keys_of([result.ref for result in results])
+        await self._connection.execute(QUERIES["finish_lines"], order_id, ids, versions, [result.failure for result in results])
         await self._connection.execute(QUERIES["finish_order"], order_id, now)
 
     async def drop(self, class_id: str, manifest_id: str | None, reason: str, now: datetime) -> None:
@@ -198,7 +209,15 @@ def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> Mani
         row["transcripts"],
         tuple(_approval(a) for a in approvals if a["manifest_id"] == mine),
         tuple(SignatureRole(s["role"]) for s in signed if s["manifest_id"] == mine and s["signed"] == row["transcripts"]),
+        DocumentKind(row["kind"]),
+        row["subject"] or "",
+        str(row["staff_id"]) if row["staff_id"] else None,
     )
+
+
+def _name(row: Row) -> str:
+    """Whose transcript it is; a sheet is nobody's."""
+    return "" if row["kind"] == DocumentKind.SHEET else read_record(bytes(row["content"])).pupil_name
 
 
 def _approval(row: Row) -> Approval:

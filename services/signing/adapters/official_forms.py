@@ -77,5 +77,7 @@ def form_of(level: Level, form_version: str = "v1") -> Form:
 
 def form_named(template_version: str) -> Form:
     """The form "lower_secondary/v1" and the like."""
-    level, form_version = template_version.split("/")
-    return form_of(Level(level.upper()), form_version)
+    folder = FORMS / template_version
+    if not (folder / "form.json").is_file():
+        raise LookupError(f"no form {template_version}")
+    return Form(folder)

@@ -39,6 +39,34 @@ SET state = 'sealed', failure = excluded.failure, class_version = excluded.class
     school_id = excluded.school_id, province_id = excluded.province_id
 WHERE transcript.state = 'halted' AND transcript.content_digest = excluded.content_digest
 
+-- name: add_sheets
+-- Class-subject sheets come in, or come again with whoever is responsible now.
+INSERT INTO transcript (transcript_id, version, kind, subject, staff_id, class_id, school_id, province_id, class_version, public_id, content_digest, content, corrections, state, failure)
+SELECT s.id, s.version, 'sheet', s.subject, s.staff, $1, $2, $3, $4, s.public_id, s.digest, s.content, 0, 'sealed', s.failure
+FROM unnest($5::uuid[], $6::integer[], $7::text[], $8::uuid[], $9::text[], $10::bytea[], $11::bytea[], $12::text[])
+    AS s (id, version, subject, staff, public_id, digest, content, failure)
+ON CONFLICT (transcript_id, version) DO UPDATE
+SET staff_id = excluded.staff_id,
+    state = CASE WHEN transcript.state = 'halted' THEN 'sealed' ELSE transcript.state END,
+    failure = CASE WHEN transcript.state = 'halted' THEN excluded.failure ELSE transcript.failure END
+WHERE transcript.content_digest = excluded.content_digest
+
+-- name: add_needs
+-- Which sheets a transcript's rows stand in.
+INSERT INTO sheet_need (transcript_id, version, sheet_id, sheet_version)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[]) ON CONFLICT DO NOTHING
+
+-- name: needing
+-- Unsigned transcripts whose rows stand in these sheets, by the ready manifest that a role has approved.
+SELECT DISTINCT m.manifest_id, t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject
+FROM unnest($1::uuid[], $2::integer[]) AS s (id, version)
+JOIN sheet_need AS n ON n.sheet_id = s.id AND n.sheet_version = s.version
+JOIN transcript AS t ON t.transcript_id = n.transcript_id AND t.version = n.version AND t.state = 'prepared' AND t.signed_roles = 0
+JOIN manifest_entry AS e ON e.transcript_id = t.transcript_id AND e.version = t.version
+JOIN manifest AS m ON m.manifest_id = e.manifest_id AND m.state = 'ready'
+JOIN approval AS a ON a.manifest_id = m.manifest_id AND a.role = $3
+ORDER BY m.manifest_id, t.transcript_id
+
 -- name: supersede_older
 -- Versions that a newer one overtook before they were finished.
 UPDATE transcript AS old SET state = 'superseded', failure = ''
@@ -46,15 +74,15 @@ FROM unnest($1::uuid[], $2::integer[]) AS new (id, version)
 WHERE old.transcript_id = new.id AND old.version < new.version AND old.state IN ('sealed', 'prepared', 'halted')
 
 -- name: to_prepare
-SELECT transcript_id, pupil_id, version, content_digest, public_id FROM transcript
+SELECT transcript_id, pupil_id, version, content_digest, public_id, kind, subject FROM transcript
 WHERE class_id = $1 AND state = 'sealed' AND failure = '' ORDER BY transcript_id
 
 -- name: to_prepare_again
-SELECT transcript_id, pupil_id, version, content_digest, public_id FROM transcript
+SELECT transcript_id, pupil_id, version, content_digest, public_id, kind, subject FROM transcript
 WHERE class_id = $1 AND state IN ('sealed', 'halted') AND failure <> '' ORDER BY transcript_id
 
 -- name: contents
-SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.content
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject, t.content
 FROM transcript AS t JOIN unnest($1::uuid[], $2::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
 WHERE t.state IN ('sealed', 'halted')
 
@@ -72,10 +100,14 @@ FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS f (id, version, reason)
 WHERE t.transcript_id = f.id AND t.version = f.version
 
 -- name: waiting
-SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.template_version, t.template_digest, t.body_digest,
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject, t.template_version, t.template_digest, t.body_digest,
     t.signed_roles, t.current_digest, t.current_pack
 FROM transcript AS t JOIN unnest($1::uuid[], $2::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
 WHERE t.state = 'prepared' AND t.signed_roles = $3
+  AND ($3 > 0 OR NOT EXISTS (
+    SELECT FROM sheet_need AS n LEFT JOIN transcript AS s ON s.transcript_id = n.sheet_id AND s.version = n.sheet_version
+    WHERE n.transcript_id = t.transcript_id AND n.version = t.version AND s.state IS DISTINCT FROM 'signed'
+  ))
 ORDER BY t.transcript_id
 
 -- name: halt_unfinished
@@ -87,24 +119,29 @@ WHERE t.class_id = $1 AND t.state IN ('sealed', 'prepared')
 -- name: signed_count
 -- Newest versions that are signed to the end.
 SELECT count(*) FROM transcript AS t
-WHERE t.class_id = $1 AND t.state = 'signed' AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
+WHERE t.class_id = $1 AND t.kind = 'transcript' AND t.state = 'signed' AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
 
 -- name: progress
--- Counts over the newest version of each transcript.
-SELECT t.class_id, count(*) AS transcripts,
-    count(*) FILTER (WHERE t.state IN ('prepared', 'signed')) AS prepared,
-    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 1) AS first,
-    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 2) AS second,
-    count(*) FILTER (WHERE t.state IN ('prepared', 'signed') AND t.signed_roles >= 3) AS third,
-    coalesce(array_agg(t.transcript_id::text || E'\t' || t.failure ORDER BY t.transcript_id) FILTER (WHERE t.failure <> ''), '{}') AS failures
-FROM transcript AS t
-WHERE ($1::uuid IS NULL OR t.school_id = $1) AND ($2::uuid IS NULL OR t.class_id = $2)
-  AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
-GROUP BY t.class_id ORDER BY t.class_id
+-- Counts over the newest version of each transcript, and over every sheet that is in force: an unlock that halted one brings it back or not.
+WITH counted AS (
+    SELECT t.* FROM transcript AS t
+    WHERE ($1::uuid IS NULL OR t.school_id = $1) AND ($2::uuid IS NULL OR t.class_id = $2)
+      AND CASE t.kind WHEN 'sheet' THEN t.state <> 'halted' OR t.failure <> ''
+          ELSE NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) END
+)
+SELECT c.class_id, count(*) FILTER (WHERE c.kind = 'transcript') AS transcripts,
+    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed')) AS prepared,
+    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 1) AS first,
+    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 2) AS second,
+    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 3) AS third,
+    count(*) FILTER (WHERE c.kind = 'sheet') AS sheets,
+    count(*) FILTER (WHERE c.kind = 'sheet' AND c.state = 'signed') AS sheets_signed,
+    coalesce(array_agg(c.transcript_id::text || E'\t' || c.failure ORDER BY c.transcript_id, c.version) FILTER (WHERE c.failure <> ''), '{}') AS failures
+FROM counted AS c GROUP BY c.class_id ORDER BY c.class_id
 
 -- name: add_manifest
-INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level)
-VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8)
+INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level, kind)
+VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8, $9)
 
 -- name: add_entries
 INSERT INTO manifest_entry (manifest_id, transcript_id, version, content_digest, template_version, template_digest, body_digest)
@@ -112,11 +149,17 @@ SELECT $1, * FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::text[], $6:
 
 -- name: get_manifests
 -- Manifests by id, or by school and class; newest first.
-SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, c.*,
-    (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts
+SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, m.kind, c.*,
+    (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts, sheet.subject, sheet.staff_id
 FROM manifest AS m JOIN school_class AS c USING (class_id)
+LEFT JOIN LATERAL (
+    -- What enrollment says of who teaches counts for more than what grading knew when it sealed.
+    SELECT t.subject, coalesce((w.responsible ->> t.subject)::uuid, t.staff_id) AS staff_id
+    FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version) LEFT JOIN teaching AS w ON w.class_id = t.class_id
+    WHERE e.manifest_id = m.manifest_id LIMIT 1
+) AS sheet ON m.kind = 'sheet'
 WHERE ($1::uuid IS NULL OR m.manifest_id = $1) AND ($2::uuid IS NULL OR m.school_id = $2) AND ($3::uuid IS NULL OR m.class_id = $3)
-  AND ($4::text IS NULL OR (m.state = 'ready' AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
+  AND ($4::text IS NULL OR (m.state = 'ready' AND (m.kind = 'sheet') = ($4 = 'subject_teacher') AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
 ORDER BY m.created_at DESC, m.manifest_id LIMIT 1000
 
 -- name: approvals
@@ -127,14 +170,14 @@ SELECT * FROM approval WHERE manifest_id = ANY ($1::uuid[]) ORDER BY approved_at
 SELECT s.manifest_id, s.role, count(*) AS signed FROM signature AS s WHERE s.manifest_id = ANY ($1::uuid[]) GROUP BY s.manifest_id, s.role
 
 -- name: entries
-SELECT e.*, t.pupil_id, t.public_id, t.corrections, t.content FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
+SELECT e.*, t.pupil_id, t.public_id, t.corrections, t.content, t.kind, t.subject FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
 WHERE e.manifest_id = $1 ORDER BY e.transcript_id
 
 -- name: manifest_lines
 SELECT * FROM manifest_entry WHERE manifest_id = $1 ORDER BY transcript_id
 
 -- name: stored
-SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.body_pack, e.body_digest
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject, t.body_pack, e.body_digest
 FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
 WHERE e.manifest_id = $1 AND e.transcript_id = $2
 
@@ -163,14 +206,14 @@ INSERT INTO order_line (order_id, transcript_id, version) SELECT $1, * FROM unne
 SELECT o.*, c.school_id, c.province_id FROM signing_order AS o JOIN school_class AS c USING (class_id) WHERE o.order_id = $1
 
 -- name: lines
-SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject
 FROM order_line AS l JOIN transcript AS t USING (transcript_id, version)
 WHERE l.order_id = $1 AND l.state = $2 ORDER BY t.transcript_id
 
 -- name: finish_lines
 UPDATE order_line AS l SET state = CASE WHEN r.reason = '' THEN 'done' ELSE 'failed' END, reason = r.reason
-FROM unnest($2::uuid[], $3::text[]) AS r (id, reason)
-WHERE l.order_id = $1 AND l.transcript_id = r.id AND l.state = 'open'
+FROM unnest($2::uuid[], $3::integer[], $4::text[]) AS r (id, version, reason)
+WHERE l.order_id = $1 AND l.transcript_id = r.id AND l.version = r.version AND l.state = 'open'
 
 -- name: finish_order
 UPDATE signing_order SET state = 'done', finished_at = $2
@@ -257,7 +300,7 @@ ON CONFLICT DO NOTHING
 
 -- name: finished
 -- Signatures of transcripts under one manifest, in signing order.
-SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.template_version, t.current_digest,
+SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject, t.template_version, t.current_digest,
     s.role, s.certificate_serial, s.signed_at, coalesce(f.size, s.size) AS size, s.announced_at
 FROM transcript AS t
 JOIN unnest($2::uuid[], $3::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
@@ -287,6 +330,10 @@ WITH known AS (
 )
 UPDATE school_class AS c SET homeroom_staff_id = known.staff_id, homeroom_version = known.version
 FROM known WHERE c.class_id = known.class_id
+
+-- name: know_teaching
+INSERT INTO teaching (class_id, version, responsible) VALUES ($1, $2, $3)
+ON CONFLICT (class_id) DO UPDATE SET version = excluded.version, responsible = excluded.responsible WHERE teaching.version < excluded.version
 
 -- name: province_of
 SELECT province_id FROM school WHERE school_id = $1

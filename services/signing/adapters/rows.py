@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, StaffMember
 from services.signing.domain.transcripts import HeldClass, Place, Ref, Waiting
 
@@ -14,7 +15,15 @@ Row = Mapping[str, Any]
 
 def ref_of(row: Row) -> Ref:
     """A transcript's reference."""
-    return Ref(str(row["transcript_id"]), str(row["pupil_id"]), row["version"], bytes(row["content_digest"]), row["public_id"])
+    return Ref(
+        transcript_id=str(row["transcript_id"]),
+        pupil_id=str(row["pupil_id"] or ""),
+        version=row["version"],
+        content_digest=bytes(row["content_digest"]),
+        public_id=row["public_id"],
+        kind=DocumentKind(row["kind"]),
+        subject=row["subject"],
+    )
 
 
 def refs_of(rows: Iterable[Row]) -> tuple[Ref, ...]:

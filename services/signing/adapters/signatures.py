@@ -19,6 +19,7 @@ from services.signing.adapters.skeleton import CATALOG, Skeleton, fixed_length, 
 from services.signing.domain.roles import SignatureRole
 
 REASONS = {
+    SignatureRole.SUBJECT_TEACHER: "Giáo viên môn học xác nhận kết quả đánh giá của lớp",
     SignatureRole.HOMEROOM_TEACHER: "Giáo viên chủ nhiệm xác nhận học bạ",
     SignatureRole.PRINCIPAL: "Hiệu trưởng phê duyệt học bạ",
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from services.chassis.clock import Clock
 from services.signing.application.ports import Finished, ManifestRow, PackWritten, Signed
-from services.signing.application.release import release_finish, release_role
+from services.signing.application.release import release_finish, release_pupils_of, release_role
 from services.signing.application.stores import Transactions, Work
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, ManifestMoved, RoleSigned
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.policy import SignatureLevel
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import SignatureRole, roles_for
 from services.signing.domain.transcripts import Ref
 
 _OVERTAKEN = "superseded: a newer version came while this one was signed"
@@ -53,7 +54,8 @@ class AnnounceSigned:
                 return  # Another worker has announced the same bytes; they are in the register already.
             await work.journal.void(spoilt, "the document failed its check", now)
             open_lines = set(current.lines)
-            position = self.order_of_roles.index(order.role)
+            roles = roles_for(manifest.kind, self.order_of_roles)
+            position = roles.index(order.role)
             still = await work.classes.waiting([s.waiting.ref for s in signed], position)
             kept = [s for s in signed if s.waiting.ref in still and s.waiting.ref in open_lines]
             overtaken = [s for s in signed if s.waiting.ref not in still and s.waiting.ref in open_lines]
@@ -63,7 +65,7 @@ class AnnounceSigned:
                 *(LineResult(s.waiting.ref, _OVERTAKEN) for s in overtaken),
                 *(failure for failure in failures if failure.ref in open_lines),
             ]
-            last = position == len(self.order_of_roles) - 1
+            last = position == len(roles) - 1
             # With B-LTA the last signature completes nothing yet: the document is unfinished until time is proven.
             completes = last and manifest.signature_level is SignatureLevel.B_B
             if kept and pack is not None:
@@ -75,10 +77,12 @@ class AnnounceSigned:
             refs = [s.waiting.ref for s in kept]
             if completes:
                 await complete(work, manifest, refs, pack, order)
+                if manifest.kind is DocumentKind.SHEET:
+                    await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
             elif last and refs:
                 await release_finish(work, manifest, refs, now, self.express_limit)
             elif refs:
-                following = self.order_of_roles[position + 1]
+                following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
                     await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
 

@@ -16,7 +16,7 @@ from services.signing.domain.certificate import UntrustedCertificate, unfit
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.people import Authority, Caller, authority_for
-from services.signing.domain.roles import OFFICES, SignatureRole
+from services.signing.domain.roles import OFFICES, SignatureRole, roles_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class ApproveManifest:
         place, caller = manifest.held.place, command.caller
         scopes = (f"school:{place.school_id}", f"class:{place.class_id}")
         own = await work.people.staff_of_person(place.school_id, caller.person_id)
-        authority = authority_for(command.role, own, manifest.held.homeroom_staff_id, now.date())
+        authority = authority_for(command.role, own, manifest.answerable_staff_id, now.date())
         if authority is None or not caller.holds(OFFICES[command.role], *scopes):
             raise Denied(
-                f"only the {command.role.value} of this class or a deputy with a recorded decision may approve as {command.role.value}",
+                f"only the {command.role.value} of this list or a deputy with a recorded decision may approve as {command.role.value}",
                 code="not_the_signer",
             )
         return authority
@@ -94,7 +94,7 @@ class ApproveManifest:
         version = await work.manifests.approve(manifest.manifest_id, approval)
         entries = tuple(row.ref for row in await work.manifests.entries(manifest.manifest_id))
         await work.announce(ManifestMoved(manifest.held.place, manifest.manifest_id, version, "approved", command.role, manifest.merkle_root, entries))
-        position = self.order_of_roles.index(command.role)
+        position = roles_for(manifest.kind, self.order_of_roles).index(command.role)
         return await release_role(work, manifest, command.role, position, entries, now, self.express_limit)
 
     def _check(self, holder: Holder, role: SignatureRole, staff_id: str, now: datetime) -> None:
@@ -109,11 +109,12 @@ class ApproveManifest:
 
 async def ready_manifest(work: Work, manifest_id: str, role: SignatureRole, order: tuple[SignatureRole, ...]) -> ManifestRow:
     """The manifest with its class locked; refused unless it can still be moved."""
-    if role not in order:
-        raise Malformed(f"{role.value} signs nothing here; roles are {', '.join(order)}", code="role_unknown")
     seen = await work.manifests.get(manifest_id)
     if seen is None:
         raise NotFound(f"no manifest {manifest_id} for you", code="manifest_unknown")
+    roles = roles_for(seen.kind, order)
+    if role not in roles:
+        raise Malformed(f"{role.value} signs nothing here; roles are {', '.join(roles)}", code="role_unknown")
     await work.classes.hold(seen.held.place.class_id)
     manifest = await work.manifests.get(manifest_id)
     assert manifest is not None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.signing.domain.certificate import CertificateFacts
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
@@ -45,7 +46,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """A manifest as stored, with its approvals and how far its transcripts are."""
+    """A manifest as stored, with its approvals and how far its documents are: transcripts, or one class-subject sheet."""
 
     manifest_id: str
     held: HeldClass
@@ -57,6 +58,15 @@ class ManifestRow:
     transcripts: int
     approvals: tuple[Approval, ...]
     signed: tuple[SignatureRole, ...]
+    kind: DocumentKind = DocumentKind.TRANSCRIPT
+    # Of a class-subject sheet: its subject, and who is responsible for it.
+    subject: str = ""
+    responsible_staff_id: str | None = None
+
+    @property
+    def answerable_staff_id(self) -> str | None:
+        """Who answers for the list: the homeroom teacher for transcripts, the responsible teacher for a sheet."""
+        return self.responsible_staff_id if self.kind is DocumentKind.SHEET else self.held.homeroom_staff_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,8 @@ class ClassProgress:
     prepared: int
     signed: Mapping[SignatureRole, int]
     failures: tuple[tuple[str, str], ...]
+    sheets: int = 0
+    sheets_signed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,7 @@ class Press(Protocol):
     """Sets pages. Failures are per pupil and come back as text, since a class never dies for one of them."""
 
     async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
-        """A page or a reason for each record, in their order."""
+        """A page or a reason for each record or class-subject sheet, in their order."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Make the unsigned pages of an order, and the manifest that lists them."""
+"""Make the unsigned pages of an order, and the manifests that list them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from services.chassis.clock import Clock
 from services.chassis.errors import Refused
 from services.signing.application.ports import PackWritten, PageMade, Press, Staging
 from services.signing.application.stores import Transactions
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
 from services.signing.domain.orders import LineResult, Order, order_name
-from services.signing.domain.policy import Policies
+from services.signing.domain.policy import Policies, SignatureLevel
 from services.signing.domain.transcripts import Ref
 
 
 @dataclass(frozen=True, slots=True)
 class PreparePages:
-    """Do a PREPARE order; doing it again makes the same bytes and no second manifest."""
+    """Do a PREPARE order; doing it again makes the same bytes and no manifest twice."""
 
     transactions: Transactions
     press: Press
@@ -26,7 +27,7 @@ class PreparePages:
     policies: Policies
 
     async def __call__(self, order_id: str) -> None:
-        """1. read the contents, 2. set the pages, 3. stage them, 4. note digests and make the manifest in one transaction."""
+        """1. read the contents, 2. set the pages, 3. stage them, 4. note digests and make the manifests in one transaction."""
         async with self.transactions() as work:
             order = await work.orders.get(order_id)
             if order is None:
@@ -55,14 +56,28 @@ class PreparePages:
             if held is None or not open_lines:
                 return
             if pages and pack is not None:
-                entries = [page.entry for _, page in pages]
-                manifest_id = order_name("manifest", order.order_id)
-                listed = list_of(entries)
                 # Fixed here, so that a policy that changes while a class is being signed changes nothing of it.
                 level = self.policies.level_for(held.place.province_id, held.level, now.date())
-                await work.classes.prepared([ref for ref, _ in pages], entries, pack.name)
-                await work.manifests.add(manifest_id, held, listed.root, listed.entries, level, now)
-                refs = tuple(ref for ref, _ in pages)
-                await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
+                await work.classes.prepared([ref for ref, _ in pages], [page.entry for _, page in pages], pack.name)
+                for name, group in _manifests(pages):
+                    manifest_id = order_name("manifest", order.order_id, *name)
+                    listed = list_of([page.entry for _, page in group])
+                    refs = tuple(ref for ref, _ in group)
+                    kind = refs[0].kind
+                    # A sheet is finished with its one signature; what proves its time is the archive's business.
+                    its_level = SignatureLevel.B_B if kind is DocumentKind.SHEET else level
+                    await work.manifests.add(manifest_id, kind, held, listed.root, listed.entries, its_level, now)
+                    await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
             await work.classes.failed(failures)
             await work.orders.finish_lines(order.order_id, [*(LineResult(ref) for ref, _ in pages), *failures], now)
+
+
+def _manifests(pages: list[tuple[Ref, PageMade]]) -> list[tuple[tuple[object, ...], list[tuple[Ref, PageMade]]]]:
+    """What is approved together, each list with what tells its name from the others of the order.
+
+    The transcripts of an order are one list. Each sheet is a list of its own, since its teacher answers for nothing else.
+    """
+    transcripts = [page for page in pages if page[0].kind is DocumentKind.TRANSCRIPT]
+    lists: list[tuple[tuple[object, ...], list[tuple[Ref, PageMade]]]] = [((), transcripts)] if transcripts else []
+    lists += [((page[0].transcript_id, page[0].version), [page]) for page in pages if page[0].kind is DocumentKind.SHEET]
+    return lists

@@ -46,7 +46,7 @@ class RejectManifest:
             manifest = await ready_manifest(work, command.manifest_id, command.role, self.order_of_roles)
             place, now = manifest.held.place, self.clock.now()
             own = await work.people.staff_of_person(place.school_id, command.caller.person_id)
-            authority = authority_for(command.role, own, manifest.held.homeroom_staff_id, now.date())
+            authority = authority_for(command.role, own, manifest.answerable_staff_id, now.date())
             scopes = (f"school:{place.school_id}", f"class:{place.class_id}")
             if authority is None or not command.caller.holds(OFFICES[command.role], *scopes):
                 raise Denied(f"only who may approve as {command.role.value} may reject", code="not_the_signer")

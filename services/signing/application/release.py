@@ -8,7 +8,7 @@ from datetime import datetime
 from services.signing.application.ports import ManifestRow
 from services.signing.application.stores import Work
 from services.signing.domain.events import OrderReleased
-from services.signing.domain.orders import Order, Step, order_name, whole_second
+from services.signing.domain.orders import Order, Step, is_express, order_name, whole_second
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Ref
 
@@ -17,8 +17,16 @@ async def release(work: Work, order: Order, now: datetime, express_limit: int) -
     """Store and send an order once; a few pupils go by the express topic, so that they don't wait behind a mass run."""
     if not await work.orders.add(order, now):
         return False
-    await work.announce(OrderReleased(order, express=len(order.lines) <= express_limit))
+    await work.announce(OrderReleased(order, express=is_express(order, express_limit)))
     return True
+
+
+async def release_pupils_of(work: Work, sheets: Sequence[Ref], first: SignatureRole, now: datetime, express_limit: int) -> None:
+    """Now that these class-subject sheets are signed, send the pupils for whom one of them was the last that was lacking."""
+    for manifest_id, refs in (await work.classes.needing(sheets, first)).items():
+        manifest = await work.manifests.get(manifest_id)
+        assert manifest is not None
+        await release_role(work, manifest, first, 0, refs, now, express_limit)
 
 
 async def release_role(work: Work, manifest: ManifestRow, role: SignatureRole, position: int, refs: Sequence[Ref], now: datetime, express_limit: int) -> bool:

@@ -20,6 +20,7 @@ from services.signing.application.ports import (
     Signed,
     StoredPdf,
 )
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
@@ -51,6 +52,14 @@ class Classes(Protocol):
         """Store contents; a halted version comes back to life, and unfinished older versions are superseded."""
         ...
 
+    async def add_sheets(self, sealed: SealedClass) -> None:
+        """Store class-subject sheets with who is to sign them now; a halted one comes back to life. Versions stand side by side."""
+        ...
+
+    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
+        """By ready manifest that this role has approved: its unsigned pupils whose records name one of these sheets."""
+        ...
+
     async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
         """The pupils whose page is still to be made."""
         ...
@@ -72,7 +81,7 @@ class Classes(Protocol):
         ...
 
     async def waiting(self, refs: Sequence[Ref], signed_roles: int) -> dict[Ref, Waiting]:
-        """Those of the pupils that are prepared and carry exactly so many signatures."""
+        """Those that are prepared and carry exactly so many signatures; before the first one, that name no unsigned sheet."""
         ...
 
     async def halt_unfinished(self, class_id: str, manifest_id: str | None, failure: str) -> None:
@@ -91,7 +100,16 @@ class Classes(Protocol):
 class Manifests(Protocol):
     """Manifests and approvals."""
 
-    async def add(self, manifest_id: str, held: HeldClass, root: bytes, entries: Sequence[Entry], signature_level: SignatureLevel, now: datetime) -> None:
+    async def add(
+        self,
+        manifest_id: str,
+        kind: DocumentKind,
+        held: HeldClass,
+        root: bytes,
+        entries: Sequence[Entry],
+        signature_level: SignatureLevel,
+        now: datetime,
+    ) -> None:
         """Store a new manifest; it never grows, and its signature level never changes."""
         ...
 
@@ -266,6 +284,10 @@ class People(Protocol):
 
     async def know_homeroom(self, class_id: str, staff_id: str | None, version: int) -> None:
         """A class that is here already has another homeroom teacher."""
+        ...
+
+    async def know_teaching(self, class_id: str, version: int, responsible: Mapping[str, str]) -> None:
+        """Keep the newest list of who is responsible for a class's subjects; it decides who signs their sheets."""
         ...
 
     async def province_of(self, school_id: str) -> str | None:

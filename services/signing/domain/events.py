@@ -53,7 +53,7 @@ class SignatureMade:
 
 @dataclass(frozen=True, slots=True)
 class FinishedTranscript:
-    """A transcript with every signature on."""
+    """A transcript, or a class-subject sheet, with every signature on."""
 
     ref: Ref
     sha256: bytes
@@ -64,7 +64,7 @@ class FinishedTranscript:
 
 @dataclass(frozen=True, slots=True)
 class ClassSigned:
-    """These transcripts are complete; the pack lies in staging until the archive has admitted it."""
+    """These transcripts, or these class-subject sheets, are complete; the pack lies in staging until the archive has admitted it."""
 
     place: Place
     school_year: int

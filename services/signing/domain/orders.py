@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Place, Ref
 
@@ -26,7 +27,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Work for a worker. `fixed_at` is the signing time of all its signatures; `lines` are the pupils still open."""
+    """Work for a worker. `fixed_at` is the signing time of all its signatures; `lines` are the documents still open."""
 
     order_id: str
     place: Place
@@ -37,6 +38,12 @@ class Order:
     fixed_at: datetime
     state: str
     lines: tuple[Ref, ...]
+
+
+def is_express(order: Order, limit: int) -> bool:
+    """Whether an order goes past a mass run: few pupils, and no first sheet of a class, since each class has a dozen of those."""
+    pupils = sum(ref.kind is DocumentKind.TRANSCRIPT for ref in order.lines)
+    return pupils <= limit and not any(ref.kind is DocumentKind.SHEET and ref.version == 1 for ref in order.lines)
 
 
 def order_name(*parts: object) -> str:

@@ -8,6 +8,9 @@ from datetime import date
 
 from services.signing.domain.roles import OFFICES, SignatureRole
 
+# Roles that one named member of staff holds for a class or a subject; anybody else needs to act for that very person.
+_NAMED = (SignatureRole.HOMEROOM_TEACHER, SignatureRole.SUBJECT_TEACHER)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -17,6 +20,11 @@ class Caller:
     person_id: str
     roles: tuple[tuple[str, str], ...] = ()
     service: str = ""
+
+    @property
+    def only_teaches(self) -> bool:
+        """Whether the caller is nothing but a subject teacher, who sees no transcripts and no other teacher's sheets."""
+        return bool(self.roles) and all(name == "subject_teacher" for name, _ in self.roles)
 
     def holds(self, names: Iterable[str], *scopes: str) -> bool:
         """Whether one of the roles is held in one of the scopes."""
@@ -59,19 +67,20 @@ class Authority:
     authority: str = ""
 
 
-def authority_for(role: SignatureRole, own: Sequence[StaffMember], homeroom_staff_id: str | None, day: date) -> Authority | None:
-    """How a person may approve in a role of a class, from the person's own staff rows; None when he or she may not.
+def authority_for(role: SignatureRole, own: Sequence[StaffMember], answerable_staff_id: str | None, day: date) -> Authority | None:
+    """How a person may approve in a role, from the person's own staff rows; None when he or she may not.
 
-    The homeroom teacher is the one of this class; a deputy or a vice principal needs a recorded decision.
+    `answerable_staff_id` is who answers for the list: the class's homeroom teacher for transcripts, the responsible
+    teacher for a class-subject sheet. A deputy or a vice principal needs a recorded decision.
     """
     for member in own:
         for held in member.appointments:
             if held.role not in OFFICES[role] or not held.runs_on(day):
                 continue
-            if role is SignatureRole.HOMEROOM_TEACHER:
-                if member.staff_id == homeroom_staff_id:
+            if role in _NAMED:
+                if member.staff_id == answerable_staff_id:
                     return Authority(member.staff_id)
-                if held.acts_for_staff_id and held.acts_for_staff_id == homeroom_staff_id and held.authority:
+                if held.acts_for_staff_id and held.acts_for_staff_id == answerable_staff_id and held.authority:
                     return Authority(member.staff_id, held.authority)
                 continue
             if held.role == "vice_principal" or held.acts_for_staff_id:
@@ -79,6 +88,12 @@ def authority_for(role: SignatureRole, own: Sequence[StaffMember], homeroom_staf
                     return Authority(member.staff_id, held.authority)
                 continue
             return Authority(member.staff_id)
-        if role is SignatureRole.HOMEROOM_TEACHER and member.staff_id == homeroom_staff_id:
+        if role in _NAMED and member.staff_id == answerable_staff_id:
             return Authority(member.staff_id)
     return None
+
+
+def may_see_sheet(own: Sequence[StaffMember], responsible_staff_id: str | None) -> bool:
+    """Whether a subject teacher's own staff rows show that the sheet is his or hers, or that of a colleague acted for."""
+    acts_for = {held.acts_for_staff_id for member in own for held in member.appointments if held.authority}
+    return responsible_staff_id is not None and responsible_staff_id in {member.staff_id for member in own} | acts_for

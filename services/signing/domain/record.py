@@ -106,6 +106,14 @@ class Record:
         """Full name as the form prints it."""
         return str(self.data["pupil"]["name"])
 
+    @property
+    def sheets(self) -> tuple[tuple[str, int], ...]:
+        """The class-subject sheets that the record's rows stand in: (id, version), each once."""
+        proofs = [subject["sheet"] for subject in self.data["subjects"] if "sheet" in subject]
+        for proof in proofs:
+            _require("$.subjects[].sheet", proof, {"id": "text", "version": "number"})
+        return tuple(sorted({(proof["id"], proof["version"]) for proof in proofs}))
+
 
 def known_record(content: bytes, parse: Callable[[bytes], Any] = json.loads) -> Record:
     """A record that read_record accepted when its class arrived: read again without checking it again."""
@@ -130,7 +138,7 @@ def read_record(content: bytes) -> Record:
     level = Level(value["level"])
     _require("$", value, _SHAPES[level])
     for path, text in texts_of("$", value):
-        _refuse_unprintable(path, text)
+        refuse_unprintable(path, text)
     return Record(content, hashlib.sha256(content).digest(), value, level)
 
 
@@ -172,7 +180,7 @@ def texts_of(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, value
 
 
-def _refuse_unprintable(path: str, text: str) -> None:
+def refuse_unprintable(path: str, text: str) -> None:
     """Refuse text that would look different from what its bytes say: right-to-left, invisible or undecomposed signs."""
     if text.isascii() and text.isprintable():
         return

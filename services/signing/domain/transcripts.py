@@ -1,10 +1,12 @@
-"""Transcripts on their way through signing: what arrives, and in which state each pupil's version is."""
+"""Transcripts and class-subject sheets on their way through signing: what arrives, and in which state each version is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from services.signing.domain.documents import DocumentKind
 
 
 class TranscriptState(StrEnum):
@@ -19,13 +21,15 @@ class TranscriptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """One transcript in one version; nothing here tells who the pupil is."""
+    """One transcript in one version, or one class-subject sheet (whose id stands in `transcript_id`, and no pupil's)."""
 
     transcript_id: str
     pupil_id: str
     version: int
     content_digest: bytes
     public_id: str
+    kind: DocumentKind = DocumentKind.TRANSCRIPT
+    subject: str = ""
 
     @property
     def file_name(self) -> str:
@@ -44,11 +48,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SealedPupil:
-    """A sealed record as grading sent it; `failure` says why it can't be printed, if it can't."""
+    """A sealed record as grading sent it; `failure` says why it can't be printed, if it can't.
+
+    `sheets` are the class-subject sheets that the record names (id, version): all of them are signed before the record is.
+    """
 
     ref: Ref
     content: bytes
     corrections: int
+    failure: str = ""
+    sheets: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSheet:
+    """A sealed class-subject sheet as grading sent it, and who is to sign it."""
+
+    ref: Ref
+    content: bytes
+    staff_id: str | None
     failure: str = ""
 
 
@@ -66,6 +84,7 @@ class SealedClass:
     sealed_at: datetime
     homeroom_staff_id: str | None
     pupils: tuple[SealedPupil, ...]
+    sheets: tuple[SealedSheet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""What wakes signing: grading sealed a class, or enrollment told of schools and staff."""
+"""What wakes signing: grading sealed a class, or enrollment told of schools, staff and who teaches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hocba.enrollment.v1.events_pb2 import ClassFormed, SchoolRegistered, StaffAppointed, StaffProfile
+from hocba.enrollment.v1.events_pb2 import ClassFormed, SchoolRegistered, StaffAppointed, StaffProfile, TeachingAssigned
 from hocba.grading.v1.events_pb2 import ClassSealed, SealedRecords
 from services.chassis.consumer import Received, on
 from services.signing import contracts
@@ -26,8 +26,8 @@ class SigningConsumers:
     @on(ClassSealed)
     async def on_class_sealed(self, events: Sequence[Received[ClassSealed]]) -> None:
         for received in events:
-            records = self.open(received.event.records, SealedRecords).records if received.event.records.jwe else ()
-            await self.take_sealed_class(contracts.sealed_class_of(received.event, records))
+            opened = self.open(received.event.records, SealedRecords) if received.event.records.jwe else SealedRecords()
+            await self.take_sealed_class(contracts.sealed_class_of(received.event, opened.records, opened.sheets))
 
     @on(SchoolRegistered)
     async def on_school_registered(self, events: Sequence[Received[SchoolRegistered]]) -> None:
@@ -40,3 +40,7 @@ class SigningConsumers:
     @on(ClassFormed)
     async def on_class_formed(self, events: Sequence[Received[ClassFormed]]) -> None:
         await self.know_people([contracts.homeroom_fact_of(received.event) for received in events])
+
+    @on(TeachingAssigned)
+    async def on_teaching_assigned(self, events: Sequence[Received[TeachingAssigned]]) -> None:
+        await self.know_people([contracts.teaching_fact_of(received.event) for received in events])

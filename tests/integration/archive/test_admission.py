@@ -16,6 +16,7 @@ from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.object_stores import open_staging, open_vault
 from services.archive.adapters.trust_store import trust_of
+from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
 from services.archive.application.get_status import GetStatus
@@ -23,7 +24,7 @@ from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.ports import Filter, Viewer
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.verify_register import VerifyRegister
-from services.archive.domain.document import TRANSCRIPT
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT
 from services.archive.domain.pack import build_pack
 from services.archive.domain.transcript import SignedClass, SignedDocument, TranscriptRef
 from services.chassis.clock import SystemClock
@@ -54,6 +55,11 @@ class Archive:
         check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
         staging, vault = open_staging(str(self.folder / "staging")), open_vault(str(self.folder / "vault"))
         return AdmitTranscripts(staging, vault, PostgresAdmissions(self.database), check, SystemClock())
+
+    @property
+    def admit_sheets(self) -> AdmitSheets:
+        one = self.admit
+        return AdmitSheets(one.staging, one.vault, one.admissions, CheckDocument(CLASS_SHEET, one.check.signatures), one.clock, one)
 
     @property
     def catalogue(self) -> PostgresCatalogue:
@@ -217,7 +223,7 @@ async def test_refused_documents_are_admitted_after_the_cause_is_mended(archive:
     strangers = archive.admission(make_pki().root.certificate)
     assert await strangers(signed) == Admission(0, 0, 1)
     assert await archive.admit(signed) == Admission(0, 1, 0)
-    total, lost = await RetryRejected(PostgresAdmissions(archive.database), archive.admit)()
+    total, lost = await RetryRejected(PostgresAdmissions(archive.database), archive.admit, archive.admit_sheets)()
     assert (total, lost) == (Admission(1, 0, 0), 0)
     assert await archive.catalogue.rejected(EVERYTHING, Filter()) == []
 

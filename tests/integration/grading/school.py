@@ -293,6 +293,10 @@ class School:
         """The canonical records, opened as a reader would."""
         return list(self.reader.open(event.records, events_pb2.SealedRecords).records)
 
+    def sheets_of(self, event: events_pb2.ClassSealed) -> list[bytes]:
+        """The canonical class-subject sheets, opened as a reader would."""
+        return list(self.reader.open(event.records, events_pb2.SealedRecords).sheets)
+
     async def as_owner(self, sql: str) -> None:
         connection = await asyncpg.connect(self.databases.owner_url)
         try:

@@ -6,9 +6,24 @@ import pytest
 
 from hocba.common.v1 import common_pb2
 from hocba.grading.v1 import events_pb2, grading_pb2
+from services.chassis.database import RowScope
 from services.chassis.errors import Conflict, Malformed, Refused
 from services.grading.domain.record import digest_of
-from tests.integration.grading.school import HOMEROOM_TEACHER, HOUR, LOCKING, NO_CONTEXT, PRINCIPAL, START, TEACHER, School, SchoolClass, new_id
+from tests.integration.grading.school import (
+    HOMEROOM_TEACHER,
+    HOUR,
+    LOCKING,
+    NO_CONTEXT,
+    OTHER_SCHOOL,
+    PRINCIPAL,
+    SCHOOL,
+    START,
+    TEACHER,
+    School,
+    SchoolClass,
+    an_id,
+    new_id,
+)
 
 T1, T2 = common_pb2.TERM_1, common_pb2.TERM_2
 
@@ -107,11 +122,44 @@ async def test_a_correction_under_an_unlock_makes_version_two_of_that_pupil_only
     before, after = (next(o.transcript for o in answer.outcomes if o.transcript.pupil_id == wrong) for answer in (first, second))
     assert before.transcript_id == after.transcript_id
     assert before.public_id != after.public_id
-    record = json.loads(school.records_of((await school.events(events_pb2.ClassSealed))[1])[1])
+    events = await school.events(events_pb2.ClassSealed)
+    record = json.loads(school.records_of(events[1])[1])
     assert record["corrections"] == {"count": 1, "subjects": ["Toán"]}
+    # The corrected mark is signed for in a sheet of one row; nobody else's row moves, and the first sheets stay in force.
+    named = [[(s.sheet.subject, s.sheet.version, s.rows) for s in event.sheets] for event in events]
+    assert {(version, rows) for _, version, rows in named[0]} == {(1, 3)}
+    assert set(named[1]) - set(named[0]) == {("toan", 2, 1)}
+    assert set(named[0]) <= set(named[1])
     assert record["transcript"]["supersedes"] == 1
     (reopened,) = await school.events(events_pb2.ScopeReopened)
     assert (reopened.unlock_id, reopened.class_version) == (unlock, 1)
+
+
+async def test_sheets_are_kept_once_and_told_again_word_for_word(school: School) -> None:
+    room = await school.form(8, 2)
+    await school.fill(room)
+    lock_id = new_id()
+    await school.seal(room, lock_id)
+    await school.seal(room, lock_id)
+    await school.seal(room)
+    first, second = await school.events(events_pb2.ClassSealed)
+    contents = school.sheets_of(first)
+    assert contents == school.sheets_of(second)
+    assert [digest_of(content) for content in contents] == [sealed.sheet.content_digest for sealed in first.sheets]
+    assert [sealed.sheet.subject for sealed in second.sheets] == [json.loads(content)["subject"]["code"] for content in contents]
+    assert await school.value("SELECT count(*) FROM class_sheets") == len(contents) == len(room.subjects)
+    assert {sealed.responsible_staff_id for sealed in first.sheets} == {an_id("staff teacher")}
+    with pytest.raises(Exception, match="append-only"):
+        await school.as_owner("UPDATE class_sheets SET content = 'x'")
+
+
+async def test_another_schools_people_see_no_sheet(school: School) -> None:
+    room = await school.form(8, 1)
+    await school.fill(room)
+    await school.seal(room)
+    for scope, seen in ((RowScope("school", schools=(SCHOOL,)), True), (RowScope("school", schools=(OTHER_SCHOOL,)), False), (RowScope("none"), False)):
+        async with school.database.transaction(scope) as connection:
+            assert bool(await connection.fetchval("SELECT count(*) FROM class_sheets")) is seen
 
 
 async def test_a_seal_ends_every_unlock_of_the_class(school: School) -> None:

@@ -179,7 +179,7 @@ async def test_signatures_stay_proven_when_every_signer_is_revoked_afterwards(lt
     for row in rows:
         fresh += [one for one in await asking.answers(bytes(row["certificate"]), [bytes(der) for der in row["chain"]]) if isinstance(one, Answer)]
         trust.pki.reinstate(bytes(row["certificate"]))
-    assert sum(isinstance(one.says, Revoked) for one in fresh) == 3
+    assert sum(isinstance(one.says, Revoked) for one in fresh) == len(rows)
     pdf = next(iter((await lta.issued()).values()))
     assert await _proven_in_the_past(pdf, lta, fresh) == [finished_at] * 3
 

@@ -28,7 +28,7 @@ from services.chassis.rpc_client import open_channel
 from services.chassis.streams import key_of, stream_of
 from services.signing.adapters.key_journal import read_journal
 from services.signing.adapters.staging import packed
-from services.signing.domain.roles import SignatureRole
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.stack import ports, processes
 from services.stack.processes import Stack
 from services.stack.signer_pki import Signer, SignerPki
@@ -146,7 +146,7 @@ class Neighbours:
             return list(found.manifests) if len(found.manifests) == len(CLASSES) else None
 
         for summary in await eventually(all_ready, within=LIMIT, what="a manifest per class"):
-            for role in SignatureRole:
+            for role in DEFAULT_ORDER:
                 request = rpc.ApproveManifestRequest(
                     request_id=str(uuid.uuid4()), manifest_id=summary.manifest_id, role=WIRE[role], merkle_root=summary.merkle_root
                 )

@@ -27,26 +27,29 @@ from services.signing.application import approve_manifest, register_certificate,
 from services.signing.application.know_people import KnowPeople, SchoolFact
 from services.signing.application.ports import ManifestRow, Request
 from services.signing.application.take_sealed_class import TakeSealedClass
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, Caller, StaffMember
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, roles_for
+from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil, SealedSheet
 from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.worker import SigningWorker
 from services.signing.settings import SigningSettings
 from services.stack.postgresql import Databases
 from services.stack.signer_pki import KeyKind, Signer, SignerPki
-from tests.support.records import record_of
+from tests.support.records import record_of, with_sheet
 from tests.support.trust import Trust
 
 START = datetime.now(UTC).replace(microsecond=0)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
 PROVINCE = "2025-79"
 NAMES = {
+    SignatureRole.SUBJECT_TEACHER: "Phạm Thị Mẫu",
     SignatureRole.HOMEROOM_TEACHER: "Nguyễn Thị Mẫu",
     SignatureRole.PRINCIPAL: "Trần Văn Mẫu",
     SignatureRole.SCHOOL_SEAL: "Lê Thị Mẫu",
 }
 OFFICES = {
+    SignatureRole.SUBJECT_TEACHER: "subject_teacher",
     SignatureRole.HOMEROOM_TEACHER: "homeroom_teacher",
     SignatureRole.PRINCIPAL: "principal",
     SignatureRole.SCHOOL_SEAL: "clerk",
@@ -106,7 +109,7 @@ class World:
     done: set[str] = field(default_factory=set)
 
     async def people(self) -> None:
-        """The school, its three signers, and their certificates."""
+        """The school, its signers, and their certificates."""
         await self.know([SchoolFact(SCHOOL, PROVINCE, 1, "Trường Mẫu"), *(self.member(role) for role in SignatureRole)])
         for role in SignatureRole:
             await self.certify(role)
@@ -130,20 +133,29 @@ class World:
         )
 
     def sealed(self, class_version: int = 1, **changed: Any) -> SealedClass:
-        """The class as grading would tell it; `changed` may hold versions and comments by pupil, and a list of pupils."""
+        """The class as grading would tell it; `changed` may hold versions and comments by pupil, and a list of pupils.
+
+        `sheets` names (subject, version, pupils in it): their rows stand in a sheet that the subject teacher signs.
+        """
         versions: dict[str, int] = changed.get("versions", {})
         comments: dict[str, str] = changed.get("comments", {})
+        contents = {pupil: record_of(self.level, pupil, versions.get(pupil, 1), comment=comments.get(pupil)) for pupil in changed.get("pupils", self.pupils)}
+        sheets = []
+        for subject, sheet_version, rows in changed.get("sheets", ()):
+            proven, sheet = with_sheet([contents[pupil] for pupil in rows if pupil in contents], subject, sheet_version)
+            contents |= dict(zip((pupil for pupil in rows if pupil in contents), proven, strict=True))
+            of_sheet = Ref(sheet.sheet_id, "", sheet_version, sha256(sheet.content).digest(), sheet.public_id, DocumentKind.SHEET, subject)
+            sheets.append(SealedSheet(of_sheet, sheet.content, STAFF[SignatureRole.SUBJECT_TEACHER]))
         pupils = []
-        for pupil in changed.get("pupils", self.pupils):
+        for pupil, content in contents.items():
             version = versions.get(pupil, 1)
-            content = record_of(self.level, pupil, version, comment=comments.get(pupil))
             public_id = json.loads(content)["transcript"]["public_id"]
             ref = Ref(pupil, str(uuid.uuid5(uuid.NAMESPACE_OID, pupil)), version, sha256(content).digest(), public_id)
             pupils.append(SealedPupil(ref, content, 0))
         place = Place(CLASS, SCHOOL, PROVINCE)
         homeroom = STAFF[SignatureRole.HOMEROOM_TEACHER]
         level = self.level.upper()
-        return SealedClass(place, 2025, 8, level, class_version, 0, 1, self.clock.now(), homeroom, tuple(pupils))
+        return SealedClass(place, 2025, 8, level, class_version, 0, 1, self.clock.now(), homeroom, tuple(pupils), tuple(sheets))
 
     async def seal(self, class_version: int = 1, **changed: Any) -> SealedClass:
         sealed = self.sealed(class_version, **changed)
@@ -195,15 +207,15 @@ class World:
         await self.rpc.reject_manifest(command)
 
     async def approve_all(self) -> None:
-        """All three roles approve every ready manifest."""
+        """Every role approves every ready manifest of its documents."""
         for manifest in await self.manifests():
-            for role in DEFAULT_ORDER:
+            for role in roles_for(manifest.kind, DEFAULT_ORDER):
                 await self.approve(manifest, role)
 
     async def issued(self) -> dict[tuple[str, int], bytes]:
-        """Every finished document by transcript and version, out of the packs that were announced."""
+        """Every finished document by transcript (or sheet) and version, out of the packs that were announced."""
         found: dict[tuple[str, int], bytes] = {}
-        for told in await self.told(events.TranscriptsSigned):
+        for told in [*await self.told(events.TranscriptsSigned), *await self.told(events.SheetsSigned)]:
             pack = (Path(self.settings.staging_url) / told.pack).read_bytes()
             assert sha256(pack).digest() == told.pack_digest
             for name, content in unpacked(pack).items():

@@ -43,10 +43,13 @@ def whole() -> Rows:
         before = register.link(before, statement(version))
         hashes.append(before)
     line = trail.next_line(trail.Head("school:s", 0, trail.GENESIS), AT, "unlock", {"unlock_id": "u"})
+    sheet = {"id": "s", "version": 1, "digest": "sheet", "class_id": "c"}
     return {
-        "grading.sealed_versions": versions,
-        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in versions],
-        "signing.completions": [{"id": "t", "version": n, "sha256": f"file-{n}"} for n in (1, 2)],
+        "grading.sealed_versions": [sheet, *versions],
+        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (sheet, *versions)],
+        "signing.sheet_needs": [{"id": "t", "version": n, "sheet_id": "s", "sheet_version": 1} for n in (1, 2)],
+        "signing.completions": [{"id": "s", "version": 1, "sha256": "file-s"}] + [{"id": "t", "version": n, "sha256": f"file-{n}"} for n in (1, 2)],
+        "archive.sheets": [sheet | {"sha256": "file-s"}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
         "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": f"file-{row['version']}"} for row in versions],
         "archive.rejected": [],
@@ -75,6 +78,12 @@ def whole() -> Rows:
     }
 
 
+def without_its_sheet(rows: Rows) -> None:
+    """The sheet was openly refused, so nothing is lost; but the transcript that stands on it came in."""
+    rows["archive.sheets"].clear()
+    rows["archive.rejected"].append({"id": "s", "version": 1})
+
+
 async def broken(rows: Rows) -> set[str]:
     return {finding.invariant for finding in await run_all(KeptInMemory(rows)) if finding.problems}  # type: ignore[arg-type]  # Stands for Stores.
 
@@ -84,6 +93,8 @@ async def test_whole_stores_hold() -> None:
 
 
 HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
+    "a transcript was archived without its sheet": (without_its_sheet, {"I1"}),
+    "a sheet has two signed forms": (lambda r: r["archive.sheets"][0].update(sha256="other"), {"I2"}),
     "signing never heard of a seal": (lambda r: r["signing.transcripts"].pop(), {"I1"}),
     "a signed version never reached the archive": (lambda r: r["archive.transcripts"].pop(), {"I1"}),
     "the archive holds another file than was signed": (lambda r: r["archive.transcripts"][0].update(sha256="other"), {"I2"}),

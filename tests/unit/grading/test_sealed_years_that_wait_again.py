@@ -35,7 +35,7 @@ class OneSealedPupil:
         outcome = sealed(before)
         assert outcome.sealed, outcome.reasons
         self.facts = ClassFacts("class", "school", "2025-79", 2025, now.grade, "A1", "staff", 1, term_1_sealed=True)
-        self.file = PupilFile(now, surroundings(now), outcome.transcript_id, 1, outcome.sealed)
+        self.file = PupilFile(now, surroundings(now), outcome.transcript_id, outcome.sealed, roll_number=1)
         self.written: list[CellChange | Decision] = []
 
     @asynccontextmanager

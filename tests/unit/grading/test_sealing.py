@@ -11,10 +11,22 @@ import pytest
 
 from services.grading.domain.pupil_year import SubjectChoice
 from services.grading.domain.record import canonical, digest_of
-from services.grading.domain.sealing import Outcome, class_digest, seal_pupil
+from services.grading.domain.sealing import Outcome, class_digest
 from services.grading.domain.subjects import HOMEROOM, form_rows
 from services.grading.domain.terms import Term
-from tests.unit.grading.years import EXAMPLES, SeededDice, a_year, decided, example_text, example_years, sealed, surroundings, with_average, with_cells
+from tests.unit.grading.years import (
+    EXAMPLES,
+    SeededDice,
+    a_year,
+    decided,
+    example_text,
+    example_years,
+    seal_pupil,
+    sealed,
+    surroundings,
+    with_average,
+    with_cells,
+)
 
 
 def content(outcome: Outcome) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from services.grading.domain.pupil_year import Decision, PupilYear, SubjectChoice
 from services.grading.domain.record import SubjectTeacher
 from services.grading.domain.rulesets import rule_set_for, with_switches
-from services.grading.domain.sealing import Outcome, seal_pupil
+from services.grading.domain.sealing import Candidate, Outcome, SealedVersion, SheetBook, seal_pupils
 from services.grading.domain.sheets import Kind
 from services.grading.domain.subjects import HOMEROOM
 from services.grading.domain.terms import TEACHING_TERMS, Level, Term
@@ -85,6 +85,9 @@ class SeededDice:
     def salt(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
 
+    def row_salt(self) -> bytes:
+        return self._random.randbytes(32)
+
 
 def surroundings(year: PupilYear, seed: int = 7) -> Surroundings:
     """People and places around a year; every name comes from the lists above."""
@@ -144,6 +147,12 @@ def surroundings(year: PupilYear, seed: int = 7) -> Surroundings:
     )
 
 
+def seal_pupil(year: PupilYear, around: Surroundings, transcript_id: str, previous: SealedVersion | None, dice: SeededDice) -> Outcome:
+    """The outcome of a class of one."""
+    (outcome,), _ = seal_pupils([Candidate(year, around, transcript_id, previous)], SheetBook(), dice)
+    return outcome
+
+
 def sealed(year: PupilYear, seed: int = 1) -> Outcome:
     """The outcome of sealing a year for the first time."""
     return seal_pupil(year, surroundings(year), str(uuid.UUID(int=seed)), None, SeededDice(seed))
@@ -175,6 +184,20 @@ def example_text(year: PupilYear) -> str:
     return json.dumps(json.loads(outcome.sealed.content), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
+def example_sheet() -> str:
+    """The example of a class-subject sheet: maths of the lower-secondary example's class, of that one pupil."""
+    year = example_years()["lower_secondary"]
+    candidate = Candidate(year, surroundings(year), str(uuid.UUID(int=year.grade)), None)
+    _, sheets = seal_pupils([candidate], SheetBook(), SeededDice(year.grade))
+    content = next(sheet.content for sheet in sheets if sheet.subject == "toan")
+    return json.dumps(json.loads(content), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+SHEET_EXAMPLE = EXAMPLES.parent / "sheet" / "lower_secondary.json"
+
+
 if __name__ == "__main__":
+    SHEET_EXAMPLE.parent.mkdir(exist_ok=True)
+    SHEET_EXAMPLE.write_text(example_sheet(), encoding="utf-8")
     for name, year in example_years().items():
         (EXAMPLES / f"{name}.json").write_text(example_text(year), encoding="utf-8")

@@ -6,16 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.signing.domain.certificate import CertificateFacts, unfit
+from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, list_of
-from services.signing.domain.orders import INTENT_LIFE, Order, Step, order_name, renewed
+from services.signing.domain.orders import INTENT_LIFE, Order, Step, is_express, order_name, renewed
 from services.signing.domain.people import Appointment, StaffMember, authority_for
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, next_role
-from services.signing.domain.transcripts import Place
+from services.signing.domain.transcripts import Place, Ref
 
 DAY = date(2026, 6, 1)
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 HOMEROOM, PRINCIPAL, SEAL = DEFAULT_ORDER
+TEACHER = SignatureRole.SUBJECT_TEACHER
 
 
 def member(role: str, staff_id: str = "s1", **more: str) -> StaffMember:
@@ -32,6 +34,11 @@ def member(role: str, staff_id: str = "s1", **more: str) -> StaffMember:
         (HOMEROOM, member("homeroom_teacher", "other", acts_for_staff_id="s1"), False),
         (HOMEROOM, member("principal"), True),  # who is named homeroom teacher of the class is its homeroom teacher
         (HOMEROOM, member("principal", "other"), False),
+        (TEACHER, member("subject_teacher"), True),
+        (TEACHER, member("subject_teacher", "other"), False),
+        (TEACHER, member("subject_teacher", "other", acts_for_staff_id="s1", authority="12/QĐ"), True),
+        (TEACHER, member("subject_teacher", "other", acts_for_staff_id="s1"), False),
+        (TEACHER, member("homeroom_teacher", "other", acts_for_staff_id="s1", authority="12/QĐ"), False),
         (PRINCIPAL, member("principal"), True),
         (PRINCIPAL, member("principal", valid_to="2026-05-31"), False),
         (PRINCIPAL, member("principal", valid_from="2026-06-02"), False),
@@ -108,3 +115,16 @@ def test_retry_keeps_the_signing_time_while_intents_live() -> None:
 
 def test_roles_follow_their_order() -> None:
     assert [next_role(DEFAULT_ORDER, signed) for signed in range(4)] == [HOMEROOM, PRINCIPAL, SEAL, None]
+
+
+def order_of(*lines: Ref) -> Order:
+    return Order("o", Place("c", "s", "p"), Step.PREPARE, None, None, 0, NOW, "released", lines)
+
+
+def test_single_pupils_and_later_sheets_go_past_a_mass_run() -> None:
+    pupils = [Ref(str(n), "p", 1, b"", "") for n in range(4)]
+    sheets = [Ref(f"s{n}", "", 2, b"", "", DocumentKind.SHEET, "toan") for n in range(12)]
+    assert is_express(order_of(*pupils[:3]), 3)
+    assert not is_express(order_of(*pupils), 3)
+    assert is_express(order_of(pupils[0], *sheets), 3), "a late pupil stands in a sheet of his own in each subject"
+    assert not is_express(order_of(pupils[0], replace(sheets[0], version=1)), 3)

@@ -27,7 +27,7 @@ from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/archive/v1/archive.proto\x12\x10hocba.archive.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\">\n\x14GetTranscriptRequest\x12\x15\n\rtranscript_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"\\\n\x15GetTranscriptResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x30\n\x05\x65ntry\x18\x02 \x01(\x0b\x32!.hocba.archive.v1.TranscriptEntry\"\xa8\x02\n\x0fTranscriptEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x12\n\nsupersedes\x18\x04 \x01(\x05\x12\x15\n\rsuperseded_by\x18\x05 \x01(\x05\x12\x16\n\x0eregister_index\x18\x06 \x01(\x03\x12\x15\n\rregister_hash\x18\x07 \x01(\x0c\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63lass_id\x18\t \x01(\t\x12\x11\n\tschool_id\x18\n \x01(\t\x12\x13\n\x0bschool_year\x18\x0b \x01(\x05\"x\n\x16ListTranscriptsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x10\n\x08pupil_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"f\n\x17ListTranscriptsResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.hocba.archive.v1.TranscriptEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetStatusRequest\x12\x11\n\tpublic_id\x18\x01 \x01(\t\"\x87\x01\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x13\n\x0bschool_name\x18\x02 \x01(\t\x12\x13\n\x0bschool_year\x18\x03 \x01(\x05\x12\r\n\x05level\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x13ListRejectedRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"H\n\x14ListRejectedResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.hocba.archive.v1.RejectedEntry\"\xa6\x01\n\rRejectedEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12/\n\x0brejected_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x15VerifyRegisterRequest\x12\x12\n\nfrom_index\x18\x01 \x01(\x03\"e\n\x16VerifyRegisterResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x10\n\x08unbroken\x18\x02 \x01(\x08\x12\x1a\n\x12\x66irst_broken_index\x18\x03 \x01(\x03\x12\x0c\n\x04head\x18\x04 \x01(\x0c\x32\x8e\x06\n\x07\x41rchive\x12\xb1\x01\n\rGetTranscript\x12&.hocba.archive.v1.GetTranscriptRequest\x1a\'.hocba.archive.v1.GetTranscriptResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12\xb7\x01\n\x0fListTranscripts\x12(.hocba.archive.v1.ListTranscriptsRequest\x1a).hocba.archive.v1.ListTranscriptsResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12h\n\tGetStatus\x12\".hocba.archive.v1.GetStatusRequest\x1a#.hocba.archive.v1.GetStatusResponse\"\x12\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x06public\x12\x97\x01\n\x0cListRejected\x12%.hocba.archive.v1.ListRejectedRequest\x1a&.hocba.archive.v1.ListRejectedResponse\"8\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\x90\x01\n\x0eVerifyRegister\x12\'.hocba.archive.v1.VerifyRegisterRequest\x1a(.hocba.archive.v1.VerifyRegisterResponse\"+\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0fsystem_operator\xb2\xb6\x18\x0c\x64oet_officerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehocba/archive/v1/archive.proto\x12\x10hocba.archive.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\">\n\x14GetTranscriptRequest\x12\x15\n\rtranscript_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"\\\n\x15GetTranscriptResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x30\n\x05\x65ntry\x18\x02 \x01(\x0b\x32!.hocba.archive.v1.TranscriptEntry\"\xa8\x02\n\x0fTranscriptEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x12\n\nsupersedes\x18\x04 \x01(\x05\x12\x15\n\rsuperseded_by\x18\x05 \x01(\x05\x12\x16\n\x0eregister_index\x18\x06 \x01(\x03\x12\x15\n\rregister_hash\x18\x07 \x01(\x0c\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63lass_id\x18\t \x01(\t\x12\x11\n\tschool_id\x18\n \x01(\t\x12\x13\n\x0bschool_year\x18\x0b \x01(\x05\"x\n\x16ListTranscriptsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x10\n\x08pupil_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"f\n\x17ListTranscriptsResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.hocba.archive.v1.TranscriptEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fGetSheetRequest\x12\x10\n\x08sheet_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"R\n\x10GetSheetResponse\x12\x11\n\x03pdf\x18\x01 \x01(\x0c\x42\x04\xd8\xb5\x18\x01\x12+\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x1c.hocba.archive.v1.SheetEntry\"\x8a\x02\n\nSheetEntry\x12(\n\x05sheet\x18\x01 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x0c\n\x04rows\x18\x05 \x01(\x05\x12\x16\n\x0eregister_index\x18\x06 \x01(\x03\x12\x15\n\rregister_hash\x18\x07 \x01(\x0c\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63lass_id\x18\t \x01(\t\x12\x11\n\tschool_id\x18\n \x01(\t\x12\x13\n\x0bschool_year\x18\x0b \x01(\x05\"a\n\x11ListSheetsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x13\n\x0bschool_year\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\\\n\x12ListSheetsResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.hocba.archive.v1.SheetEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetStatusRequest\x12\x11\n\tpublic_id\x18\x01 \x01(\t\"\x87\x01\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x13\n\x0bschool_name\x18\x02 \x01(\t\x12\x13\n\x0bschool_year\x18\x03 \x01(\x05\x12\r\n\x05level\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x13ListRejectedRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\"H\n\x14ListRejectedResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.hocba.archive.v1.RejectedEntry\"\xd0\x01\n\rRejectedEntry\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12/\n\x0brejected_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05sheet\x18\x06 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\"+\n\x15VerifyRegisterRequest\x12\x12\n\nfrom_index\x18\x01 \x01(\x03\"e\n\x16VerifyRegisterResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x10\n\x08unbroken\x18\x02 \x01(\x08\x12\x1a\n\x12\x66irst_broken_index\x18\x03 \x01(\x03\x12\x0c\n\x04head\x18\x04 \x01(\x0c\x32\xde\x08\n\x07\x41rchive\x12\xb1\x01\n\rGetTranscript\x12&.hocba.archive.v1.GetTranscriptRequest\x1a\'.hocba.archive.v1.GetTranscriptResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12\xb7\x01\n\x0fListTranscripts\x12(.hocba.archive.v1.ListTranscriptsRequest\x1a).hocba.archive.v1.ListTranscriptsResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12\xa2\x01\n\x08GetSheet\x12!.hocba.archive.v1.GetSheetRequest\x1a\".hocba.archive.v1.GetSheetResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12\xa8\x01\n\nListSheets\x12#.hocba.archive.v1.ListSheetsRequest\x1a$.hocba.archive.v1.ListSheetsResponse\"O\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x05\x63lerk\xb2\xb6\x18\x0c\x64oet_officer\x12h\n\tGetStatus\x12\".hocba.archive.v1.GetStatusRequest\x1a#.hocba.archive.v1.GetStatusResponse\"\x12\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x06public\x12\x97\x01\n\x0cListRejected\x12%.hocba.archive.v1.ListRejectedRequest\x1a&.hocba.archive.v1.ListRejectedResponse\"8\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\x90\x01\n\x0eVerifyRegister\x12\'.hocba.archive.v1.VerifyRegisterRequest\x1a(.hocba.archive.v1.VerifyRegisterResponse\"+\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0fsystem_operator\xb2\xb6\x18\x0c\x64oet_officerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETTRANSCRIPTRESPONSE'].fields_by_name['pdf']._loaded_options = None
   _globals['_GETTRANSCRIPTRESPONSE'].fields_by_name['pdf']._serialized_options = b'\330\265\030\001'
+  _globals['_GETSHEETRESPONSE'].fields_by_name['pdf']._loaded_options = None
+  _globals['_GETSHEETRESPONSE'].fields_by_name['pdf']._serialized_options = b'\330\265\030\001'
   _globals['_ARCHIVE'].methods_by_name['GetTranscript']._loaded_options = None
   _globals['_ARCHIVE'].methods_by_name['GetTranscript']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\005clerk\262\266\030\014doet_officer'
   _globals['_ARCHIVE'].methods_by_name['ListTranscripts']._loaded_options = None
   _globals['_ARCHIVE'].methods_by_name['ListTranscripts']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\005clerk\262\266\030\014doet_officer'
+  _globals['_ARCHIVE'].methods_by_name['GetSheet']._loaded_options = None
+  _globals['_ARCHIVE'].methods_by_name['GetSheet']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\005clerk\262\266\030\014doet_officer'
+  _globals['_ARCHIVE'].methods_by_name['ListSheets']._loaded_options = None
+  _globals['_ARCHIVE'].methods_by_name['ListSheets']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\005clerk\262\266\030\014doet_officer'
   _globals['_ARCHIVE'].methods_by_name['GetStatus']._loaded_options = None
   _globals['_ARCHIVE'].methods_by_name['GetStatus']._serialized_options = b'\252\266\030\004edge\262\266\030\006public'
   _globals['_ARCHIVE'].methods_by_name['ListRejected']._loaded_options = None
@@ -56,20 +62,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTRANSCRIPTSREQUEST']._serialized_end=724
   _globals['_LISTTRANSCRIPTSRESPONSE']._serialized_start=726
   _globals['_LISTTRANSCRIPTSRESPONSE']._serialized_end=828
-  _globals['_GETSTATUSREQUEST']._serialized_start=830
-  _globals['_GETSTATUSREQUEST']._serialized_end=867
-  _globals['_GETSTATUSRESPONSE']._serialized_start=870
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1005
-  _globals['_LISTREJECTEDREQUEST']._serialized_start=1007
-  _globals['_LISTREJECTEDREQUEST']._serialized_end=1065
-  _globals['_LISTREJECTEDRESPONSE']._serialized_start=1067
-  _globals['_LISTREJECTEDRESPONSE']._serialized_end=1139
-  _globals['_REJECTEDENTRY']._serialized_start=1142
-  _globals['_REJECTEDENTRY']._serialized_end=1308
-  _globals['_VERIFYREGISTERREQUEST']._serialized_start=1310
-  _globals['_VERIFYREGISTERREQUEST']._serialized_end=1353
-  _globals['_VERIFYREGISTERRESPONSE']._serialized_start=1355
-  _globals['_VERIFYREGISTERRESPONSE']._serialized_end=1456
-  _globals['_ARCHIVE']._serialized_start=1459
-  _globals['_ARCHIVE']._serialized_end=2241
+  _globals['_GETSHEETREQUEST']._serialized_start=830
+  _globals['_GETSHEETREQUEST']._serialized_end=882
+  _globals['_GETSHEETRESPONSE']._serialized_start=884
+  _globals['_GETSHEETRESPONSE']._serialized_end=966
+  _globals['_SHEETENTRY']._serialized_start=969
+  _globals['_SHEETENTRY']._serialized_end=1235
+  _globals['_LISTSHEETSREQUEST']._serialized_start=1237
+  _globals['_LISTSHEETSREQUEST']._serialized_end=1334
+  _globals['_LISTSHEETSRESPONSE']._serialized_start=1336
+  _globals['_LISTSHEETSRESPONSE']._serialized_end=1428
+  _globals['_GETSTATUSREQUEST']._serialized_start=1430
+  _globals['_GETSTATUSREQUEST']._serialized_end=1467
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1470
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1605
+  _globals['_LISTREJECTEDREQUEST']._serialized_start=1607
+  _globals['_LISTREJECTEDREQUEST']._serialized_end=1665
+  _globals['_LISTREJECTEDRESPONSE']._serialized_start=1667
+  _globals['_LISTREJECTEDRESPONSE']._serialized_end=1739
+  _globals['_REJECTEDENTRY']._serialized_start=1742
+  _globals['_REJECTEDENTRY']._serialized_end=1950
+  _globals['_VERIFYREGISTERREQUEST']._serialized_start=1952
+  _globals['_VERIFYREGISTERREQUEST']._serialized_end=1995
+  _globals['_VERIFYREGISTERRESPONSE']._serialized_start=1997
+  _globals['_VERIFYREGISTERRESPONSE']._serialized_end=2098
+  _globals['_ARCHIVE']._serialized_start=2101
+  _globals['_ARCHIVE']._serialized_end=3219
 # @@protoc_insertion_point(module_scope)

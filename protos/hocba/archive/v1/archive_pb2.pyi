@@ -173,6 +173,155 @@ class ListTranscriptsResponse(_message.Message):
 Global___ListTranscriptsResponse: _TypeAlias = ListTranscriptsResponse  # noqa: Y015
 
 @_typing.final
+class GetSheetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    sheet_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    def __init__(
+        self,
+        *,
+        sheet_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sheet_id", b"sheet_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSheetRequest: _TypeAlias = GetSheetRequest  # noqa: Y015
+
+@_typing.final
+class GetSheetResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PDF_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    pdf: _builtins.bytes
+    @_builtins.property
+    def entry(self) -> Global___SheetEntry: ...
+    def __init__(
+        self,
+        *,
+        pdf: _builtins.bytes = ...,
+        entry: Global___SheetEntry | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "pdf", b"pdf"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSheetResponse: _TypeAlias = GetSheetResponse  # noqa: Y015
+
+@_typing.final
+class SheetEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    REGISTER_INDEX_FIELD_NUMBER: _builtins.int
+    REGISTER_HASH_FIELD_NUMBER: _builtins.int
+    ARCHIVED_AT_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    size: _builtins.int
+    root: _builtins.bytes
+    """of the Merkle tree over its rows"""
+    rows: _builtins.int
+    register_index: _builtins.int
+    register_hash: _builtins.bytes
+    class_id: _builtins.str
+    school_id: _builtins.str
+    school_year: _builtins.int
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef: ...
+    @_builtins.property
+    def archived_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        sheet: _common_pb2.SheetRef | None = ...,
+        sha256: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        rows: _builtins.int = ...,
+        register_index: _builtins.int = ...,
+        register_hash: _builtins.bytes = ...,
+        archived_at: _timestamp_pb2.Timestamp | None = ...,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "sheet", b"sheet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "class_id", b"class_id", "register_hash", b"register_hash", "register_index", b"register_index", "root", b"root", "rows", b"rows", "school_id", b"school_id", "school_year", b"school_year", "sha256", b"sha256", "sheet", b"sheet", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetEntry: _TypeAlias = SheetEntry  # noqa: Y015
+
+@_typing.final
+class ListSheetsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    class_id: _builtins.str
+    school_year: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "page_token", b"page_token", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSheetsRequest: _TypeAlias = ListSheetsRequest  # noqa: Y015
+
+@_typing.final
+class ListSheetsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SheetEntry]: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___SheetEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSheetsResponse: _TypeAlias = ListSheetsResponse  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -275,6 +424,7 @@ class RejectedEntry(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     REJECTED_AT_FIELD_NUMBER: _builtins.int
+    SHEET_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     reason: _builtins.str
     detail: _builtins.str
@@ -282,6 +432,10 @@ class RejectedEntry(_message.Message):
     def transcript(self) -> _common_pb2.TranscriptRef: ...
     @_builtins.property
     def rejected_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef:
+        """instead of `transcript`"""
+
     def __init__(
         self,
         *,
@@ -290,10 +444,11 @@ class RejectedEntry(_message.Message):
         reason: _builtins.str = ...,
         detail: _builtins.str = ...,
         rejected_at: _timestamp_pb2.Timestamp | None = ...,
+        sheet: _common_pb2.SheetRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["rejected_at", b"rejected_at", "transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rejected_at", b"rejected_at", "sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "detail", b"detail", "reason", b"reason", "rejected_at", b"rejected_at", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "detail", b"detail", "reason", b"reason", "rejected_at", b"rejected_at", "sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,6 +45,16 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsResponse.FromString,
                 _registered_method=True)
+        self.GetSheet = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetSheet',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetResponse.FromString,
+                _registered_method=True)
+        self.ListSheets = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ListSheets',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/hocba.archive.v1.Archive/GetStatus',
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetStatusRequest.SerializeToString,
@@ -73,6 +83,19 @@ class ArchiveServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTranscripts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSheet(self, request, context):
+        """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSheets(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +132,16 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListTranscripts,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsResponse.SerializeToString,
+            ),
+            'GetSheet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSheet,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetResponse.SerializeToString,
+            ),
+            'ListSheets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSheets,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -181,6 +214,60 @@ class Archive:
             '/hocba.archive.v1.Archive/ListTranscripts',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListTranscriptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSheet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetSheet',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetSheetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSheets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ListSheets',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,9 @@ class ArchiveStub:
     def __new__(cls, channel: _aio.Channel) -> ArchiveAsyncStub: ...
     GetTranscript: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetTranscriptRequest, _archive_pb2.GetTranscriptResponse]
     ListTranscripts: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListTranscriptsRequest, _archive_pb2.ListTranscriptsResponse]
+    GetSheet: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetSheetRequest, _archive_pb2.GetSheetResponse]
+    """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class."""
+    ListSheets: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListSheetsRequest, _archive_pb2.ListSheetsResponse]
     GetStatus: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]
@@ -47,6 +50,9 @@ class ArchiveAsyncStub(ArchiveStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTranscript: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetTranscriptRequest, _archive_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     ListTranscripts: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListTranscriptsRequest, _archive_pb2.ListTranscriptsResponse]  # type: ignore[assignment]
+    GetSheet: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetSheetRequest, _archive_pb2.GetSheetResponse]  # type: ignore[assignment]
+    """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class."""
+    ListSheets: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListSheetsRequest, _archive_pb2.ListSheetsResponse]  # type: ignore[assignment]
     GetStatus: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]  # type: ignore[assignment]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]  # type: ignore[assignment]
@@ -68,6 +74,21 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         request: _archive_pb2.ListTranscriptsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.ListTranscriptsResponse, _abc.Awaitable[_archive_pb2.ListTranscriptsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetSheet(
+        self,
+        request: _archive_pb2.GetSheetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetSheetResponse, _abc.Awaitable[_archive_pb2.GetSheetResponse]]:
+        """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class."""
+
+    @_abc_1.abstractmethod
+    def ListSheets(
+        self,
+        request: _archive_pb2.ListSheetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListSheetsResponse, _abc.Awaitable[_archive_pb2.ListSheetsResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetStatus(

@@ -27,7 +27,7 @@ from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/archive/v1/events.proto\x12\x10hocba.archive.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\xfe\x01\n\x13TranscriptsArchived\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x39\n\x0btranscripts\x18\x05 \x03(\x0b\x32$.hocba.archive.v1.ArchivedTranscript\x12/\n\x0b\x61rchived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"\x84\x01\n\x12\x41rchivedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x12\n\nsupersedes\x18\x03 \x01(\x05\x12\x16\n\x0eregister_index\x18\x04 \x01(\x03\"\xcd\x01\n\x13TranscriptsRejected\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x39\n\x0btranscripts\x18\x05 \x03(\x0b\x32$.hocba.archive.v1.RejectedTranscript:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"h\n\x12RejectedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/archive/v1/events.proto\x12\x10hocba.archive.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\xfe\x01\n\x13TranscriptsArchived\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x39\n\x0btranscripts\x18\x05 \x03(\x0b\x32$.hocba.archive.v1.ArchivedTranscript\x12/\n\x0b\x61rchived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"\x84\x01\n\x12\x41rchivedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x12\n\nsupersedes\x18\x03 \x01(\x05\x12\x16\n\x0eregister_index\x18\x04 \x01(\x03\"\xcd\x01\n\x13TranscriptsRejected\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x39\n\x0btranscripts\x18\x05 \x03(\x0b\x32$.hocba.archive.v1.RejectedTranscript:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"h\n\x12RejectedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xef\x01\n\x0eSheetsArchived\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12/\n\x06sheets\x18\x05 \x03(\x0b\x32\x1f.hocba.archive.v1.ArchivedSheet\x12/\n\x0b\x61rchived_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"a\n\rArchivedSheet\x12(\n\x05sheet\x18\x01 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x16\n\x0eregister_index\x18\x03 \x01(\x03\"\xbe\x01\n\x0eSheetsRejected\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12/\n\x06sheets\x18\x05 \x03(\x0b\x32\x1f.hocba.archive.v1.RejectedSheet:,\x8a\xb5\x18(\n\x1ahocba.archive.admission.v1\x12\x08\x63lass_id \x06\"Y\n\rRejectedSheet\x12(\n\x05sheet\x18\x01 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCRIPTSARCHIVED']._serialized_options = b'\212\265\030(\n\032hocba.archive.admission.v1\022\010class_id \006'
   _globals['_TRANSCRIPTSREJECTED']._loaded_options = None
   _globals['_TRANSCRIPTSREJECTED']._serialized_options = b'\212\265\030(\n\032hocba.archive.admission.v1\022\010class_id \006'
+  _globals['_SHEETSARCHIVED']._loaded_options = None
+  _globals['_SHEETSARCHIVED']._serialized_options = b'\212\265\030(\n\032hocba.archive.admission.v1\022\010class_id \006'
+  _globals['_SHEETSREJECTED']._loaded_options = None
+  _globals['_SHEETSREJECTED']._serialized_options = b'\212\265\030(\n\032hocba.archive.admission.v1\022\010class_id \006'
   _globals['_TRANSCRIPTSARCHIVED']._serialized_start=147
   _globals['_TRANSCRIPTSARCHIVED']._serialized_end=401
   _globals['_ARCHIVEDTRANSCRIPT']._serialized_start=404
@@ -46,4 +50,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCRIPTSREJECTED']._serialized_end=744
   _globals['_REJECTEDTRANSCRIPT']._serialized_start=746
   _globals['_REJECTEDTRANSCRIPT']._serialized_end=850
+  _globals['_SHEETSARCHIVED']._serialized_start=853
+  _globals['_SHEETSARCHIVED']._serialized_end=1092
+  _globals['_ARCHIVEDSHEET']._serialized_start=1094
+  _globals['_ARCHIVEDSHEET']._serialized_end=1191
+  _globals['_SHEETSREJECTED']._serialized_start=1194
+  _globals['_SHEETSREJECTED']._serialized_end=1384
+  _globals['_REJECTEDSHEET']._serialized_start=1386
+  _globals['_REJECTEDSHEET']._serialized_end=1475
 # @@protoc_insertion_point(module_scope)

@@ -148,3 +148,128 @@ class RejectedTranscript(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RejectedTranscript: _TypeAlias = RejectedTranscript  # noqa: Y015
+
+@_typing.final
+class SheetsArchived(_message.Message):
+    """These class-subject sheets are kept for ever under these digests. Versions stand side by side: a later one holds the rows that changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
+    ARCHIVED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[Global___ArchivedSheet]: ...
+    @_builtins.property
+    def archived_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        sheets: _abc.Iterable[Global___ArchivedSheet] | None = ...,
+        archived_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "class_id", b"class_id", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "sheets", b"sheets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetsArchived: _TypeAlias = SheetsArchived  # noqa: Y015
+
+@_typing.final
+class ArchivedSheet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    REGISTER_INDEX_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    register_index: _builtins.int
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef: ...
+    def __init__(
+        self,
+        *,
+        sheet: _common_pb2.SheetRef | None = ...,
+        sha256: _builtins.bytes = ...,
+        register_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["register_index", b"register_index", "sha256", b"sha256", "sheet", b"sheet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchivedSheet: _TypeAlias = ArchivedSheet  # noqa: Y015
+
+@_typing.final
+class SheetsRejected(_message.Message):
+    """These sheets were refused. Transcripts whose rows stand in them wait, and come in by themselves once their sheet has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[Global___RejectedSheet]: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        sheets: _abc.Iterable[Global___RejectedSheet] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "sheets", b"sheets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetsRejected: _TypeAlias = SheetsRejected  # noqa: Y015
+
+@_typing.final
+class RejectedSheet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """stable code"""
+    detail: _builtins.str
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef: ...
+    def __init__(
+        self,
+        *,
+        sheet: _common_pb2.SheetRef | None = ...,
+        reason: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "reason", b"reason", "sheet", b"sheet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RejectedSheet: _TypeAlias = RejectedSheet  # noqa: Y015

@@ -74,9 +74,11 @@ class _SignatureRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Signatu
     """hiệu trưởng"""
     SIGNATURE_ROLE_SCHOOL_SEAL: _SignatureRole.ValueType  # 3
     """con dấu của trường"""
+    SIGNATURE_ROLE_SUBJECT_TEACHER: _SignatureRole.ValueType  # 4
+    """giáo viên bộ môn"""
 
 class SignatureRole(_SignatureRole, metaclass=_SignatureRoleEnumTypeWrapper):
-    """Who signs a transcript, in signing order (the order itself is policy)."""
+    """Who signs. A subject teacher signs class-subject sheets; the others sign each transcript, in this order (the order itself is policy)."""
 
 SIGNATURE_ROLE_UNSPECIFIED: SignatureRole.ValueType  # 0
 SIGNATURE_ROLE_HOMEROOM_TEACHER: SignatureRole.ValueType  # 1
@@ -85,6 +87,8 @@ SIGNATURE_ROLE_PRINCIPAL: SignatureRole.ValueType  # 2
 """hiệu trưởng"""
 SIGNATURE_ROLE_SCHOOL_SEAL: SignatureRole.ValueType  # 3
 """con dấu của trường"""
+SIGNATURE_ROLE_SUBJECT_TEACHER: SignatureRole.ValueType  # 4
+"""giáo viên bộ môn"""
 Global___SignatureRole: _TypeAlias = SignatureRole  # noqa: Y015
 
 @_typing.final
@@ -124,6 +128,46 @@ class TranscriptRef(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TranscriptRef: _TypeAlias = TranscriptRef  # noqa: Y015
+
+@_typing.final
+class SheetRef(_message.Message):
+    """One class-subject sheet in one version: what a subject teacher signs once for the class. A later version holds the rows
+    that are new or changed since, and those only; the other rows of earlier versions stay in force.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    CONTENT_DIGEST_FIELD_NUMBER: _builtins.int
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    sheet_id: _builtins.str
+    """UUID of (class, subject); the same in every version"""
+    version: _builtins.int
+    """1, 2, ..."""
+    subject: _builtins.str
+    """code"""
+    content_digest: _builtins.bytes
+    """SHA-256 of the canonical sheet"""
+    public_id: _builtins.str
+    """random 128 bit, base32; what the QR code carries"""
+    def __init__(
+        self,
+        *,
+        sheet_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        subject: _builtins.str = ...,
+        content_digest: _builtins.bytes = ...,
+        public_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_digest", b"content_digest", "public_id", b"public_id", "sheet_id", b"sheet_id", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetRef: _TypeAlias = SheetRef  # noqa: Y015
 
 @_typing.final
 class Decimal(_message.Message):

@@ -27,7 +27,7 @@ from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/grading/v1/events.proto\x12\x10hocba.grading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\xdc\x01\n\nSheetSaved\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12#\n\x04term\x18\x05 \x01(\x0e\x32\x15.hocba.common.v1.Term\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\x10\n\x08\x65xpected\x18\x07 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x08 \x01(\x05:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\"\xe5\x03\n\x0b\x43lassSealed\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\r\n\x05grade\x18\x05 \x01(\x05\x12%\n\x05level\x18\x06 \x01(\x0e\x32\x16.hocba.common.v1.Level\x12\x15\n\rclass_version\x18\x07 \x01(\x03\x12\x0f\n\x07lock_id\x18\x08 \x01(\t\x12\x0c\n\x04part\x18\t \x01(\x05\x12\r\n\x05parts\x18\n \x01(\x05\x12-\n\tsealed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x08outcomes\x18\x0c \x03(\x0b\x32\x1e.hocba.grading.v1.PupilOutcome\x12\x63\n\x07records\x18\r \x01(\x0b\x32\x18.hocba.options.v1.SealedB8\xe2\xb5\x18\x1ehocba.grading.v1.SealedRecords\xea\xb5\x18\x07signing\xea\xb5\x18\x07\x61rchive\x12\x19\n\x11homeroom_staff_id\x18\x0e \x01(\t:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\"\x91\x01\n\x0cPupilOutcome\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x17\n\x0fwaiting_reasons\x18\x03 \x03(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\"&\n\rSealedRecords\x12\x15\n\x07records\x18\x01 \x03(\x0c\x42\x04\xd8\xb5\x18\x01\"\xd0\x01\n\rScopeReopened\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x11\n\tunlock_id\x18\x04 \x01(\t\x12\x15\n\rclass_version\x18\x05 \x01(\x03\x12.\n\nopen_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/grading/v1/events.proto\x12\x10hocba.grading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\xdc\x01\n\nSheetSaved\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12#\n\x04term\x18\x05 \x01(\x0e\x32\x15.hocba.common.v1.Term\x12\x0f\n\x07version\x18\x06 \x01(\x03\x12\x10\n\x08\x65xpected\x18\x07 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x08 \x01(\x05:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\"\x94\x04\n\x0b\x43lassSealed\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\r\n\x05grade\x18\x05 \x01(\x05\x12%\n\x05level\x18\x06 \x01(\x0e\x32\x16.hocba.common.v1.Level\x12\x15\n\rclass_version\x18\x07 \x01(\x03\x12\x0f\n\x07lock_id\x18\x08 \x01(\t\x12\x0c\n\x04part\x18\t \x01(\x05\x12\r\n\x05parts\x18\n \x01(\x05\x12-\n\tsealed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x08outcomes\x18\x0c \x03(\x0b\x32\x1e.hocba.grading.v1.PupilOutcome\x12\x63\n\x07records\x18\r \x01(\x0b\x32\x18.hocba.options.v1.SealedB8\xe2\xb5\x18\x1ehocba.grading.v1.SealedRecords\xea\xb5\x18\x07signing\xea\xb5\x18\x07\x61rchive\x12\x19\n\x11homeroom_staff_id\x18\x0e \x01(\t\x12-\n\x06sheets\x18\x0f \x03(\x0b\x32\x1d.hocba.grading.v1.SealedSheet:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\"q\n\x0bSealedSheet\x12(\n\x05sheet\x18\x01 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\x12\x1c\n\x14responsible_staff_id\x18\x02 \x01(\t\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x0c\n\x04rows\x18\x04 \x01(\x05\"\x91\x01\n\x0cPupilOutcome\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sealed\x18\x02 \x01(\x08\x12\x17\n\x0fwaiting_reasons\x18\x03 \x03(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x01(\x08\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x05\"<\n\rSealedRecords\x12\x15\n\x07records\x18\x01 \x03(\x0c\x42\x04\xd8\xb5\x18\x01\x12\x14\n\x06sheets\x18\x02 \x03(\x0c\x42\x04\xd8\xb5\x18\x01\"\xd0\x01\n\rScopeReopened\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x11\n\tunlock_id\x18\x04 \x01(\t\x12\x15\n\rclass_version\x18\x05 \x01(\x03\x12.\n\nopen_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp:+\x8a\xb5\x18\'\n\x16hocba.grading.class.v1\x12\x08\x63lass_id\x18\xc0\x16 \x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,16 +42,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLASSSEALED']._serialized_options = b'\212\265\030\'\n\026hocba.grading.class.v1\022\010class_id\030\300\026 \006'
   _globals['_SEALEDRECORDS'].fields_by_name['records']._loaded_options = None
   _globals['_SEALEDRECORDS'].fields_by_name['records']._serialized_options = b'\330\265\030\001'
+  _globals['_SEALEDRECORDS'].fields_by_name['sheets']._loaded_options = None
+  _globals['_SEALEDRECORDS'].fields_by_name['sheets']._serialized_options = b'\330\265\030\001'
   _globals['_SCOPEREOPENED']._loaded_options = None
   _globals['_SCOPEREOPENED']._serialized_options = b'\212\265\030\'\n\026hocba.grading.class.v1\022\010class_id\030\300\026 \006'
   _globals['_SHEETSAVED']._serialized_start=147
   _globals['_SHEETSAVED']._serialized_end=367
   _globals['_CLASSSEALED']._serialized_start=370
-  _globals['_CLASSSEALED']._serialized_end=855
-  _globals['_PUPILOUTCOME']._serialized_start=858
-  _globals['_PUPILOUTCOME']._serialized_end=1003
-  _globals['_SEALEDRECORDS']._serialized_start=1005
-  _globals['_SEALEDRECORDS']._serialized_end=1043
-  _globals['_SCOPEREOPENED']._serialized_start=1046
-  _globals['_SCOPEREOPENED']._serialized_end=1254
+  _globals['_CLASSSEALED']._serialized_end=902
+  _globals['_SEALEDSHEET']._serialized_start=904
+  _globals['_SEALEDSHEET']._serialized_end=1017
+  _globals['_PUPILOUTCOME']._serialized_start=1020
+  _globals['_PUPILOUTCOME']._serialized_end=1165
+  _globals['_SEALEDRECORDS']._serialized_start=1167
+  _globals['_SEALEDRECORDS']._serialized_end=1227
+  _globals['_SCOPEREOPENED']._serialized_start=1230
+  _globals['_SCOPEREOPENED']._serialized_end=1438
 # @@protoc_insertion_point(module_scope)

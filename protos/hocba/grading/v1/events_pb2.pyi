@@ -84,6 +84,7 @@ class ClassSealed(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     HOMEROOM_STAFF_ID_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     school_id: _builtins.str
     province_id: _builtins.str
@@ -102,7 +103,11 @@ class ClassSealed(_message.Message):
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PupilOutcome]: ...
     @_builtins.property
     def records(self) -> _options_pb2.Sealed:
-        """SealedRecords: one canonical record per sealed outcome of this message, in order."""
+        """SealedRecords: one canonical record per sealed outcome of this message, and one canonical sheet per entry of `sheets`, each in order."""
+
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedSheet]:
+        """Every class-subject sheet that a sealed record of this class version names, be it new or older; spread over the parts like the outcomes."""
 
     def __init__(
         self,
@@ -121,14 +126,46 @@ class ClassSealed(_message.Message):
         outcomes: _abc.Iterable[Global___PupilOutcome] | None = ...,
         records: _options_pb2.Sealed | None = ...,
         homeroom_staff_id: _builtins.str = ...,
+        sheets: _abc.Iterable[Global___SealedSheet] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["records", b"records", "sealed_at", b"sealed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "class_version", b"class_version", "grade", b"grade", "homeroom_staff_id", b"homeroom_staff_id", "level", b"level", "lock_id", b"lock_id", "outcomes", b"outcomes", "part", b"part", "parts", b"parts", "province_id", b"province_id", "records", b"records", "school_id", b"school_id", "school_year", b"school_year", "sealed_at", b"sealed_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "class_version", b"class_version", "grade", b"grade", "homeroom_staff_id", b"homeroom_staff_id", "level", b"level", "lock_id", b"lock_id", "outcomes", b"outcomes", "part", b"part", "parts", b"parts", "province_id", b"province_id", "records", b"records", "school_id", b"school_id", "school_year", b"school_year", "sealed_at", b"sealed_at", "sheets", b"sheets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClassSealed: _TypeAlias = ClassSealed  # noqa: Y015
+
+@_typing.final
+class SealedSheet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_STAFF_ID_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    responsible_staff_id: _builtins.str
+    """who answers for the subject in this class now, and signs"""
+    root: _builtins.bytes
+    """of the Merkle tree over its rows"""
+    rows: _builtins.int
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef: ...
+    def __init__(
+        self,
+        *,
+        sheet: _common_pb2.SheetRef | None = ...,
+        responsible_staff_id: _builtins.str = ...,
+        root: _builtins.bytes = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["responsible_staff_id", b"responsible_staff_id", "root", b"root", "rows", b"rows", "sheet", b"sheet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedSheet: _TypeAlias = SealedSheet  # noqa: Y015
 
 @_typing.final
 class PupilOutcome(_message.Message):
@@ -174,18 +211,24 @@ class SealedRecords(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECORDS_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Canonical JSON (sorted keys, UTF-8, decimals as strings) of each record; its SHA-256 is the content digest."""
+
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Canonical JSON (schema hocba.sheet/1) of each sheet."""
 
     def __init__(
         self,
         *,
         records: _abc.Iterable[_builtins.bytes] | None = ...,
+        sheets: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records", "sheets", b"sheets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/signing/v1/events.proto\x12\x10hocba.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\x8d\x02\n\x0cSigningOrder\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x04 \x01(\t\x12,\n\x04role\x18\x05 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x11\n\tschool_id\x18\x06 \x01(\t\x12\x13\n\x0bprovince_id\x18\x07 \x01(\t\x12\x33\n\x0btranscripts\x18\x08 \x03(\x0b\x32\x1e.hocba.common.v1.TranscriptRef:+\x8a\xb5\x18\'\n\x16hocba.signing.order.v1\x12\x08\x63lass_id\x18\xd0\x05 \x0c\"\x85\x01\n\x13\x45xpressSigningOrder\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12-\n\x05order\x18\x02 \x01(\x0b\x32\x1e.hocba.signing.v1.SigningOrder:-\x8a\xb5\x18)\n\x18hocba.signing.express.v1\x12\x08\x63lass_id\x18\xd0\x05 \x06\"\xa2\x02\n\rManifestMoved\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\r\n\x05state\x18\x06 \x01(\t\x12,\n\x04role\x18\x07 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x08 \x01(\x0c\x12\x33\n\x0btranscripts\x18\t \x03(\x0b\x32\x1e.hocba.common.v1.TranscriptRef:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\xe7\x01\n\nRoleSigned\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmanifest_id\x18\x05 \x01(\t\x12\x30\n\x08outcomes\x18\x06 \x03(\x0b\x32\x1e.hocba.signing.v1.PupilSigning:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"b\n\x0cPupilSigning\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06signed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xdd\x02\n\x11TranscriptsSigned\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x13\n\x0bmanifest_id\x18\x05 \x01(\t\x12\x0c\n\x04pack\x18\x06 \x01(\t\x12\x13\n\x0bpack_digest\x18\x07 \x01(\x0c\x12\x37\n\x0btranscripts\x18\x08 \x03(\x0b\x32\".hocba.signing.v1.SignedTranscript\x12-\n\tsigned_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\xaf\x01\n\x10SignedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x18\n\x10template_version\x18\x04 \x01(\t\x12/\n\nsignatures\x18\x05 \x03(\x0b\x32\x1b.hocba.signing.v1.Signature\"\x84\x01\n\tSignature\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x02 \x01(\t\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhocba/signing/v1/events.proto\x12\x10hocba.signing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\xb8\x02\n\x0cSigningOrder\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x04 \x01(\t\x12,\n\x04role\x18\x05 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x11\n\tschool_id\x18\x06 \x01(\t\x12\x13\n\x0bprovince_id\x18\x07 \x01(\t\x12\x33\n\x0btranscripts\x18\x08 \x03(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12)\n\x06sheets\x18\t \x03(\x0b\x32\x19.hocba.common.v1.SheetRef:+\x8a\xb5\x18\'\n\x16hocba.signing.order.v1\x12\x08\x63lass_id\x18\xd0\x05 \x0c\"\x85\x01\n\x13\x45xpressSigningOrder\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12-\n\x05order\x18\x02 \x01(\x0b\x32\x1e.hocba.signing.v1.SigningOrder:-\x8a\xb5\x18)\n\x18hocba.signing.express.v1\x12\x08\x63lass_id\x18\xd0\x05 \x06\"\xcd\x02\n\rManifestMoved\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bmanifest_id\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\r\n\x05state\x18\x06 \x01(\t\x12,\n\x04role\x18\x07 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmerkle_root\x18\x08 \x01(\x0c\x12\x33\n\x0btranscripts\x18\t \x03(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12)\n\x06sheets\x18\n \x03(\x0b\x32\x19.hocba.common.v1.SheetRef:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\xe7\x01\n\nRoleSigned\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12,\n\x04role\x18\x04 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x13\n\x0bmanifest_id\x18\x05 \x01(\t\x12\x30\n\x08outcomes\x18\x06 \x03(\x0b\x32\x1e.hocba.signing.v1.PupilSigning:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\x8c\x01\n\x0cPupilSigning\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06signed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12(\n\x05sheet\x18\x04 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\"\xce\x02\n\x0cSheetsSigned\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x13\n\x0bmanifest_id\x18\x05 \x01(\t\x12\x0c\n\x04pack\x18\x06 \x01(\t\x12\x13\n\x0bpack_digest\x18\x07 \x01(\x0c\x12-\n\x06sheets\x18\x08 \x03(\x0b\x32\x1d.hocba.signing.v1.SignedSheet\x12-\n\tsigned_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\xa0\x01\n\x0bSignedSheet\x12(\n\x05sheet\x18\x01 \x01(\x0b\x32\x19.hocba.common.v1.SheetRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x18\n\x10template_version\x18\x04 \x01(\t\x12/\n\nsignatures\x18\x05 \x03(\x0b\x32\x1b.hocba.signing.v1.Signature\"\xdd\x02\n\x11TranscriptsSigned\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x13\n\x0bprovince_id\x18\x03 \x01(\t\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\x12\x13\n\x0bmanifest_id\x18\x05 \x01(\t\x12\x0c\n\x04pack\x18\x06 \x01(\t\x12\x13\n\x0bpack_digest\x18\x07 \x01(\x0c\x12\x37\n\x0btranscripts\x18\x08 \x03(\x0b\x32\".hocba.signing.v1.SignedTranscript\x12-\n\tsigned_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsealed_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp:*\x8a\xb5\x18&\n\x18hocba.signing.outcome.v1\x12\x08\x63lass_id \x06\"\xaf\x01\n\x10SignedTranscript\x12\x32\n\ntranscript\x18\x01 \x01(\x0b\x32\x1e.hocba.common.v1.TranscriptRef\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x18\n\x10template_version\x18\x04 \x01(\t\x12/\n\nsignatures\x18\x05 \x03(\x0b\x32\x1b.hocba.signing.v1.Signature\"\x84\x01\n\tSignature\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x1e.hocba.common.v1.SignatureRole\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x02 \x01(\t\x12-\n\tsigned_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,22 +42,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MANIFESTMOVED']._serialized_options = b'\212\265\030&\n\030hocba.signing.outcome.v1\022\010class_id \006'
   _globals['_ROLESIGNED']._loaded_options = None
   _globals['_ROLESIGNED']._serialized_options = b'\212\265\030&\n\030hocba.signing.outcome.v1\022\010class_id \006'
+  _globals['_SHEETSSIGNED']._loaded_options = None
+  _globals['_SHEETSSIGNED']._serialized_options = b'\212\265\030&\n\030hocba.signing.outcome.v1\022\010class_id \006'
   _globals['_TRANSCRIPTSSIGNED']._loaded_options = None
   _globals['_TRANSCRIPTSSIGNED']._serialized_options = b'\212\265\030&\n\030hocba.signing.outcome.v1\022\010class_id \006'
   _globals['_SIGNINGORDER']._serialized_start=147
-  _globals['_SIGNINGORDER']._serialized_end=416
-  _globals['_EXPRESSSIGNINGORDER']._serialized_start=419
-  _globals['_EXPRESSSIGNINGORDER']._serialized_end=552
-  _globals['_MANIFESTMOVED']._serialized_start=555
-  _globals['_MANIFESTMOVED']._serialized_end=845
-  _globals['_ROLESIGNED']._serialized_start=848
-  _globals['_ROLESIGNED']._serialized_end=1079
-  _globals['_PUPILSIGNING']._serialized_start=1081
-  _globals['_PUPILSIGNING']._serialized_end=1179
-  _globals['_TRANSCRIPTSSIGNED']._serialized_start=1182
-  _globals['_TRANSCRIPTSSIGNED']._serialized_end=1531
-  _globals['_SIGNEDTRANSCRIPT']._serialized_start=1534
-  _globals['_SIGNEDTRANSCRIPT']._serialized_end=1709
-  _globals['_SIGNATURE']._serialized_start=1712
-  _globals['_SIGNATURE']._serialized_end=1844
+  _globals['_SIGNINGORDER']._serialized_end=459
+  _globals['_EXPRESSSIGNINGORDER']._serialized_start=462
+  _globals['_EXPRESSSIGNINGORDER']._serialized_end=595
+  _globals['_MANIFESTMOVED']._serialized_start=598
+  _globals['_MANIFESTMOVED']._serialized_end=931
+  _globals['_ROLESIGNED']._serialized_start=934
+  _globals['_ROLESIGNED']._serialized_end=1165
+  _globals['_PUPILSIGNING']._serialized_start=1168
+  _globals['_PUPILSIGNING']._serialized_end=1308
+  _globals['_SHEETSSIGNED']._serialized_start=1311
+  _globals['_SHEETSSIGNED']._serialized_end=1645
+  _globals['_SIGNEDSHEET']._serialized_start=1648
+  _globals['_SIGNEDSHEET']._serialized_end=1808
+  _globals['_TRANSCRIPTSSIGNED']._serialized_start=1811
+  _globals['_TRANSCRIPTSSIGNED']._serialized_end=2160
+  _globals['_SIGNEDTRANSCRIPT']._serialized_start=2163
+  _globals['_SIGNEDTRANSCRIPT']._serialized_end=2338
+  _globals['_SIGNATURE']._serialized_start=2341
+  _globals['_SIGNATURE']._serialized_end=2473
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,7 @@ class SigningOrder(_message.Message):
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
     PROVINCE_ID_FIELD_NUMBER: _builtins.int
     TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     order_id: _builtins.str
     step: _builtins.str
@@ -45,6 +46,8 @@ class SigningOrder(_message.Message):
     province_id: _builtins.str
     @_builtins.property
     def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.TranscriptRef]: ...
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.SheetRef]: ...
     def __init__(
         self,
         *,
@@ -56,10 +59,11 @@ class SigningOrder(_message.Message):
         school_id: _builtins.str = ...,
         province_id: _builtins.str = ...,
         transcripts: _abc.Iterable[_common_pb2.TranscriptRef] | None = ...,
+        sheets: _abc.Iterable[_common_pb2.SheetRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "manifest_id", b"manifest_id", "order_id", b"order_id", "province_id", b"province_id", "role", b"role", "school_id", b"school_id", "step", b"step", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "manifest_id", b"manifest_id", "order_id", b"order_id", "province_id", b"province_id", "role", b"role", "school_id", b"school_id", "sheets", b"sheets", "step", b"step", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -92,7 +96,7 @@ Global___ExpressSigningOrder: _TypeAlias = ExpressSigningOrder  # noqa: Y015
 
 @_typing.final
 class ManifestMoved(_message.Message):
-    """A manifest was made, approved by a role, or revoked."""
+    """A manifest was made, approved by a role, or revoked. It lists transcripts, or one class-subject sheet."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -105,6 +109,7 @@ class ManifestMoved(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     MERKLE_ROOT_FIELD_NUMBER: _builtins.int
     TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     school_id: _builtins.str
     province_id: _builtins.str
@@ -117,6 +122,8 @@ class ManifestMoved(_message.Message):
     merkle_root: _builtins.bytes
     @_builtins.property
     def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.TranscriptRef]: ...
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.SheetRef]: ...
     def __init__(
         self,
         *,
@@ -129,10 +136,11 @@ class ManifestMoved(_message.Message):
         role: _common_pb2.SignatureRole.ValueType = ...,
         merkle_root: _builtins.bytes = ...,
         transcripts: _abc.Iterable[_common_pb2.TranscriptRef] | None = ...,
+        sheets: _abc.Iterable[_common_pb2.SheetRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "province_id", b"province_id", "role", b"role", "school_id", b"school_id", "state", b"state", "transcripts", b"transcripts", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "province_id", b"province_id", "role", b"role", "school_id", b"school_id", "sheets", b"sheets", "state", b"state", "transcripts", b"transcripts", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,25 +190,121 @@ class PupilSigning(_message.Message):
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
     SIGNED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SHEET_FIELD_NUMBER: _builtins.int
     signed: _builtins.bool
     reason: _builtins.str
     """why not"""
     @_builtins.property
     def transcript(self) -> _common_pb2.TranscriptRef: ...
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef:
+        """instead of `transcript`, when the role is the subject teacher's"""
+
     def __init__(
         self,
         *,
         transcript: _common_pb2.TranscriptRef | None = ...,
         signed: _builtins.bool = ...,
         reason: _builtins.str = ...,
+        sheet: _common_pb2.SheetRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "signed", b"signed", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "sheet", b"sheet", "signed", b"signed", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PupilSigning: _TypeAlias = PupilSigning  # noqa: Y015
+
+@_typing.final
+class SheetsSigned(_message.Message):
+    """Class-subject sheets are signed. The pack lies in staging until the archive has admitted it. On the same topic and key as the
+    transcripts that name them, and always before those.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    MANIFEST_ID_FIELD_NUMBER: _builtins.int
+    PACK_FIELD_NUMBER: _builtins.int
+    PACK_DIGEST_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
+    SIGNED_AT_FIELD_NUMBER: _builtins.int
+    SEALED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    manifest_id: _builtins.str
+    pack: _builtins.str
+    """object name in staging; a ZIP of <sheet id>-v<version>.pdf"""
+    pack_digest: _builtins.bytes
+    """SHA-256"""
+    @_builtins.property
+    def sheets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignedSheet]: ...
+    @_builtins.property
+    def signed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def sealed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        manifest_id: _builtins.str = ...,
+        pack: _builtins.str = ...,
+        pack_digest: _builtins.bytes = ...,
+        sheets: _abc.Iterable[Global___SignedSheet] | None = ...,
+        signed_at: _timestamp_pb2.Timestamp | None = ...,
+        sealed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed_at", b"sealed_at", "signed_at", b"signed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "manifest_id", b"manifest_id", "pack", b"pack", "pack_digest", b"pack_digest", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "sealed_at", b"sealed_at", "sheets", b"sheets", "signed_at", b"signed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetsSigned: _TypeAlias = SheetsSigned  # noqa: Y015
+
+@_typing.final
+class SignedSheet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    """of the signed PDF"""
+    size: _builtins.int
+    """bytes"""
+    template_version: _builtins.str
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef: ...
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signature]: ...
+    def __init__(
+        self,
+        *,
+        sheet: _common_pb2.SheetRef | None = ...,
+        sha256: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        template_version: _builtins.str = ...,
+        signatures: _abc.Iterable[Global___Signature] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256", "sheet", b"sheet", "signatures", b"signatures", "size", b"size", "template_version", b"template_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedSheet: _TypeAlias = SignedSheet  # noqa: Y015
 
 @_typing.final
 class TranscriptsSigned(_message.Message):

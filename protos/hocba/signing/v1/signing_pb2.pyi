@@ -78,6 +78,9 @@ class ManifestSummary(_message.Message):
     APPROVED_FIELD_NUMBER: _builtins.int
     SIGNED_FIELD_NUMBER: _builtins.int
     SIGNATURE_LEVEL_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_STAFF_ID_FIELD_NUMBER: _builtins.int
     manifest_id: _builtins.str
     class_id: _builtins.str
     state: _builtins.str
@@ -86,6 +89,12 @@ class ManifestSummary(_message.Message):
     transcripts: _builtins.int
     signature_level: _builtins.str
     """B-B or B-LTA, fixed when the manifest was made"""
+    sheets: _builtins.int
+    """1 for a class-subject sheet, which has no transcripts"""
+    subject: _builtins.str
+    """of the sheet"""
+    responsible_staff_id: _builtins.str
+    """who signs the sheet"""
     @_builtins.property
     def approved(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]: ...
     @_builtins.property
@@ -102,10 +111,13 @@ class ManifestSummary(_message.Message):
         approved: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
         signed: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
         signature_level: _builtins.str = ...,
+        sheets: _builtins.int = ...,
+        subject: _builtins.str = ...,
+        responsible_staff_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -164,6 +176,7 @@ class ManifestEntry(_message.Message):
     FULL_NAME_FIELD_NUMBER: _builtins.int
     CORRECTIONS_FIELD_NUMBER: _builtins.int
     TEMPLATE_DIGEST_FIELD_NUMBER: _builtins.int
+    SHEET_FIELD_NUMBER: _builtins.int
     template_version: _builtins.str
     body_digest: _builtins.bytes
     """SHA-256 of the unsigned PDF"""
@@ -173,6 +186,10 @@ class ManifestEntry(_message.Message):
     """SHA-256 of everything besides the record that the page depends on"""
     @_builtins.property
     def transcript(self) -> _common_pb2.TranscriptRef: ...
+    @_builtins.property
+    def sheet(self) -> _common_pb2.SheetRef:
+        """instead of `transcript`"""
+
     def __init__(
         self,
         *,
@@ -182,10 +199,11 @@ class ManifestEntry(_message.Message):
         full_name: _builtins.str = ...,
         corrections: _builtins.int = ...,
         template_digest: _builtins.bytes = ...,
+        sheet: _common_pb2.SheetRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_digest", b"body_digest", "corrections", b"corrections", "full_name", b"full_name", "template_digest", b"template_digest", "template_version", b"template_version", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_digest", b"body_digest", "corrections", b"corrections", "full_name", b"full_name", "sheet", b"sheet", "template_digest", b"template_digest", "template_version", b"template_version", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,6 +217,7 @@ class GetPreviewRequest(_message.Message):
     TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
     manifest_id: _builtins.str
     transcript_id: _builtins.str
+    """or a sheet's id"""
     def __init__(
         self,
         *,
@@ -450,6 +469,8 @@ class ClassProgress(_message.Message):
     SEAL_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
+    SHEETS_FIELD_NUMBER: _builtins.int
+    SHEETS_SIGNED_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     transcripts: _builtins.int
     prepared: _builtins.int
@@ -457,9 +478,12 @@ class ClassProgress(_message.Message):
     principal: _builtins.int
     seal: _builtins.int
     failed: _builtins.int
+    sheets: _builtins.int
+    """class-subject sheets to be signed, all versions in force"""
+    sheets_signed: _builtins.int
     @_builtins.property
     def failures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """"<transcript id>: <reason>" """
+        """"<transcript or sheet id>: <reason>" """
 
     def __init__(
         self,
@@ -472,10 +496,12 @@ class ClassProgress(_message.Message):
         seal: _builtins.int = ...,
         failed: _builtins.int = ...,
         failures: _abc.Iterable[_builtins.str] | None = ...,
+        sheets: _builtins.int = ...,
+        sheets_signed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "failed", b"failed", "failures", b"failures", "homeroom", b"homeroom", "prepared", b"prepared", "principal", b"principal", "seal", b"seal", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "failed", b"failed", "failures", b"failures", "homeroom", b"homeroom", "prepared", b"prepared", "principal", b"principal", "seal", b"seal", "sheets", b"sheets", "sheets_signed", b"sheets_signed", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

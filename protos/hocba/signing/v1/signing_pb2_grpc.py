@@ -30,6 +30,10 @@ class SigningStub:
 
     A manifest's Merkle root (RFC 6962 section 2.1, SHA-256) is over its entries in the order of `transcript_id`, each as JSON
     with sorted keys and no blanks: body_digest, content_digest, template_digest (hex), template_version, transcript_id, version.
+
+    A class-subject sheet has a manifest of its own with one entry, which its responsible teacher approves; `transcript` of such an
+    entry is empty, and in the canonical line the sheet's id and version stand in the places of the transcript's. Somebody who is
+    a subject teacher only sees the sheets that he or she may sign.
     """
 
     def __init__(self, channel):
@@ -100,6 +104,10 @@ class SigningServicer:
 
     A manifest's Merkle root (RFC 6962 section 2.1, SHA-256) is over its entries in the order of `transcript_id`, each as JSON
     with sorted keys and no blanks: body_digest, content_digest, template_digest (hex), template_version, transcript_id, version.
+
+    A class-subject sheet has a manifest of its own with one entry, which its responsible teacher approves; `transcript` of such an
+    entry is empty, and in the canonical line the sheet's id and version stand in the places of the transcript's. Somebody who is
+    a subject teacher only sees the sheets that he or she may sign.
     """
 
     def ListManifests(self, request, context):
@@ -245,6 +253,10 @@ class Signing:
 
     A manifest's Merkle root (RFC 6962 section 2.1, SHA-256) is over its entries in the order of `transcript_id`, each as JSON
     with sorted keys and no blanks: body_digest, content_digest, template_digest (hex), template_version, transcript_id, version.
+
+    A class-subject sheet has a manifest of its own with one entry, which its responsible teacher approves; `transcript` of such an
+    entry is empty, and in the canonical line the sheet's id and version stand in the places of the transcript's. Somebody who is
+    a subject teacher only sees the sheets that he or she may sign.
     """
 
     @staticmethod

@@ -1,0 +1,72 @@
+"""What is read from a class-subject sheet, and what its page says."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from services.signing.domain.class_sheet import ClassSheet, is_class_sheet, page_of, read_class_sheet
+from services.signing.domain.record import UnreadableRecord, read_record
+from tests.support.records import canonical, example, record_of, with_sheet
+
+
+def a_sheet(form: str = "lower_secondary", subject: str = "toan", version: int = 1, **changed: Any) -> ClassSheet:
+    record = json.loads(record_of(form, str(uuid.UUID(int=1)), name="Lê Thị Hoa"))
+    next(row for row in record["subjects"] if row["code"] == subject).update(changed)
+    _, made = with_sheet([canonical(record)], subject, version)
+    return read_class_sheet(made.content)
+
+
+def page(sheet: ClassSheet) -> dict[str, Any]:
+    return page_of(sheet, "BẢNG TỔNG HỢP", "class_subject/v1", "https://tra.cuu.example/t/x", "<svg/>")
+
+
+def test_a_row_shows_name_results_and_remark() -> None:
+    sheet = a_sheet(term_1="7.5", term_2="8.0", year="7.8", after_retake=None, comment="Chăm chỉ.")
+    said = page(sheet)
+    assert said["rows"] == [{"number": "1", "name": "Lê Thị Hoa", "cells": ["7,5", "8,0", "7,8", ""], "remark": "Chăm chỉ."}]
+    assert (said["subject"], said["later"], said["count"]) == ("Toán", "", "Danh sách có 1 học sinh.")
+    assert sheet.merkle_root in said["footer_root"]
+
+
+def test_an_exempted_pupil_stands_there_as_exempted() -> None:
+    said = page(a_sheet(term_1=None, term_2="8.0", year=None, after_retake=None, exempt=["TERM_1"]))
+    assert said["rows"][0]["cells"] == ["Miễn", "8,0", "Miễn", ""]
+
+
+def test_primary_sheets_show_levels() -> None:
+    said = page(a_sheet("primary", level="T", mark="9", level_after_supplement=None, mark_after_supplement=None))
+    assert (said["heads"][0], said["rows"][0]["cells"]) == ("Mức đạt được", ["T", "9", "", ""])
+
+
+def test_a_later_version_says_what_it_replaces() -> None:
+    assert "thay thế" in page(a_sheet(version=2))["later"]
+
+
+def test_records_and_sheets_are_told_apart_and_refused_by_each_others_reader() -> None:
+    record, sheet = record_of("primary", str(uuid.UUID(int=1))), a_sheet().content
+    assert (is_class_sheet(record), is_class_sheet(sheet)) == (False, True)
+    with pytest.raises(UnreadableRecord, match=r"\$.schema"):
+        read_class_sheet(record)
+    with pytest.raises(UnreadableRecord, match=r"\$.schema"):
+        read_record(sheet)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema":"hocba.sheet/1","level":"KINDERGARTEN"}'])
+def test_what_is_no_sheet_is_refused(content: bytes) -> None:
+    with pytest.raises(UnreadableRecord):
+        read_class_sheet(content)
+
+
+def test_names_that_no_form_can_print_are_refused() -> None:
+    spoilt = a_sheet().content.replace("Lê Thị Hoa".encode(), "Lê Thị \u202eHoa".encode())
+    with pytest.raises(UnreadableRecord, match=r"U\+202E"):
+        read_class_sheet(spoilt)
+
+
+def test_a_record_names_the_sheets_of_its_rows_once_each() -> None:
+    named = read_record(canonical(example("lower_secondary"))).sheets
+    proofs = [row["sheet"] for row in example("lower_secondary")["subjects"] if "sheet" in row]
+    assert named == tuple(sorted((proof["id"], proof["version"]) for proof in proofs))
+    assert read_record(record_of("primary", str(uuid.UUID(int=1)))).sheets == ()
