@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import deflate
+
 from services.signing.adapters.appearances import StampContent, appearance
 from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.adapters.increments import ROW, NotOurs, Tip, plain_row, runs_of, tip_of
@@ -126,12 +128,12 @@ class Signing:
             raise NotOurs(f"the file has no field {terms.field}")
         stamp, signature = size, size + 1
         first, last = terms.role is terms.order[0], terms.role is terms.order[-1]
-        drawn = appearance(terms.stamp, widget.width, widget.height)
+        drawn = bytes(deflate.zlib_compress(appearance(terms.stamp, widget.width, widget.height), 12))
         objects = [
             (widget.number, b"%b/AP<</N %d 0 R>>/V %d 0 R>>" % (widget.begun, stamp, signature)),
             (
                 stamp,
-                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Length %d>>\nstream\n%b\nendstream"
+                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream"
                 % (widget.width, widget.height, skeleton.resources, len(drawn), drawn),
             ),
         ]
