@@ -84,7 +84,7 @@ def _ways(folder: Path) -> tuple[dict[str, tuple[Callable[[int], Any], int]], di
     from services.trust_services.authority import Authority, Identity
     from services.trust_services.time_stamps import TimeStamper
 
-    desk = signing._Desk(folder / "signers", "rsa-2048")
+    desk = signing.Desk(folder / "signers", "rsa-2048")
     trust = Authority.from_folder(desk.pki.authority)
     curve = Identity.from_files(SignerPki(folder / "curve", time_stamp_key=KeyKind.P_256).authority, "tsa")
     stampers = {"RSA-2048": TimeStamper(trust.time_stamps, (trust.issuing.der,)), "P-256": TimeStamper(curve)}

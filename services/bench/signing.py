@@ -101,10 +101,10 @@ Way = tuple[Callable[[int], int], int]
 def _ways(folder: Path) -> dict[str, Way]:
     from services.signing.adapters.keys import crypto_mb
 
-    rsa, curve = _Desk(folder / "rsa", "rsa-2048"), _Desk(folder / "curve", "p-256")
+    rsa, curve = Desk(folder / "rsa", "rsa-2048"), Desk(folder / "curve", "p-256")
     digest = hashlib.sha256(b"bench").digest()
 
-    def bare(desk: _Desk, count: int) -> int:
+    def bare(desk: Desk, count: int) -> int:
         for _ in range(count):
             for name in desk.key_names:
                 desk.keys._sign(name, [digest])
@@ -126,14 +126,14 @@ def _ways(folder: Path) -> dict[str, Way]:
         mass = crypto_mb.load()
     except crypto_mb.NotHere:
         return ways
-    eight = _Desk(folder / "rsa", "rsa-2048", mass)
+    eight = Desk(folder / "rsa", "rsa-2048", mass)
     ways["bare RSA-2048 (crypto_mb, eight at once)"] = (eight.bare_batches, PUPILS)
     ways["render and sign, RSA-2048 (crypto_mb)"] = (eight.all_at_once, PUPILS)
     ways["the same with crypto_mb, each checked"] = (partial(eight.all_at_once, check=True), PUPILS)
     return ways
 
 
-class _Desk:
+class Desk:
     """A class with three signers, and the mass path around their keys, without database and broker."""
 
     def __init__(self, folder: Path, kind: str, mass: Any = None) -> None:

@@ -98,10 +98,10 @@ class FinishedClasses:
 
     def __init__(self, folder: Path, kind: str) -> None:
         from services.archive.application.check_document import Announced
-        from services.bench.signing import PUPILS, _Desk
+        from services.bench.signing import PUPILS, Desk
 
         self.kind = kind
-        self._desk = _Desk(folder, kind)
+        self._desk = Desk(folder, kind)
         self._desk.check_alone(PUPILS)
         self.anchors = self._desk.pki.anchors
         self.documents = [

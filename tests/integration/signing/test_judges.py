@@ -81,6 +81,15 @@ def test_every_judge_accepts_every_document(case: Case, verdicts: Verdicts, docu
     assert reports["dss"].remarks == tuple(f"{field}: annotations overlap on page {last}" for field in FIELDS[: case.signatures])
 
 
+def test_every_form_can_be_listened_to(documents: Documents) -> None:
+    """PDF/UA-1 by veraPDF, of finished documents of every form and amount of text; pyHanko's own path doesn't claim it."""
+    cases = [case for case in ALL_CASES if case.path == "mass" and case.signatures == len(DEFAULT_ORDER)]
+    files = [documents.file(case) for case in cases]
+    reports = verapdf.judge(files, flavour="ua1")
+    assert {file.name: report.problems for file, report in zip(files, reports, strict=True)} == {file.name: () for file in files}
+    assert {report.conforms_to for report in reports} == {"ua1"}
+
+
 @pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.name)
 def test_judges_agree_on_signer_and_level(case: Case, verdicts: Verdicts, documents: Documents) -> None:
     reports, office = verdicts[documents.file(case).name], documents.offices[case.key]

@@ -39,7 +39,9 @@ def test_fonts_are_what_their_maker_makes_of_the_whole_ones(tmp_path: Path, monk
     monkeypatch.setattr(make, "FOLDER", tmp_path)
     make.main()
     for made in sorted((tmp_path / "subsets").iterdir()):
-        assert made.read_bytes() == (FORMS / "fonts" / "subsets" / made.name).read_bytes(), f"{made.name}: run make_fonts again and commit it"
+        assert made.read_bytes() == (FORMS / "fonts" / "subsets" / made.name).read_bytes(), (
+            f"{made.name}: run python -m services.signing.adapters.forms.fonts.make and commit it"
+        )
 
 
 def test_no_character_has_the_byte_of_a_sign_that_strings_treat_apart() -> None:
