@@ -281,7 +281,8 @@ def _programs(tools_folder: Path, say: Callable[[str], None]) -> Path:
     on_path = (Path(folder) for folder in os.environ.get("PATH", "").split(":") if folder)
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *on_path]
     for folder in folders:
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
+        # Asked in this way because a folder on PATH may be one that this user can't look into.
+        if all(os.access(folder / program, os.X_OK) for program in ("postgres", "initdb")):
             real = (folder / "postgres").resolve().parent
             found.append((_major(real), real))
     if found and max(found)[0] >= _OLDEST:

@@ -87,3 +87,12 @@ def _setting(server: Server, name: str) -> str:
     with psycopg.connect(server.admin_url) as connection:
         row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
     return str(row[0]) if row else ""
+
+
+def test_a_folder_on_the_path_that_cannot_be_looked_into_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another user's folder on PATH, as after `su`; root may look everywhere, so here it is a name that no file can have."""
+    for program in ("postgres", "initdb"):
+        (tmp_path / program).write_text('#!/bin/sh\necho "postgres (PostgreSQL) 99.1"\n')
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"/{'x' * 5000}:{tmp_path}:/usr/bin:/bin")
+    assert postgresql._programs(tmp_path / "tools", print) == tmp_path
