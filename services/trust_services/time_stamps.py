@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from services.trust_services.authority import Identity
 
 POLICY = "1.3.6.1.4.1.32473.1.3161"  # below the number that RFC 5612 sets aside for examples
-_HASHED = utils.Prehashed(hashes.SHA256())
+_DIGESTS: dict[str, hashes.HashAlgorithm] = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _GRANTED = tsp.PKIStatusInfo({"status": "granted"}).dump()
 _ACCURACY = tsp.Accuracy({"seconds": 1}).dump()
 _OID_SIGNED_DATA = core.ObjectIdentifier("1.2.840.113549.1.7.2").dump()
@@ -60,12 +60,14 @@ class TimeStamper:
     chain: tuple[bytes, ...] = ()
     """What stands between the authority and its root; its tokens bring it."""
     policy: str = POLICY
+    digest: str = "sha256"
+    """With which it signs; what it stamps is the client's choice."""
     serial: int = field(default_factory=lambda: int.from_bytes(b"\x5a" + os.urandom(7)) << 64)
 
     def __post_init__(self) -> None:
         certificate = x509.Certificate.load(self.identity.der)
         self._info_head = core.Integer(1).dump() + core.ObjectIdentifier(self.policy).dump()
-        digest = hashlib.sha256(b"place of the message digest").digest()
+        digest = self._hashed(b"place of the message digest")
         signing = tsp.SigningCertificateV2({"certs": [{"cert_hash": hashlib.sha256(self.identity.der).digest()}]})
         attributes: Any = cms.CMSAttributes(
             [
@@ -75,9 +77,9 @@ class TimeStamper:
             ]
         )
         self._attributes = attributes.dump().split(digest)
-        algorithm = algos.DigestAlgorithm({"algorithm": "sha256"}).dump()
+        algorithm = algos.DigestAlgorithm({"algorithm": self.digest}).dump()
         rsa_key = isinstance(self.identity.key, rsa.RSAPrivateKey)
-        by = algos.SignedDigestAlgorithm({"algorithm": "sha256_rsa" if rsa_key else "sha256_ecdsa"}).dump()
+        by = algos.SignedDigestAlgorithm({"algorithm": f"{self.digest}_rsa" if rsa_key else f"{self.digest}_ecdsa"}).dump()
         sid = cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number}).dump()
         self._signer_head, self._signer_middle = core.Integer(1).dump() + sid + algorithm, by
         self._data_head = core.Integer(3).dump() + _tlv(0x31, algorithm)
@@ -94,19 +96,22 @@ class TimeStamper:
         time = _tlv(0x18, at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode())
         info = _tlv(0x30, self._info_head + question.imprint + core.Integer(self.serial).dump() + time + _ACCURACY + question.nonce)
         before, after = self._attributes
-        attributes = before + hashlib.sha256(info).digest() + after
-        signature = self._sign(hashlib.sha256(attributes).digest())
+        attributes = before + self._hashed(info) + after
+        signature = self._sign(self._hashed(attributes))
         # RFC 5652 section 5.4: signed with the tag of a SET, written with the implicit one.
         signer = _tlv(0x30, self._signer_head + b"\xa0" + attributes[1:] + self._signer_middle + _tlv(0x04, signature))
         content = _tlv(0x30, _OID_TST_INFO + _tlv(0xA0, _tlv(0x04, info)))
         certificates = self._certificates if question.certificates else b""
         return _tlv(0x30, _OID_SIGNED_DATA + _tlv(0xA0, _tlv(0x30, self._data_head + content + certificates + _tlv(0x31, signer))))
 
+    def _hashed(self, data: bytes) -> bytes:
+        return hashlib.new(self.digest, data).digest()
+
     def _sign(self, digest: bytes) -> bytes:
-        key = self.identity.key
+        key, hashed = self.identity.key, utils.Prehashed(_DIGESTS[self.digest])
         if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(digest, padding.PKCS1v15(), _HASHED)
-        return key.sign(digest, ec.ECDSA(_HASHED))
+            return key.sign(digest, padding.PKCS1v15(), hashed)
+        return key.sign(digest, ec.ECDSA(hashed))
 
 
 def rejection(why: str) -> bytes:
