@@ -1,15 +1,20 @@
 """The archive's parts, named and joined."""
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 from hocba.archive.v1 import archive_pb2_grpc
 from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsArchived, TranscriptsRejected
+from services.archive.adapters import evidence_records
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.data_keys import PostgresDataKeys
+from services.archive.adapters.evidence_ledger import PostgresEvidence
+from services.archive.adapters.evidence_tokens import TrustedTokens, read_policy
 from services.archive.adapters.object_stores import open_staging, open_store
+from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
@@ -17,18 +22,23 @@ from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
+from services.archive.application.evidence_window import EvidenceWindow
+from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.ports import WrappingKeys
+from services.archive.application.renew_evidence import RenewStamps, RenewTrees
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
+from services.archive.application.stamp_batches import StampBatches
 from services.archive.application.verify_register import VerifyRegister
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
+from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis.app import Service
@@ -36,7 +46,7 @@ from services.chassis.clock import SystemClock
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "evidence")}
 
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
@@ -88,12 +98,36 @@ def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
 
 def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected:
     """The operator's second look at what was refused."""
-    return RetryRejected(PostgresAdmissions(service.database), admission(settings, service), sheet_admission(settings, service))
+    return RetryRejected(PostgresAdmissions(service.database), admission(settings, service), sheet_admission(settings, service), window(settings, service))
+
+
+def tokens(trust_dir: Path) -> TrustedTokens:
+    """Time-stamp tokens judged by the anchors and the table of algorithms in `trust_dir`."""
+    return TrustedTokens(TrustDirectory(trust_dir), lambda: read_policy(trust_dir))
+
+
+def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:
+    """What stops admission when evidence is late."""
+    return EvidenceWindow(PostgresEvidence(service.database), SystemClock(), timedelta(seconds=settings.evidence_window_seconds))
+
+
+def stamping(settings: ArchiveSettings, service: Service) -> StampBatches:
+    """Batches and their time stamps."""
+    authority = HTTPTimeAuthority(settings.tsa_url, tokens(settings.trust_dir), SystemClock(), settings.tsa_policy)
+    every = timedelta(seconds=settings.evidence_seconds)
+    return StampBatches(PostgresEvidence(service.database), authority, SystemClock(), settings.evidence_batch, every)
+
+
+def renewals(settings: ArchiveSettings, service: Service) -> tuple[RenewStamps, RenewTrees]:
+    """The operator's renewals of evidence: of time stamps, of hash trees."""
+    ledger, stamp, clock = PostgresEvidence(service.database), stamping(settings, service), SystemClock()
+    return RenewStamps(ledger, stamp, clock), RenewTrees(ledger, BatchRecords(ledger, evidence_records), vault(settings, service), stamp, clock)
 
 
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
+    ledger = PostgresEvidence(service.database)
     catalogue, documents = PostgresCatalogue(service.database), vault(settings, service)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, documents),
@@ -103,8 +137,10 @@ def build(settings: ArchiveSettings) -> Service:
         verify_register=VerifyRegister(catalogue),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
+        get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
-    service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service)))
+    service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
+    service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
     service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
     return service

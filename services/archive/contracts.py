@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.archive.application.get_evidence import Evidence
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.register import Inspection
@@ -183,6 +184,17 @@ def inspection(found: Inspection) -> archive_pb2.VerifyRegisterResponse:
         unbroken=found.first_broken is None,
         first_broken_index=found.first_broken or 0,
         head=found.head.hash,
+    )
+
+
+def evidence(found: Evidence) -> archive_pb2.GetEvidenceResponse:
+    """A document's evidence for the wire."""
+    return archive_pb2.GetEvidenceResponse(
+        version=found.version,
+        sha256=found.sha256,
+        record=found.record,
+        stamped_at=[_timestamp(at) for at in found.stamped_at],
+        good_until=_timestamp(found.good_until) if found.good_until else None,
     )
 
 

@@ -23,6 +23,12 @@ class ArchiveSettings(ServiceSettings):
     wrapping_pkcs11_token: str = Field("", description="label of its token")
     wrapping_pkcs11_pin_file: Path | None = Field(None, description="file with the token's PIN")
 
+    tsa_url: str = Field("", description="address of the time-stamp authority (RFC 3161 over HTTP); without one admission stops when the window ends")
+    tsa_policy: str = Field("", description="OID of the policy that was agreed with the authority; empty: any of its own")
+    evidence_batch: int = Field(10_000, ge=1, le=10_000, description="documents under one time stamp, at most")
+    evidence_seconds: float = Field(600, gt=0, description="time between two batches while little arrives")
+    evidence_window_seconds: float = Field(14_400, gt=0, description="how long documents may wait for a time stamp before admission stops")
+
     @model_validator(mode="after")
     def _one_home(self) -> Self:
         module = (self.wrapping_pkcs11_library, self.wrapping_pkcs11_token, self.wrapping_pkcs11_pin_file)

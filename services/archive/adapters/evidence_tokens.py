@@ -69,11 +69,13 @@ class TrustedTokens:
             known = self._read[token] = _parsed(token)
         return known.stamp
 
-    def ends(self, token: bytes) -> datetime:
-        """When the certificate of its authority ends."""
+    def good_until(self, token: bytes) -> datetime:
+        """When the first certificate of its authority's path ends; of the authority itself where no path is known."""
         self.read(token)
-        ends: datetime = self._read[token].certificate.not_valid_after
-        return ends
+        known = self._read[token]
+        path = self.trust().chain(read_certificate(known.certificate.dump()), [read_certificate(der) for der in known.others])
+        ends: datetime = known.certificate.not_valid_after
+        return ends if path is None else path.in_force[1]
 
     def policy_id(self, token: bytes) -> str:
         """OID of the policy under which it was made."""

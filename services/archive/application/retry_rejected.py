@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
+from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.ports import Admissions
 from services.archive.domain.transcript import SignedClass
 from services.chassis.errors import NotFound
@@ -16,11 +17,13 @@ class RetryRejected:
     admissions: Admissions
     admit: AdmitTranscripts
     admit_sheets: AdmitSheets
+    window: EvidenceWindow
 
     async def __call__(self) -> tuple[Admission, int]:
         """(what became of them in sum, how many classes' packs are no longer in staging)."""
         total, lost = Admission(0, 0, 0), 0
         for signed in await self.admissions.refused_classes():
+            await self.window.check()
             try:
                 one = await (self.admit(signed, again=True) if isinstance(signed, SignedClass) else self.admit_sheets(signed, again=True))
             except NotFound:

@@ -7,6 +7,7 @@ from hocba.signing.v1.events_pb2 import SheetsSigned, TranscriptsSigned
 from services.archive import contracts
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
+from services.archive.application.evidence_window import EvidenceWindow
 from services.chassis.consumer import Received, on
 
 
@@ -16,13 +17,16 @@ class ArchiveConsumers:
 
     admit: AdmitTranscripts
     admit_sheets: AdmitSheets
+    window: EvidenceWindow
 
     @on(TranscriptsSigned)
     async def on_transcripts_signed(self, events: Sequence[Received[TranscriptsSigned]]) -> None:
         for received in events:
+            await self.window.check()
             await self.admit(contracts.signed_class(received.event))
 
     @on(SheetsSigned)
     async def on_sheets_signed(self, events: Sequence[Received[SheetsSigned]]) -> None:
         for received in events:
+            await self.window.check()
             await self.admit_sheets(contracts.signed_sheets(received.event))

@@ -5,6 +5,7 @@ from typing import Any
 
 from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
+from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
@@ -25,6 +26,7 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     verify_register: VerifyRegister
     get_sheet: GetSheet
     list_sheets: ListSheets
+    get_evidence: GetEvidence
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -52,3 +54,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def ListSheets(self, request: archive_pb2.ListSheetsRequest, context: Any) -> archive_pb2.ListSheetsResponse:
         entries, token = await self.list_sheets(contracts.viewer_of(current_actor()), contracts.sheet_filter(request), request.page_token)
         return archive_pb2.ListSheetsResponse(entries=[contracts.sheet_entry(item) for item in entries], next_page_token=token)
+
+    async def GetEvidence(self, request: archive_pb2.GetEvidenceRequest, context: Any) -> archive_pb2.GetEvidenceResponse:
+        viewer = contracts.viewer_of(current_actor())
+        if request.HasField("sheet_id"):
+            return contracts.evidence(await self.get_evidence.of_sheet(viewer, request.sheet_id, request.version))
+        return contracts.evidence(await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version))

@@ -33,7 +33,7 @@ from services.chassis.errors import NotFound, Refused
 from tests.support import forgeries
 from tests.support.postgres import DatabaseFactory
 from tests.support.signed_documents import digest, make_pki, record_bytes, shared_pki, signed_transcript
-from tests.support.vaults import a_vault
+from tests.support.vaults import a_vault, a_window
 
 EVERYTHING = Viewer(everything=True)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -224,7 +224,7 @@ async def test_refused_documents_are_admitted_after_the_cause_is_mended(archive:
     strangers = archive.admission(make_pki().root.certificate)
     assert await strangers(signed) == Admission(0, 0, 1)
     assert await archive.admit(signed) == Admission(0, 1, 0)
-    total, lost = await RetryRejected(PostgresAdmissions(archive.database), archive.admit, archive.admit_sheets)()
+    total, lost = await RetryRejected(PostgresAdmissions(archive.database), archive.admit, archive.admit_sheets, a_window(archive.database))()
     assert (total, lost) == (Admission(1, 0, 0), 0)
     assert await archive.catalogue.rejected(EVERYTHING, Filter()) == []
 

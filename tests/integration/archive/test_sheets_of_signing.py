@@ -37,7 +37,7 @@ from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust, trust_in
-from tests.support.vaults import a_vault
+from tests.support.vaults import a_vault, a_window
 
 EVERYTHING = Viewer(everything=True)
 
@@ -200,7 +200,7 @@ async def test_an_operator_retries_refused_sheets_and_who_waits(boundary: Bounda
         assert await distrusting(signed) == Admission(0, 0, 1)
     for waiting in boundary.classes:
         await boundary.admit(waiting)
-    total, lost = await RetryRejected(PostgresAdmissions(boundary.database), boundary.admit, one)()
+    total, lost = await RetryRejected(PostgresAdmissions(boundary.database), boundary.admit, one, a_window(boundary.database))()
     assert (lost, await boundary.open_reasons()) == (0, [])
     assert total.admitted >= 3
     assert set(await boundary.told()) == {"SheetsRejected", "SheetsArchived", "TranscriptsArchived"}

@@ -55,6 +55,11 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.FromString,
                 _registered_method=True)
+        self.GetEvidence = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetEvidence',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/hocba.archive.v1.Archive/GetStatus',
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetStatusRequest.SerializeToString,
@@ -101,6 +106,13 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEvidence(self, request, context):
+        """The evidence record (RFC 4998) of a transcript or a class-subject sheet; empty while its batch has no time stamp.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer.
         """
@@ -142,6 +154,11 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListSheets,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.SerializeToString,
+            ),
+            'GetEvidence': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvidence,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -268,6 +285,33 @@ class Archive:
             '/hocba.archive.v1.Archive/ListSheets',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListSheetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetEvidence',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetEvidenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

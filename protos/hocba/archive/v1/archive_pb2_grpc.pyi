@@ -38,6 +38,8 @@ class ArchiveStub:
     GetSheet: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetSheetRequest, _archive_pb2.GetSheetResponse]
     """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class."""
     ListSheets: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListSheetsRequest, _archive_pb2.ListSheetsResponse]
+    GetEvidence: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetEvidenceRequest, _archive_pb2.GetEvidenceResponse]
+    """The evidence record (RFC 4998) of a transcript or a class-subject sheet; empty while its batch has no time stamp."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]
@@ -53,6 +55,8 @@ class ArchiveAsyncStub(ArchiveStub):
     GetSheet: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetSheetRequest, _archive_pb2.GetSheetResponse]  # type: ignore[assignment]
     """A class-subject sheet, as its teacher signed it: for those who may see every subject's results of a class."""
     ListSheets: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListSheetsRequest, _archive_pb2.ListSheetsResponse]  # type: ignore[assignment]
+    GetEvidence: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetEvidenceRequest, _archive_pb2.GetEvidenceResponse]  # type: ignore[assignment]
+    """The evidence record (RFC 4998) of a transcript or a class-subject sheet; empty while its batch has no time stamp."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]  # type: ignore[assignment]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]  # type: ignore[assignment]
@@ -89,6 +93,14 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         request: _archive_pb2.ListSheetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.ListSheetsResponse, _abc.Awaitable[_archive_pb2.ListSheetsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetEvidence(
+        self,
+        request: _archive_pb2.GetEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetEvidenceResponse, _abc.Awaitable[_archive_pb2.GetEvidenceResponse]]:
+        """The evidence record (RFC 4998) of a transcript or a class-subject sheet; empty while its batch has no time stamp."""
 
     @_abc_1.abstractmethod
     def GetStatus(
