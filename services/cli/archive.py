@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli import archive_evidence
 from services.cli.edge import FAILED, ask, reported, take_local_settings
 
 REFUSED = 1
@@ -38,6 +39,9 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
+    evidence: Annotated[
+        Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
+    ] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
@@ -48,6 +52,7 @@ def verify(
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
+    from services.archive.adapters.evidence_tokens import read_policy
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
     from services.archive.domain.document import profile_of
@@ -55,15 +60,22 @@ def verify(
 
     try:
         store = read_trust(trust)
+        algorithms = read_policy(trust)
         announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
+    if evidence and len(files) > 1:
+        typer.secho("--evidence is for one file at a time", err=True, fg="red")
+        raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
         reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
+        if evidence:
+            reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
+            reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:
@@ -173,6 +185,8 @@ def _tell(report: dict[str, Any], language: Language) -> None:
             typer.secho(f"      {REASON_WORDS[Reason(finding['reason'])][at]} [{finding['reason']}] {finding['detail']}", fg="red")
     for signer in report["signers"]:
         typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
+    if "evidence" in report:
+        archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
     for key in ("pupil", "subject", "class", "school", "school_year", "version"):

@@ -45,6 +45,7 @@ class PostgresEvidence:
         return [WantedStamp(*row) for row in await self._rows("unstamped", limit)]
 
     async def keep(self, stamp_id: int, token: Token, at: datetime) -> None:
+        # A renewal is announced to others in this transaction.
         async with self.database.transaction() as connection:
             await connection.execute(STATEMENTS["add_token"], stamp_id, token.der, token.at, token.good_until, at)
 
