@@ -64,14 +64,14 @@ class Root:
         builder = _builder(subject, key, begins, ends).issuer_name(subject).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return cls(Identity(key, builder.sign(key, hashed)), hashed)
 
-    def authority(self, begins: datetime, ends: datetime, kind: str = "p256", digest: str = "sha256") -> Stamping:
+    def authority(self, begins: datetime, ends: datetime, kind: str = "p256", digest: str = "sha256", *, critical: bool = True) -> Stamping:
         key = new_key(kind)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Time Stamps {begins.year}")])
         builder = (
             _builder(subject, key, begins, ends)
             .issuer_name(self.identity.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=critical)
         )
         return Stamping(Identity(key, builder.sign(self.identity.key, self.hashed)), digest)
 

@@ -58,6 +58,8 @@ def test_a_group_is_proven_with_all_of_its_documents_and_no_others() -> None:
     assert proof(encode(tree_renewed([b"page", b"data"], chains, SECOND, day("2030-06-01"))), b"page", b"data", now="2031-01-01").whole
     for wrong in ([b"page", b"data", b"other"], [b"page", b"other"]):
         assert reasons(proof(encode(chains), *wrong)) == [Reason.DOCUMENT_NOT_COVERED]
+    three = first_chains([[b"page", b"data", b"report"], [b"other"]], FIRST, day("2026-07-01"))[0]
+    assert reasons(proof(encode(three), b"page", b"data")) == [Reason.DOCUMENT_NOT_COVERED]
 
 
 def test_without_renewal_nothing_is_proven_once_the_authority_has_ended() -> None:
@@ -92,6 +94,19 @@ def test_an_authority_of_another_root_or_for_another_purpose_is_not_believed() -
     strangers = Root.make(day("2026-01-01"), day("2060-01-01")).authority(day("2026-01-01"), day("2031-01-01"))
     found = proof(encode(first_chains([[b"x"]], strangers, day("2026-07-01"))[0]), b"x")
     assert (found.since, reasons(found)) == (None, [Reason.TOKEN_INVALID])
+
+
+def test_a_certificate_that_may_be_for_more_than_time_stamps_stamps_nothing() -> None:
+    loose = ROOT.authority(day("2026-01-01"), day("2031-01-01"), critical=False)
+    found = proof(encode(first_chains([[b"x"]], loose, day("2026-07-01"))[0]), b"x")
+    assert (found.since, reasons(found)) == (None, [Reason.UNREADABLE])
+
+
+def test_a_record_has_one_way_to_be_written() -> None:
+    record = encode(STAMPED[3])
+    assert record[:2] == b"\x30\x82"
+    with pytest.raises(ValueError, match="DER"):
+        decode(b"\x30\x83\x00" + record[2:])
 
 
 def test_a_revoked_authority_is_good_until_then() -> None:
