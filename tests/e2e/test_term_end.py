@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import pytest_asyncio
 
+from services.archive.adapters.object_stores import open_vault
+from services.audit import deep
 from services.audit.checks import run_all
 from services.audit.stores import Stores
+from services.chassis.database import Database
 from services.rehearsal import plan
 from services.rehearsal.term_end import Outcome
 from tests.support.eventually import eventually
@@ -63,6 +66,19 @@ async def test_the_audit_finds_every_invariant_whole(played: Played) -> None:
         findings = await run_all(stores)
     assert {finding.invariant for finding in findings} >= {"I1", "I2", "I6", "I8", "I9"}
     assert [str(finding) for finding in findings if finding.problems] == []
+
+
+async def test_the_deep_audit_finds_every_archived_document_valid(played: Played) -> None:
+    deployment = played.term.deployment
+    database = Database(deployment.databases["archive"], name="test", pool=1)
+    await database.open()
+    try:
+        anchors = deployment.signers / "anchors"
+        report = await deep.audit(database, open_vault(str(deployment.archive_store)), anchors, deep.Range(), 2, None, lambda by: None)
+    finally:
+        await database.close()
+    assert report.listed == []
+    assert (report.checked, report.unread) == (played.outcome.validated + played.outcome.sheets_validated, {})
 
 
 async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:
