@@ -28,6 +28,7 @@ from services.signing.adapters.proof_of_time import PadesLongTerm
 from services.signing.adapters.remote_requests import alone
 from services.signing.adapters.renderer import FormRenderer
 from services.signing.adapters.revocation import HttpRevocations
+from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.staging import PackStaging
 from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
@@ -77,7 +78,7 @@ def doors(settings: SigningSettings, transactions: PostgresTransactions, clock: 
         get_preview=GetPreview(transactions, PackStaging(settings.staging_url)),
         approve_manifest=ApproveManifest(transactions, certificates, clock, DEFAULT_ORDER, settings.express_limit),
         reject_manifest=RejectManifest(transactions, clock, DEFAULT_ORDER),
-        register_certificate=RegisterCertificate(transactions, certificates, clock),
+        register_certificate=RegisterCertificate(transactions, certificates, stencil_of, clock),
         get_progress=GetProgress(transactions),
         retry_failed=RetryFailed(transactions, clock, settings.express_limit),
         halt_class=HaltClass(transactions, clock),

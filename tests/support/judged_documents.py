@@ -10,7 +10,7 @@ import itertools
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +43,11 @@ def _by_pyhanko(office: Office, page: bytes, content: bytes, signatures: int) ->
     return sign_plainly(office, page, content, DEFAULT_ORDER[:signatures])
 
 
-PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko}
+def _with_pictures(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
+    return replace(office, pictured=True).sign(page, content, DEFAULT_ORDER[:signatures])
+
+
+PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko, "pictures": _with_pictures}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from services.signing.adapters.keys.router import KeyRouter
 from services.signing.adapters.official_forms import form_of
 from services.signing.adapters.press import FormPress
 from services.signing.adapters.renderer import Body, FormRenderer
+from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
 from services.signing.application.ports import Press
 from services.signing.domain.key_names import Home
@@ -25,6 +26,7 @@ from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
 from services.stack.signer_pki import KeyKind, Signer, SignerCertificate, SignerPki
+from tests.support.signature_pictures import png_of
 
 URL = "https://tracuu.hocba.example/t"
 SCHOOL = "Trường Mẫu"
@@ -40,6 +42,8 @@ class Office:
     keys: KeyRouter
     renderer: FormRenderer
     signed_at: datetime
+    pictured: bool = False
+    """Whether signatures and seal show their pictures."""
 
     def page(self, content: bytes) -> Body:
         """The unsigned page of a record."""
@@ -49,7 +53,8 @@ class Office:
         """The page with the signatures of these roles, in their order."""
         form = form_of(read_record(content).level)
         for role in roles:
-            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at)
+            image = stencil_of(png_of(role), role) if self.pictured else None
+            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at, image=image)
             terms = SignatureTerms(role, form.box_of(role).field, DEFAULT_ORDER, stamp, self.templates[role])
             skeleton = Skeletons().of(pdf)
             document = opened(pdf, skeleton)

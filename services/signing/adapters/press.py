@@ -139,7 +139,7 @@ class PadesSignatory:
 
     def _terms(self, task: Task, terms: Terms) -> SignatureTerms:
         box = form_named(task.waiting.template_version).box_of(terms.role)
-        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
+        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority, terms.image)
         return SignatureTerms(terms.role, box.field, task.expectation.order, stamp, self._container(terms.holder))
 
     def _container(self, holder: Holder) -> CmsTemplate:
@@ -166,4 +166,5 @@ def _intent(task: Task, terms: Terms, half_done: Waiting | PreparedSignature) ->
         certificate_serial=terms.holder.facts.serial,
         signed_at=order.fixed_at,
         attempt=order.attempt,
+        image_digest=terms.image.digest if terms.image else b"",
     )

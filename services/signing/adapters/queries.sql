@@ -182,8 +182,8 @@ FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
 WHERE e.manifest_id = $1 AND e.transcript_id = $2
 
 -- name: approve
-INSERT INTO approval (manifest_id, role, merkle_root, account_id, person_id, staff_id, authority, certificate_sha256, approved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO approval (manifest_id, role, merkle_root, account_id, person_id, staff_id, authority, certificate_sha256, approved_at, image_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: touch_manifest
 UPDATE manifest SET version = version + 1 WHERE manifest_id = $1 RETURNING version
@@ -252,9 +252,9 @@ WHERE o.class_id = $1 AND l.state = 'failed'
 
 -- name: intend
 INSERT INTO intent (intent_id, manifest_id, order_id, transcript_id, version, role, attempt, template_digest, before_digest, to_be_signed,
-    certificate_sha256, certificate_serial, signed_at, recorded_at)
-SELECT i.id, $1, $2, i.transcript, i.version, $3, $4, i.template, i.before, i.tbs, $5, $6, $7, $8
-FROM unnest($9::uuid[], $10::uuid[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[]) AS i (id, transcript, version, template, before, tbs)
+    certificate_sha256, certificate_serial, signed_at, recorded_at, image_digest)
+SELECT i.id, $1, $2, i.transcript, i.version, $3, $4, i.template, i.before, i.tbs, $5, $6, $7, $8, $9
+FROM unnest($10::uuid[], $11::uuid[], $12::integer[], $13::bytea[], $14::bytea[], $15::bytea[]) AS i (id, transcript, version, template, before, tbs)
 ON CONFLICT ON CONSTRAINT one_intent_per_signature DO NOTHING
 
 -- name: intents
@@ -345,17 +345,25 @@ SELECT * FROM staff WHERE school_id = $1 AND person_id = $2 ORDER BY staff_id
 SELECT * FROM staff WHERE staff_id = $1
 
 -- name: register
-INSERT INTO certificate (sha256, school_id, province_id, role, staff_id, serial, certificate, chain, key_name, registered_by, registered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (sha256, school_id, role) DO NOTHING
+-- Registering it again changes its picture, if it brings one, and nothing else.
+INSERT INTO certificate (sha256, school_id, province_id, role, staff_id, serial, certificate, chain, key_name, registered_by, registered_at, image_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (sha256, school_id, role) DO UPDATE SET image_digest = EXCLUDED.image_digest WHERE EXCLUDED.image_digest <> ''
+
+-- name: keep_image
+INSERT INTO signature_image (school_id, digest, province_id, width, height, dots, kept_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING
+
+-- name: image
+SELECT width, height, dots FROM signature_image WHERE school_id = $1 AND digest = $2
 
 -- name: holder_for
-SELECT certificate, chain, key_name FROM certificate
+SELECT certificate, chain, key_name, image_digest FROM certificate
 WHERE school_id = $1 AND role = $2 AND staff_id IS NOT DISTINCT FROM $3::uuid AND revoked_at IS NULL
 ORDER BY registered_at DESC LIMIT 1
 
 -- name: holder
-SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
+SELECT certificate, chain, key_name, image_digest FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
 
 -- name: revoked
 UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL

@@ -57,6 +57,8 @@ class Skeleton:
     widgets: dict[str, Widget]
     """Signature fields by name."""
     resources: int
+    """The object that names the pages' fonts, and what it says of them."""
+    fonts: bytes
     hashed: hashlib._Hash = field(repr=False)
     """SHA-256 over the prefix, to be copied."""
 
@@ -90,7 +92,7 @@ def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
     content = zlib.decompress(prefix[bundle.end() : bundle.end() + length])
     heads = [int(part) for part in content[:first].split()]
     widgets: dict[str, Widget] = {}
-    resources = 0
+    resources, fonts = 0, b""
     for index in range(count):
         start = first + heads[2 * index + 1]
         end = first + heads[2 * index + 3] - 1 if index + 1 < count else len(content)
@@ -104,7 +106,9 @@ def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
         elif body.startswith(b"<</Type/Page/"):
             page = _RESOURCES.search(body)
             resources = int(page[1]) if page else 0
-    return Skeleton(prefix, rows, number + 1, catalog[2], widgets, resources, hashlib.sha256(prefix))
+        elif body.startswith(b"<</Font<<"):
+            fonts = body[2:-2]
+    return Skeleton(prefix, rows, number + 1, catalog[2], widgets, resources, fonts, hashlib.sha256(prefix))
 
 
 @dataclass

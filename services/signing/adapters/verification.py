@@ -371,8 +371,12 @@ def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignat
 
 
 def _check_written(revisions: Sequence[Revision], index: int, widget: Any, document: pikepdf.Pdf) -> None:
-    """An increment writes its own field, for the first signature the catalogue, the value and the appearance: nothing else."""
+    """An increment writes its own field, for the first signature the catalogue, the value, and the appearance with its picture: nothing else."""
     wanted = {widget.objgen[0], widget.V.objgen[0], widget.AP.N.objgen[0], revisions[index + 1].number}
+    pictures = list(widget.AP.N.Resources.get("/XObject", {}).values())
+    if len(pictures) > 1 or any(picture.get("/Subtype") != "/Image" or picture.get("/ImageMask") is not True for picture in pictures):
+        raise NotAsIntended(f"the appearance in revision {index + 2} draws something besides text and one picture of dots")
+    wanted |= {picture.objgen[0] for picture in pictures}
     if index == 0:
         wanted.add(document.Root.objgen[0])
     written = set(revisions[index + 1].objects)
