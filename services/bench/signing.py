@@ -315,13 +315,16 @@ class Desk:
     def _signing(self, skeleton: Any, step: int, size: int, body: Any) -> Any:
         from services.signing.adapters.appearances import StampContent
         from services.signing.adapters.certificates import facts_of
+        from services.signing.adapters.official_forms import form_of
         from services.signing.adapters.signatures import SignatureTerms, Signing
+        from services.signing.domain.record import Level
         from services.signing.domain.roles import DEFAULT_ORDER
 
         key = (id(skeleton), step, size)
         if key not in self._signings:
             role = DEFAULT_ORDER[step]
-            stamp = StampContent(role, facts_of(self.certificates[step]), self.at)
+            box = form_of(Level.PRIMARY).box_of(role)  # All forms have the same boxes.
+            stamp = StampContent(role, facts_of(self.certificates[step]), self.at, box=box)
             terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, stamp, self.containers[step])
             self._signings[key] = Signing(skeleton, terms, size)
         return self._signings[key]

@@ -125,12 +125,12 @@ def _changed(pdf: bytes, at: int) -> bytes:
     return pdf[:at] + bytes((pdf[at] ^ 1,)) + pdf[at + 1 :]
 
 
-def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes) -> bytes:
-    """One bit in the middle of a stream, wherever the writer has put it."""
+def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes, at: float = 0.5) -> bytes:
+    """One bit of a stream, wherever the writer has put it: in its middle, or in another part of its length."""
     with pikepdf.open(io.BytesIO(pdf)) as document:
         raw = find(document).read_raw_bytes()
     assert pdf.count(raw) == 1
-    return _changed(pdf, pdf.index(raw) + len(raw) // 2)
+    return _changed(pdf, pdf.index(raw) + int(len(raw) * at))
 
 
 def _first_content(document: pikepdf.Pdf) -> pikepdf.Object:
@@ -176,7 +176,8 @@ def painted_field(pdf: bytes) -> bytes:
 
 PAINTED_BETWEEN = "field painted between signatures"
 FORGERIES: dict[str, Callable[[bytes], bytes]] = {
-    "page content": partial(_in_stream, _first_content),
+    # At its head: what a bit further inside does to compressed content is chance.
+    "page content": partial(_in_stream, _first_content, at=0),
     "XMP": partial(_in_stream, _metadata),
     "attachment": partial(_in_stream, _attachment),
     **{f"dictionary {number + 1}": partial(_in_dictionary, number) for number in range(len(DEFAULT_ORDER))},

@@ -54,7 +54,7 @@ class Office:
         form = form_of(read_record(content).level)
         for role in roles:
             image = stencil_of(png_of(role), role) if self.pictured else None
-            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at, image=image)
+            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at, image=image, box=form.box_of(role))
             terms = SignatureTerms(role, form.box_of(role).field, DEFAULT_ORDER, stamp, self.templates[role])
             skeleton = Skeletons().of(pdf)
             document = opened(pdf, skeleton)

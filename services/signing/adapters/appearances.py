@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from services.signing.adapters.drawing import MM, leading, nums, text
+from services.signing.adapters.official_forms import SignatureBox
 from services.signing.adapters.typefaces import BOLD, REGULAR, VIETNAMESE, typeface
 from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.roles import SignatureRole
@@ -19,6 +20,7 @@ _VIETNAM = timezone(timedelta(hours=7))  # one zone, no daylight saving since 19
 _BLUE = b".07 .25 .56 rg .07 .25 .56 RG "
 _RED = b".7 .15 .12 rg .7 .15 .12 RG "
 _SIZE = 7.2
+DATE_SIZE = 9.5
 PICTURE = b"P"
 """What a picture is called in the appearance's resources."""
 _SIGNATURE_HEIGHT = 13 * MM
@@ -35,6 +37,8 @@ class StampContent:
     authority: str = ""
     image: Stencil | None = None
     """The handwritten signature, or the school's seal; it is object /P of the appearance's resources."""
+    box: SignatureBox | None = None
+    """What the form says of the box; without it the stamp takes all of it, and there is no date."""
 
 
 def stamp_lines(content: StampContent) -> list[str]:
@@ -59,7 +63,18 @@ def appearance(content: StampContent, width: float, height: float) -> bytes:
     """The content stream of the appearance in a box of this size in points."""
     if content.role is SignatureRole.SCHOOL_SEAL:
         return b"q " + _RED + _seal(content, width, height) + b"Q\n"
-    return b"q " + _BLUE + _person(content, width, height) + b"Q\n"
+    if content.box is None:
+        return b"q " + _BLUE + _person(content, width, height) + b"Q\n"
+    return b"q " + _date(content.box, content.signed_at, height) + _BLUE + _person(content, width, content.box.stamp) + b"Q\n"
+
+
+def _date(box: SignatureBox, at: datetime, height: float) -> bytes:
+    """The form's own line of place and date, whose end only the signature knows (decree 30/2020: days below ten and January and February have a nought)."""
+    if box.date_at is None:
+        return b""
+    day = at.astimezone(_VIETNAM)
+    said = f"ngày {day:%d} tháng {day:%m} năm {day.year}" if day.month < 3 else f"ngày {day:%d} tháng {day.month} năm {day.year}"
+    return b"0 g " + text(box.date_at, height - 8, said, DATE_SIZE, slant=True, width=box.width - box.date_at)
 
 
 def _person(content: StampContent, width: float, height: float) -> bytes:

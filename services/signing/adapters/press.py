@@ -139,7 +139,7 @@ class PadesSignatory:
 
     def _terms(self, task: Task, terms: Terms) -> SignatureTerms:
         box = form_named(task.waiting.template_version).box_of(terms.role)
-        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority, terms.image)
+        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority, terms.image, box)
         return SignatureTerms(terms.role, box.field, task.expectation.order, stamp, self._container(terms.holder))
 
     def _container(self, holder: Holder) -> CmsTemplate:
