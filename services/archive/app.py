@@ -8,6 +8,7 @@ from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
@@ -34,7 +35,8 @@ ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
+    signatures = CmsSignatures(TrustDirectory(trust_dir), SystemClock())
+    return CheckDocument(profile, signatures, KnownShapes(profile) if not profile.is_sheet else None, xml_table().difference)
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:

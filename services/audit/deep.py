@@ -22,6 +22,7 @@ from asn1crypto import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.trust_store import read_trust
 from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.application.ports import Vault
@@ -201,7 +202,7 @@ def judge(pdf: bytes, document: Archived, trust: Path) -> list[tuple[str, str]]:
     """What speaks against a document, as (code, detail): the archive's own findings, then pyHanko's. Runs in a worker process."""
     trusted = _trusted(trust)
     profile = CLASS_SHEET if document.kind == "sheet" else TRANSCRIPT
-    check = CheckDocument(profile, CmsSignatures(lambda: trusted, SystemClock()))
+    check = CheckDocument(profile, CmsSignatures(lambda: trusted, SystemClock()), None, xml_table().difference)
     verdict = check(pdf, Announced(document.sha256, document.size, document.content_digest))
     found = [(finding.reason.value, finding.detail) for finding in verdict.findings]
     roots, others = ([x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in some] for some in (trusted.anchors, trusted.intermediates))

@@ -48,6 +48,7 @@ def verify(
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
+    from services.archive.adapters.record_tables import xml_table
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
     from services.archive.domain.document import profile_of
@@ -63,7 +64,7 @@ def verify(
     reports = []
     for file in files:
         data = file.read_bytes()
-        reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
+        reports.append(_report(file, CheckDocument(profile_of(data), signatures, None, xml_table().difference)(data, announced)))
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:

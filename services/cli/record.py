@@ -30,7 +30,7 @@ def xml(
     Exit code 0: written; 2: there is no record that can be written, and why.
     """
     # Imported here so that every other command starts without readers of PDF.
-    from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, profile_of
+    from services.archive.domain.document import TRANSCRIPT
     from services.archive.domain.examine import examine
     from services.signing.adapters.record_tables import record_table
     from services.signing.domain.record_xml import Unmapped, to_xml
@@ -39,12 +39,9 @@ def xml(
     assert content is not None
     try:
         if content.startswith(b"%PDF-"):
-            profile = profile_of(content)
-            if profile is CLASS_SHEET:
-                raise ValueError("it is a class-subject sheet; only transcripts' records have a table of XML elements")
             content = examine(content, TRANSCRIPT).record
             if content is None:
-                raise ValueError(f"there is no {TRANSCRIPT.attachment} in it; `hocba verify` says what it is")
+                raise ValueError(f"there is no {TRANSCRIPT.attachment} in it, so it is no transcript; `hocba verify` says what it is")
         record = json.loads(content)
         if not isinstance(record, dict):
             raise ValueError("not a record: a JSON object is expected")  # noqa: TRY004  # One kind of message for all that can't be written.

@@ -21,6 +21,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from services.signing.adapters.samples import SIZES, canonical, sample
+from services.signing.domain.record import read_record
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.stack.signer_pki import KeyKind, SignerPki
 from tests.support import forgeries
@@ -47,7 +48,11 @@ def _with_pictures(office: Office, page: bytes, content: bytes, signatures: int)
     return replace(office, pictured=True).sign(page, content, DEFAULT_ORDER[:signatures])
 
 
-PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko, "pictures": _with_pictures}
+def _with_xml(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
+    return office.sign(office.renderer.render(read_record(content), with_xml=True).pdf, content, DEFAULT_ORDER[:signatures])
+
+
+PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko, "pictures": _with_pictures, "xml": _with_xml}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ provinces = ["2025-79"]         # absent: all
 school_levels = ["primary"]     # absent: all
 valid_from = 2026-05-01         # absent: always
 valid_until = 2027-04-30        # absent: for good
+record_xml = true               # absent: records are attached as JSON alone
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from services.chassis.errors import Malformed
 from services.signing.domain.policy import Policies, PolicyRule, SignatureLevel
 from services.signing.domain.record import Level
 
-_KEYS = {"signature_level", "provinces", "school_levels", "valid_from", "valid_until"}
+_KEYS = {"signature_level", "provinces", "school_levels", "valid_from", "valid_until", "record_xml"}
 _SCHOOL_LEVELS = {level.value.lower() for level in Level}
 
 
@@ -52,4 +53,7 @@ def _rule(file: Path, number: int, told: dict[str, Any]) -> PolicyRule:
     start, end = told.get("valid_from", date.min), told.get("valid_until", date.max)
     if type(start) is not date or type(end) is not date:
         raise wrong("valid_from and valid_until are dates such as 2026-05-01, without quotes")
-    return PolicyRule(level, tuple(told.get("provinces", ())), school_levels, start, end)
+    record_xml = told.get("record_xml", False)
+    if not isinstance(record_xml, bool):
+        raise wrong("record_xml is true or false, without quotes")
+    return PolicyRule(level, tuple(told.get("provinces", ())), school_levels, start, end, record_xml)

@@ -39,16 +39,16 @@ class FormPress:
         self._renderer, self._sheets = renderer, sheets
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], *, with_xml: bool = False) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content) for content in contents])
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, with_xml) for content in contents])
 
-    def _set(self, content: bytes) -> PageMade | str:
+    def _set(self, content: bytes, with_xml: bool) -> PageMade | str:
         try:
             if is_class_sheet(content):
                 return self._set_sheet(content)
             record = known(content)
-            body = self._renderer.render(record)
+            body = self._renderer.render(record, with_xml=with_xml)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
         entry = Entry(record.transcript_id, record.version, record.digest, body.template_version, body.template_digest, body.digest)

@@ -22,10 +22,12 @@ from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.increments import Tip, cross_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_of
 from services.signing.adapters.qr_codes import QrCodes, drawn
+from services.signing.adapters.record_tables import record_table
 from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
 from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
 from services.signing.adapters.xmp import metadata
 from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
+from services.signing.domain.record_xml import Unmapped, to_xml
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.sheet import lookup_url, sheet_of
 
@@ -68,25 +70,26 @@ class FormRenderer:
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, record: Record, banner: str = "") -> Body:
+    def render(self, record: Record, banner: str = "", *, with_xml: bool = False) -> Body:
         """The page of one record. Text that the form's fonts can't show is refused, never replaced by boxes."""
+        xml = _as_xml(record) if with_xml else None
         composer: Composer = self._composer(record.level)
         qr = drawn(*self._codes(len(record.public_id)).rows(record.public_id))
         try:
             shape, pages = composer.compose(sheet_of(record), qr, banner)
         except Unprintable as error:
             raise _misplaced(record, error) from None
-        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), record.data["school_year"])
-        tail, tip = _tail(skeleton, pages, record)
+        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), record.data["school_year"], with_xml)
+        tail, tip = _tail(skeleton, pages, record, xml)
         state = skeleton.hashed.copy()
         state.update(tail)
         form = composer.form
-        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version))
+        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version, with_xml))
 
-    def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], school_year: str) -> Skeleton:
-        return skeleton_of(composer, shape, alphabets, self._order, metadata(composer.form, school_year))
+    def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], school_year: str, with_xml: bool) -> Skeleton:
+        return skeleton_of(composer, shape, alphabets, self._order, metadata(composer.form, school_year), with_xml)
 
-    def _template_digest(self, template_version: str) -> bytes:
+    def _template_digest(self, template_version: str, with_xml: bool) -> bytes:
         """SHA-256 over all that the bytes depend on besides the record: files, our own code, makers' versions and settings."""
         digest = hashlib.sha256()
         code = Path(__file__).parent
@@ -104,7 +107,7 @@ class FormRenderer:
             "typefaces",
             "xmp",
         )
-        domain = ("record", "sheet", "sheet_primary", "sheet_secondary", "words")
+        domain = ("record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
         files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
         level, form_version = template_version.split("/")
         files += [*(FORMS / level / form_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
@@ -112,6 +115,7 @@ class FormRenderer:
             digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         versions = {"deflate": version("deflate"), "segno": version("segno"), "zlib": zlib.ZLIB_RUNTIME_VERSION}
         digest.update(json.dumps([versions, self._url, self._order], sort_keys=True).encode())
+        digest.update(repr(record_table()).encode() if with_xml else b"")
         return digest.digest()
 
 
@@ -125,7 +129,14 @@ def _deflated(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, _LEVEL))
 
 
-def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record) -> tuple[bytes, Tip]:
+def _as_xml(record: Record) -> bytes:
+    try:
+        return to_xml(record.data, record_table())
+    except Unmapped as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record, xml: bytes | None) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
     rows: list[bytes] = [skeleton.rows]
@@ -136,18 +147,22 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record) -> tuple[b
         hashed.update(packed)
         parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
         number += 1
-    packed = _deflated(record.content)
-    parts.append(
-        b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(D:20000101000000Z)>>"
-        b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(record.content), len(packed), packed)
-    )
+    for kind, content in ((b"xml", xml), (b"json", record.content)):
+        if content is None:
+            continue
+        packed = _deflated(content)
+        parts.append(
+            b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F%b/Params<</Size %d/ModDate(D:20000101000000Z)>>"
+            b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, kind, len(content), len(packed), packed)
+        )
+        number += 1
     for part in parts:
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number + 1, b"".join(rows), f"0 {number + 2}", CATALOG, file_id, None, position))
+    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
     tail = b"".join(parts)
-    return tail, Tip(skeleton.size + len(tail), position, number + 2, CATALOG, file_id)
+    return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 
 
 def known(content: bytes) -> Record:

@@ -25,6 +25,7 @@ from services.signing.domain.roles import SignatureRole
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
 ATTACHMENT = "hoc-ba.json"
+ALTERNATIVE = "hoc-ba.xml"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -139,8 +140,10 @@ class _Objects:
         return number
 
 
-def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes) -> Skeleton:
-    """Make the fixed part of a shape's documents."""
+def skeleton_of(
+    composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes, with_xml: bool = False
+) -> Skeleton:
+    """Make the fixed part of a shape's documents; `with_xml`: of those that carry their record as XML too."""
     objects = _Objects()
     catalog, pages_node, root = objects.new(), objects.new(), objects.new()
     fonts = b""
@@ -181,7 +184,10 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
-    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (ATTACHMENT.encode(), specification))
+    specifications = {ATTACHMENT.encode(): specification}
+    if with_xml:
+        specifications[ALTERNATIVE.encode()] = objects.new()
+    names = objects.add(b"<</EmbeddedFiles<</Names[%b]>>>>" % b"".join(b"(%b)%d 0 R" % each for each in specifications.items()))
     viewing = objects.add(b"<</DisplayDocTitle true>>")
     intent = objects.add(
         b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % profile
@@ -189,7 +195,8 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    attached = first + len(pages)
+    # The record comes last, behind its XML.
+    attached = first + len(pages) + with_xml
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -201,15 +208,20 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
             index,
             shown,
         )
-    name = ATTACHMENT.encode()
-    objects.small[specification] = (
-        b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(Canonical record of this transcript)/EF<</F %d 0 R/UF %d 0 R>>>>"
-        % (name, name, attached, attached)
-    )
+    told = ((b"Source", b"Canonical record of this transcript", attached), (b"Alternative", b"The same record as XML", attached - 1))
+    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=False):
+        objects.small[number] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/%b/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
+            name,
+            name,
+            relation,
+            said,
+            stream,
+            stream,
+        )
     begun = (
         b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
-        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%d 0 R]"
-        % (acroform, pages_node, described, root, viewing, intent, names, specification)
+        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%b]"
+        % (acroform, pages_node, described, root, viewing, intent, names, b" ".join(b"%d 0 R" % number for number in specifications.values()))
     )
     objects.plain[catalog] = begun + b">>"
     return read_skeleton(*_written(objects, bundle, first))

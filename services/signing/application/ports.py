@@ -154,7 +154,7 @@ class PageMade:
 class Press(Protocol):
     """Sets pages. Failures are per pupil and come back as text, since a class never dies for one of them."""
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], *, with_xml: bool = False) -> list[PageMade | str]:
         """A page or a reason for each record or class-subject sheet, in their order."""
         ...
 

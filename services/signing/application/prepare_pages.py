@@ -33,10 +33,12 @@ class PreparePages:
             if order is None:
                 raise Refused(f"there is no order {order_id}", code="order_unknown")
             contents = await work.classes.contents(order.lines) if order.state == "released" else {}
+            held = await work.classes.hold(order.place.class_id)
         refs = [ref for ref in order.lines if ref in contents]
-        if not refs:
+        if not refs or held is None:
             return
-        made = await self.press.set_pages([contents[ref] for ref in refs])
+        with_xml = self.policies.asks_for_xml(held.place.province_id, held.level, self.clock.now().date())
+        made = await self.press.set_pages([contents[ref] for ref in refs], with_xml=with_xml)
         pages = [(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, PageMade)]
         failures = [LineResult(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, str)]
         pack = None

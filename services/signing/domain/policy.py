@@ -28,6 +28,8 @@ class PolicyRule:
     school_levels: tuple[str, ...] = ()
     valid_from: date = date.min
     valid_until: date = date.max
+    record_xml: bool = False
+    """Whether transcripts carry their record as XML too."""
 
     def covers(self, province_id: str, school_level: str, day: date) -> bool:
         """Whether the rule speaks of a class of this level in this province on a day."""
@@ -41,6 +43,10 @@ class Policies:
     """All rules, the most general first: of those that speak of a class the last one counts."""
 
     rules: Sequence[PolicyRule] = ()
+
+    def asks_for_xml(self, province_id: str, school_level: str, day: date) -> bool:
+        """Whether transcripts that are set on a day carry their record as XML too; not where no rule speaks."""
+        return [False, *(rule.record_xml for rule in self.rules if rule.covers(province_id, school_level, day))][-1]
 
     def level_for(self, province_id: str, school_level: str, day: date) -> SignatureLevel:
         """The level for a manifest that is made on a day; B-B where no rule speaks."""

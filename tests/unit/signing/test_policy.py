@@ -42,6 +42,14 @@ def test_file_gives_rules_in_its_order(tmp_path: Path) -> None:
     assert policies_from(None) == Policies()
 
 
+def test_xml_is_for_provinces_that_ask_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[[policy]]\nsignature_level = "B-B"\nrecord_xml = true\nprovinces = ["2025-79"]\n')
+    policies = policies_from(file)
+    assert [policies.asks_for_xml(province, "PRIMARY", DAY) for province in ("2025-79", "2025-01")] == [True, False]
+    assert not Policies().asks_for_xml("2025-79", "PRIMARY", DAY)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -50,6 +58,7 @@ def test_file_gives_rules_in_its_order(tmp_path: Path) -> None:
         ('[[policy]]\nsignature_level = "B-B"\nprovince = "79"\n', "no key 'province'"),
         ('[[policy]]\nsignature_level = "B-B"\nschool_levels = ["kindergarten"]\n', "school_levels are of"),
         ('[[policy]]\nsignature_level = "B-B"\nvalid_from = "2026-01-01"\n', "without quotes"),
+        ('[[policy]]\nsignature_level = "B-B"\nrecord_xml = "true"\n', "record_xml is true or false"),
         ("[other]\n", "only"),
         ("=", "can't be read"),
     ],
