@@ -25,11 +25,11 @@ from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.trust_store import read_trust
 from services.archive.application.check_document import Announced, CheckDocument
-from services.archive.application.ports import Vault
+from services.archive.application.ports import Location, Vault
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT
 from services.chassis.clock import SystemClock
 from services.chassis.database import SYSTEM, Database, Queries
-from services.chassis.errors import Malformed, NotFound, Unavailable
+from services.chassis.errors import Malformed, NotFound, Refused, Unavailable
 from services.signing.adapters.full_validation import faults
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
@@ -70,11 +70,8 @@ class Archived:
     kind: str
     name: str
     version: int
-    sha256: bytes
-    size: int
     content_digest: bytes
-    pack: str
-    offset: int
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +176,23 @@ async def _batches(database: Database, wanted: Range, report: Report, size: int)
             rows = await connection.fetch(QUERIES["archive.documents"], *wanted.parameters(), after, again, size)
         if not rows:
             return
-        yield [Archived(**row) for row in rows]
-        again, after = [index for index in again if index > rows[-1]["index"]], max(after, rows[-1]["index"])
+        yield [_archived(row) for row in rows]
+        last = rows[-1]["register_index"]
+        again, after = [index for index in again if index > last], max(after, last)
+
+
+def _archived(row: Any) -> Archived:
+    place = Location(row["object_name"], row["pack_offset"], row["size"], row["sha256"], row["owner_id"], row["province_id"], bool(row["cipher"]))
+    return Archived(row["register_index"], row["kind"], row["name"], row["version"], row["content_digest"], place)
 
 
 async def _judged(vault: Vault, pool: Executor, document: Archived, trust: Path) -> Verdict:
     named = f"{document.kind} {document.name} v{document.version}"
     try:
-        pdf = await vault.read(document.pack, document.offset, document.size)
-    except NotFound as lost:
-        return Verdict(document.index, named, (("object_missing", lost.message),))
+        pdf = await vault.read(document.place)
+    except (NotFound, Refused) as harmed:
+        # Gone, or stored bytes or key are damaged: no one will ever read it as it is.
+        return Verdict(document.index, named, ((harmed.code, harmed.message),))
     except Unavailable as error:
         return Verdict(document.index, named, unread=error.message)
     return Verdict(document.index, named, tuple(await asyncio.get_running_loop().run_in_executor(pool, judge, pdf, document, trust)))
@@ -203,7 +207,7 @@ def judge(pdf: bytes, document: Archived, trust: Path) -> list[tuple[str, str]]:
     trusted = _trusted(trust)
     profile = CLASS_SHEET if document.kind == "sheet" else TRANSCRIPT
     check = CheckDocument(profile, CmsSignatures(lambda: trusted, SystemClock()), None, xml_table().difference)
-    verdict = check(pdf, Announced(document.sha256, document.size, document.content_digest))
+    verdict = check(pdf, Announced(document.place.sha256, document.place.size, document.content_digest))
     found = [(finding.reason.value, finding.detail) for finding in verdict.findings]
     roots, others = ([x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in some] for some in (trusted.anchors, trusted.intermediates))
     fields = [signature.field for signature in profile.signatures]

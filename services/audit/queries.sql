@@ -52,12 +52,12 @@ SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(co
 
 -- name: archive.documents
 -- A page of the documents of a range in the register's order: those behind line $8, and those of lines $9 that could not be read before.
-SELECT d.register_index AS index, d.kind, d.name, d.version, d.sha256, d.size, d.content_digest, p.object_name AS pack, d.pack_offset AS offset
+SELECT d.register_index, d.kind, d.name, d.version, d.sha256, d.size, d.content_digest, p.object_name, d.pack_offset, d.owner_id, d.province_id, p.cipher
 FROM (
     SELECT 'transcript' AS kind, transcript_id::text AS name, version, sha256, size, content_digest, pack_digest, pack_offset, register_index,
-        province_id, school_id, class_id, admitted_at FROM transcripts
+        pupil_id::text AS owner_id, province_id, school_id, class_id, admitted_at FROM transcripts
     UNION ALL SELECT 'sheet', sheet_id::text, version, sha256, size, content_digest, pack_digest, pack_offset, register_index,
-        province_id, school_id, class_id, admitted_at FROM sheets
+        class_id::text, province_id, school_id, class_id, admitted_at FROM sheets
 ) d JOIN packs p ON p.digest = d.pack_digest
 WHERE ($1 = '' OR d.province_id = $1) AND ($2 = '' OR d.school_id::text = $2) AND ($3 = '' OR d.class_id::text = $3)
     AND ($4::timestamptz IS NULL OR d.admitted_at >= $4) AND ($5::timestamptz IS NULL OR d.admitted_at < $5)

@@ -86,18 +86,17 @@ def _day(day: datetime | None) -> datetime | None:
 
 async def _deep(wanted: "Range", processes: int, resume: Path | None, *, quiet: bool) -> "Report":
     from services.archive import app as archive
-    from services.archive.adapters.object_stores import open_vault
     from services.audit import deep
-    from services.chassis.database import Database
     from services.rehearsal.progress import Stage
 
     settings = archive.SETTINGS.load()
-    database = Database(settings.dsn, name="hocba-audit", pool=1)
+    service = archive.build(settings)
+    database, vault = service.database, archive.vault(settings, service)
     await database.open()
     try:
         total = await deep.count(database, wanted)
         with Stage(quiet=quiet).act("Kiểm tra lại tài liệu lưu trữ (archived documents)", total) as step:
-            return await deep.audit(database, open_vault(settings.store_url), settings.trust_dir, wanted, processes, resume, step.advance)
+            return await deep.audit(database, vault, settings.trust_dir, wanted, processes, resume, step.advance)
     finally:
         await database.close()
 

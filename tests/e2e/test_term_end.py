@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import pytest_asyncio
 
-from services.archive.adapters.object_stores import open_vault
+from services.archive import app as archive
 from services.audit import deep
 from services.audit.checks import run_all
 from services.audit.stores import Stores
-from services.chassis.database import Database
 from services.rehearsal import plan
 from services.rehearsal.term_end import Outcome
 from tests.support.eventually import eventually
@@ -69,14 +68,15 @@ async def test_the_audit_finds_every_invariant_whole(played: Played) -> None:
 
 
 async def test_the_deep_audit_finds_every_archived_document_valid(played: Played) -> None:
-    deployment = played.term.deployment
-    database = Database(deployment.databases["archive"], name="test", pool=1)
-    await database.open()
+    told = played.term.deployment.settings_of("archive")
+    settings = archive.SETTINGS.load(**{name.removeprefix("HOCBA_ARCHIVE_").lower(): value for name, value in told.items()})
+    service = archive.build(settings)
+    await service.database.open()
     try:
-        anchors = deployment.signers / "anchors"
-        report = await deep.audit(database, open_vault(str(deployment.archive_store)), anchors, deep.Range(), 2, None, lambda by: None)
+        vault = archive.vault(settings, service)
+        report = await deep.audit(service.database, vault, settings.trust_dir, deep.Range(), 2, None, lambda by: None)
     finally:
-        await database.close()
+        await service.database.close()
     assert report.listed == []
     assert (report.checked, report.unread) == (played.outcome.validated + played.outcome.sheets_validated, {})
 

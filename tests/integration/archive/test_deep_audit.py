@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,32 +10,43 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from services.archive.adapters.object_stores import ObjectVault, open_vault
-from services.archive.application.ports import Vault
+from services.archive.adapters.vault import EncryptedVault
+from services.archive.application.ports import Deposit, Location, Vault
+from services.archive.domain.pack import Pack
 from services.archive.domain.transcript import SignedDocument
 from services.audit import deep
 from services.audit.deep import Range, Report
 from services.chassis.errors import Malformed, Unavailable
 from tests.integration.archive.test_admission import CLASS, PUPILS, SCHOOL, Archive, archive, staged, unique
 from tests.support.signed_documents import digest, make_pki, shared_pki
+from tests.support.vaults import a_vault
 
 __all__ = ["archive"]
 
 
 @dataclass(frozen=True)
-class Flaky:
-    """A store that can't read at some offsets."""
+class Harmed:
+    """A store in which something is wrong with one document, by its SHA-256."""
 
-    vault: ObjectVault
-    refuses: int
+    vault: Vault
+    sha256: bytes
+    harm: Callable[[bytes], bytes]
 
-    async def keep(self, name: str, data: bytes) -> None:
-        await self.vault.keep(name, data)
+    async def keep(self, province_id: str, school_year: int, deposits: Sequence[Deposit]) -> Pack:
+        return await self.vault.keep(province_id, school_year, deposits)
 
-    async def read(self, name: str, offset: int, size: int) -> bytes:
-        if offset == self.refuses:
-            raise Unavailable("the disk does not answer", code="vault_down")
-        return await self.vault.read(name, offset, size)
+    async def read(self, place: Location) -> bytes:
+        data = await self.vault.read(place)
+        return self.harm(data) if place.sha256 == self.sha256 else data
+
+
+def away(_: bytes) -> bytes:
+    raise Unavailable("the disk does not answer", code="vault_down")
+
+
+def changed(data: bytes) -> bytes:
+    at = data.index(b"/MediaBox") + 14
+    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
 
 
 @pytest.fixture
@@ -52,8 +64,8 @@ async def audited(archive: Archive, trust: Path, wanted: Range = Range(), vault:
     return report, steps
 
 
-def store(archive: Archive) -> ObjectVault:
-    return open_vault(str(archive.folder / "vault"))
+def store(archive: Archive) -> EncryptedVault:
+    return a_vault(archive.folder, archive.database)
 
 
 async def four_admitted(archive: Archive) -> list[tuple[SignedDocument, bytes]]:
@@ -82,20 +94,27 @@ def lot(sha256: bytes, seed: str) -> float:
 
 async def test_harm_to_the_store_is_found_and_its_neighbours_stay_good(archive: Archive, trust: Path) -> None:
     documents = await four_admitted(archive)
-    (pack,) = (archive.folder / "vault").rglob("*.zip")
-    whole = pack.read_bytes()
-    at = whole.index(documents[1][1]) + documents[1][1].index(b"/MediaBox") + 14
-    pack.chmod(0o600)
-    pack.write_bytes(whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :])
-    report, _ = await audited(archive, trust)
+    harmed = documents[1][0]
+    report, _ = await audited(archive, trust, vault=Harmed(store(archive), harmed.sha256, changed))
     assert (report.checked, report.faulty) == (4, 1)
     (found,) = report.listed
     assert found.document == f"transcript {PUPILS[1].transcript_id} v1"
     assert report.by_finding["sha256_differs"] == 1
     assert any(code.startswith("pyhanko_") for code in report.by_finding)
+    (pack,) = (archive.folder / "vault").rglob("*.zip")
+    whole, offset = pack.read_bytes(), await offset_of(archive, 2)
+    pack.chmod(0o600)
+    pack.write_bytes(whole[: offset + 100] + bytes((whole[offset + 100] ^ 1,)) + whole[offset + 101 :])
+    report, _ = await audited(archive, trust)
+    assert (report.checked, report.faulty, dict(report.by_finding)) == (4, 1, {"archive_damaged": 1})
     pack.unlink()
     report, _ = await audited(archive, trust)
     assert (report.faulty, dict(report.by_finding)) == (4, {"object_missing": 4})
+
+
+async def offset_of(archive: Archive, index: int) -> int:
+    async with archive.database.transaction() as connection:
+        return int(await connection.fetchval("SELECT pack_offset FROM transcripts WHERE register_index = $1", index))
 
 
 async def test_who_is_not_trusted_is_found_by_both(archive: Archive, trust: Path) -> None:
@@ -110,11 +129,9 @@ async def test_who_is_not_trusted_is_found_by_both(archive: Archive, trust: Path
 
 
 async def test_what_cannot_be_read_is_no_verdict_and_a_resumed_audit_reads_it_again(archive: Archive, trust: Path, tmp_path: Path) -> None:
-    await four_admitted(archive)
-    async with archive.database.transaction() as connection:
-        second = await connection.fetchval("SELECT pack_offset FROM transcripts WHERE register_index = 2")
+    documents = await four_admitted(archive)
     kept = tmp_path / "audit.jsonl"
-    report, _ = await audited(archive, trust, vault=Flaky(store(archive), second), resume=kept)
+    report, _ = await audited(archive, trust, vault=Harmed(store(archive), documents[1][0].sha256, away), resume=kept)
     assert (report.checked, report.faulty, list(report.unread)) == (3, 0, [2])
     report, steps = await audited(archive, trust, resume=kept)
     assert (report.checked, report.unread, steps) == (4, {}, [3, 1])
