@@ -1,4 +1,4 @@
-"""Checks a signed transcript with other code than that which made it, before it is announced.
+"""Checks a signed transcript or class-subject sheet with other code than that which made it, before it is announced.
 
 The first document of a kind is read in full: by qpdf (pikepdf), asn1crypto and `cryptography`, and the revisions by a reader of
 our own. What was found good there about bytes that all documents of the kind share (a role's field, appearance, dictionary,
@@ -350,17 +350,17 @@ def _said(value: Any) -> object:
 
 
 def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignature, expected: Expectation) -> None:
+    """The first signature certifies, the last one locks everything, an only one does both; no other asks for anything."""
     transforms = {str(r.TransformMethod): r.TransformParams for r in value.get("/Reference", [])}
-    if wanted.role is expected.order[0]:
-        certified = document.Root.Perms.DocMDP
-        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or transforms["/DocMDP"].P != 2:
-            raise NotAsIntended(f"{wanted.field}: no certification with P=2")
-    elif wanted.role is expected.order[-1]:
-        lock = transforms.get("/FieldMDP")
-        if lock is None or str(lock.Action) != "/All" or lock.P != 1:
-            raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
-    elif transforms:
+    first, last = wanted.role is expected.order[0], wanted.role is expected.order[-1]
+    if set(transforms) != {name for name, said in (("/DocMDP", first), ("/FieldMDP", last)) if said}:
         raise NotAsIntended(f"{wanted.field}: unexpected transforms {sorted(transforms)}")
+    if first:
+        certified, allowed = document.Root.Perms.DocMDP, 1 if last else 2
+        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or allowed != transforms["/DocMDP"].P:
+            raise NotAsIntended(f"{wanted.field}: no certification with P={allowed}")
+    if last and (str(transforms["/FieldMDP"].Action) != "/All" or transforms["/FieldMDP"].P != 1):
+        raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
 
 
 def _check_written(revisions: Sequence[Revision], index: int, widget: Any, document: pikepdf.Pdf) -> None:
