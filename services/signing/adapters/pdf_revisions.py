@@ -7,8 +7,9 @@ between them. Anything else is an error here, because a document that needs more
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from services.signing.domain.verdict import NotAsIntended
 
@@ -17,7 +18,8 @@ _STREAM = re.compile(
     rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root 1 0 R/ID\[<([0-9A-F]{32})><\3>\]/W\[1 4 2\]/Index\[(\d+(?: \d+)+)\](?:/Prev (\d+))?/Length (\d+)>>\nstream\n"
 )
 _TAIL = 40
-ROW_SIZE = 7
+_ROW = struct.Struct(">BIH")
+ROW_SIZE = _ROW.size
 _MOST_REVISIONS = 16
 
 
@@ -39,7 +41,7 @@ class Revision:
     def objects(self) -> dict[int, int]:
         """The objects that it writes, each with its offset, without those inside an object stream; read when first asked for."""
         objects = _objects(self.rows, self.index, self.previous is None)
-        if objects.get(self.number) != self.table_at or any(not self.start <= offset <= self.table_at for offset in objects.values()):
+        if objects.get(self.number) != self.table_at or not self.start <= min(objects.values()) <= max(objects.values()) <= self.table_at:
             raise NotAsIntended(f"the cross-references at byte {self.table_at} point outside of their revision")
         return objects
 
@@ -87,27 +89,34 @@ def _revision(pdf: bytes, end: int) -> Revision:
     if size != number + 1:
         raise NotAsIntended(f"the cross-references at byte {at} aren't those of the newest object")
     previous = None if found[5] is None else int(found[5])
-    if previous is None and (found[4] != b"0 %d" % size or length != size * ROW_SIZE):
-        raise NotAsIntended("the first cross-references don't have a row for each object")
+    if previous is None:
+        if found[4] != b"0 %d" % size or length != size * ROW_SIZE:
+            raise NotAsIntended("the first cross-references don't have a row for each object")
+        return Revision(0, end, at, number, None, found[3], rows, found[4])
     # An increment has a few objects and begins with the first of them; the first revision has hundreds, and begins the file.
-    start = 0 if previous is None else min(_objects(rows, found[4], False).values())
-    revision = Revision(start, end, at, number, previous, found[3], rows, found[4])
-    if previous is not None:
-        _ = revision.objects
+    revision = Revision(min(_objects(rows, found[4], False).values()), end, at, number, previous, found[3], rows, found[4])
+    _ = revision.objects
     return revision
 
 
-def _objects(rows: bytes, index: bytes, whole: bool) -> dict[int, int]:
+@lru_cache(maxsize=256)
+def _numbers(index: bytes, count: int) -> tuple[int, ...]:
+    """The object numbers of an /Index, each once; documents of a kind share it."""
     runs = [int(part) for part in index.split()]
-    numbers = [number for first, count in zip(runs[::2], runs[1::2], strict=True) for number in range(first, first + count)]
-    if len(numbers) * ROW_SIZE != len(rows) or len(set(numbers)) != len(numbers):
+    if len(runs) % 2 or sum(runs[1::2]) != count:
         raise NotAsIntended("the cross-references don't have a row for each object")
+    numbers = tuple([number for first, many in zip(runs[::2], runs[1::2], strict=True) for number in range(first, first + many)])
+    if len(set(numbers)) != count:
+        raise NotAsIntended("the cross-references name an object twice")
+    return numbers
+
+
+def _objects(rows: bytes, index: bytes, whole: bool) -> dict[int, int]:
     objects: dict[int, int] = {}
-    for place, number in enumerate(numbers):
-        row = rows[place * ROW_SIZE : place * ROW_SIZE + ROW_SIZE]
-        if row[0] == 1 and row[5:] == b"\x00\x00":
-            objects[number] = int.from_bytes(row[1:5], "big")
-        elif not whole or row[0] not in (0, 2):
+    for number, (kind, place, generation) in zip(_numbers(index, len(rows) // _ROW.size), _ROW.iter_unpack(rows), strict=True):
+        if kind == 1 and generation == 0:
+            objects[number] = place
+        elif not whole or kind not in (0, 2):
             # Only the first revision has an object stream, and only object 0 is free.
             raise NotAsIntended(f"object {number} isn't written the way hocba writes objects")
     return objects

@@ -34,7 +34,8 @@ _HASHED = utils.Prehashed(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
-_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents<([0-9A-F]+)>(>>\nendobj\n)")
+_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
+_SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
@@ -126,16 +127,18 @@ class DocumentVerifier:
         shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            if span is None:
+                return False
+            first, second, whole = _range_of(pdf, span, revision)
+            if not whole:
                 return False
             kind = self._kinds.get((shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index))
             if kind is None or kind.offsets != _offsets(revision):
                 return False
-            first, second = span.start(4) - 1, span.end(4) + 1
             state.update(view[revision.start : first])
             covered = state.copy()
             covered.update(view[second : revision.end])
-            der = _der_of(span[4])
+            der = _der_of(pdf[first + 1 : second - 1])
             container = kind.containers.get(len(der))
             if container is None or not container.is_right(der, covered.digest()):
                 return False
@@ -178,11 +181,12 @@ class DocumentVerifier:
         shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            first, second, whole = _range_of(pdf, span, revision) if span else (0, 0, False)
+            if span is None or not whole:
                 raise NotAsIntended(f"{wanted.field}: the signature's dictionary isn't written the way hocba writes it")
             key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index)
             kind = self._kinds.setdefault(key, _Kind(_offsets(revision), {}))
-            kind.containers[len(_der_of(span[4]))] = container
+            kind.containers[len(_der_of(pdf[first + 1 : second - 1]))] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
         info = cms.ContentInfo.load(container, strict=True)
@@ -295,10 +299,11 @@ def _attached(pdf: bytes, base: Revision) -> bytes | None:
     return record if inflater.eof and not inflater.unused_data else None
 
 
-def _is_whole(span: re.Match[bytes], revision: Revision) -> bool:
-    """Whether the byte range leaves out the container alone and ends where the revision ends."""
+def _range_of(pdf: bytes, span: re.Match[bytes], revision: Revision) -> tuple[int, int, bool]:
+    """Where a byte range leaves out the container, and whether that is all it leaves out and it ends where the revision ends."""
     first, second, rest = int(span[1]), int(span[2]), int(span[3])
-    return (first, second, second + rest, span.end()) == (span.start(4) - 1, span.end(4) + 1, revision.end, revision.table_at)
+    whole = first == span.end() and second + rest == revision.end and second + len(_SPAN_END) - 1 == revision.table_at
+    return first, second, whole and pdf[first : first + 1] == b"<" and pdf.startswith(_SPAN_END, second - 1)
 
 
 def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
@@ -309,6 +314,8 @@ def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
 def _der_of(digits: bytes) -> bytes:
     """The container without the zeros that pad it to the room kept for it; upper-case digits, as hocba writes them, or nothing."""
     padded = bytes.fromhex(digits.decode())
+    if 2 * len(padded) != len(digits) or digits.upper() != digits:
+        raise NotAsIntended("a container isn't written in upper-case digits")
     if padded[:2] != b"\x30\x82":
         raise NotAsIntended("a container isn't DER of the usual size")
     length = 4 + int.from_bytes(padded[2:4], "big")
