@@ -61,11 +61,6 @@ TRANSCRIPT = Profile(
 CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
 
 
-def profile_of(data: bytes) -> Profile:
-    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
-    return CLASS_SHEET if CLASS_SHEET.attachment.encode("ascii") in data else TRANSCRIPT
-
-
 @dataclass(frozen=True, slots=True)
 class FiledSignature:
     """A signature as it stands in the file; whether it is valid is for the cryptographic check to say."""
