@@ -34,7 +34,7 @@ ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile))
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
