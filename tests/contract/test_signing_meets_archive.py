@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -9,13 +11,16 @@ import pytest
 from services.archive.app import document_check
 from services.archive.application.check_document import Announced
 from services.archive.domain.document import CLASS_SHEET
-from services.archive.domain.examine import profile_of
+from services.archive.domain.examine import examine, profile_of
+from services.archive.domain.known_shapes import KnownShapes
 from services.signing.adapters.certificates import facts_of
+from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from services.stack.signer_pki import SignerPki
+from services.stack.signer_pki import Signer, SignerPki
 from tests.support.places import scratch_places
 from tests.support.records import LEVELS, record_of, with_sheet
 from tests.support.signed_pages import Office, an_office
+from tests.unit.archive.test_known_shapes import mutated
 
 TEACHER = SignatureRole.SUBJECT_TEACHER
 
@@ -57,6 +62,32 @@ def test_signed_sheet_is_accepted_by_the_archive_and_those_like_it_by_the_fast_w
         assert verdict.findings == ()
         assert [signer.role for signer in verdict.signers] == [TEACHER.value]
         assert profile_of(pdf) is CLASS_SHEET
+
+
+def test_another_signers_documents_are_of_the_same_shape(office: Office) -> None:
+    check = document_check(office.pki.anchors, CLASS_SHEET)
+    assert check.shapes is not None
+    (other,) = office.pki.make([Signer("office-other", r"Đỗ (Văn) \ Mẫu", "Trường Mẫu", "Thành phố Mẫu", "Giáo viên", "00000000-0000-0000-0000-0000000000ab")])
+    another = replace(office, made={TEACHER: other}, templates={TEACHER: CmsTemplate(other.certificate, list(other.chain))})
+    another.signed_at += timedelta(days=1)
+    content = with_sheet([record_of("lower_secondary", str(uuid.UUID(int=1)))], "toan")[1].content
+    assert check(office.sign(office.page(content).pdf, content)).accepted
+    pdf = another.sign(office.page(content).pdf, content)
+    known = check.shapes.examine(pdf)
+    assert known is not None
+    assert known == examine(pdf, CLASS_SHEET)
+
+
+def test_what_the_fast_way_says_of_changed_sheets_the_full_one_says_too(office: Office) -> None:
+    content = with_sheet([record_of("lower_secondary", str(uuid.UUID(int=pupil))) for pupil in range(40)], "toan")[1].content
+    pdf, shapes, said = office.sign(office.page(content).pdf, content), KnownShapes(CLASS_SHEET), 0
+    shapes.learn(examine(pdf, CLASS_SHEET))
+    for changed in mutated(pdf, 500, 20260531):
+        found = shapes.examine(changed)
+        if found is not None:
+            said += 1
+            assert found == examine(changed, CLASS_SHEET)
+    assert said > 5
 
 
 def test_sheet_without_its_signature_is_not(office: Office) -> None:
