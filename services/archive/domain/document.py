@@ -58,7 +58,12 @@ TRANSCRIPT = Profile(
     attachment="hoc-ba.json",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
-CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
+CLASS_SHEET = Profile(
+    signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
+    attachment="bang-diem.json",
+    time_stamps=TRANSCRIPT.time_stamps,
+    is_sheet=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
