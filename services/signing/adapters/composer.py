@@ -100,10 +100,8 @@ class Composer:
             if fits:
                 chosen.append((PageShape(index, False, False, signed, tuple([(0, len(each)) for each in heights])), variant, heights))
             else:
-                # Where a page has to be added anyway, there is room for type that reads well.
-                variant = page["continued_variant"]
-                heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
-                chosen += [(shape, variant, heights) for shape in self._broken(index, heights, history)]
+                shapes, variant, heights = self._continued(index, sheet, history)
+                chosen += [(shape, variant, heights) for shape in shapes]
         flow_shapes = tuple([flow.shape(sheet) for flow in self._shaped])
         shape = Shape(history, banner, flow_shapes, tuple([page for page, _, _ in chosen]))
         return shape, [self._content(sheet, history, qr, *one) for one in chosen]
@@ -131,6 +129,23 @@ class Composer:
             variant, heights = variant - 1, airier
         self._guess[index] = variant
         return variant, heights, fits
+
+    def _continued(self, index: int, sheet: Mapping[str, Any], history: int) -> tuple[list[PageShape], int, list[list[float]]]:
+        """Further pages: where one has to be added anyway, in the airiest variant that needs no more of them than the one which the form names."""
+        found: tuple[list[PageShape], int, list[list[float]]] | None = None
+        for variant in range(self._pages[index]["continued_variant"], -1, -1):
+            heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
+            try:
+                shapes = self._broken(index, heights, history)
+            except UnreadableRecord:
+                if found is None:
+                    raise
+                break
+            if found and len(shapes) > len(found[0]):
+                break
+            found = shapes, variant, heights
+        assert found
+        return found
 
     def _broken(self, index: int, heights: Sequence[Sequence[float]], history: int) -> list[PageShape]:
         """The pages over which a flowing part goes on that no variant makes fit."""

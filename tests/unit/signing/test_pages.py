@@ -176,6 +176,27 @@ def test_a_sheet_takes_as_many_pages_as_its_class_and_is_signed_beside_its_last_
         assert b"/TD" in pdf.pages[-1].Contents[1].read_bytes()
 
 
+def test_air_takes_no_page_more_than_the_form_would() -> None:
+    composer = Composer(form_named("class_subject/v1"), SHEET_ROW)
+    composer.form.facts["most_pages"] = 2
+    sheet = sample(SHEET, "overfull")
+    for line in sheet["rows"]:
+        line["row"]["comment"] = ""
+    rows = page_of(read_class_sheet(canonical(sheet)))["rows"]
+    variants = set()
+    for pupils in range(36, 80):
+        said = page_of(read_class_sheet(canonical(sheet))) | {"rows": (rows * 2)[:pupils]}
+        named = [flow.measure(said, composer.form.facts["pages"][0]["continued_variant"]) for flow in composer._flows[0]]
+        try:
+            pages = len(composer._broken(0, named, 0))
+        except UnreadableRecord:
+            break
+        shapes, variant, _ = composer._continued(0, said, 0)
+        assert len(shapes) == pages == 2
+        variants.add(variant)
+    assert len(variants) > 2, "the fuller the pages, the less air"
+
+
 def test_what_no_number_of_pages_holds_is_refused(renderer: FormRenderer) -> None:
     record: dict[str, Any] = sample("lower_secondary")
     record["comments"]["homeroom"] = "Rất tốt. " * 20_000
