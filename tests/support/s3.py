@@ -65,7 +65,8 @@ def s3_server() -> Iterator[S3]:
     try:
         deadline = time.monotonic() + _SECONDS
         while not answers(server.port):
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((folder / "log").read_text()[-2000:])
             time.sleep(0.05)
         yield server
     finally:

@@ -8,26 +8,26 @@ from typing import cast
 
 import pytest
 
-from services.archive.adapters.object_stores import ObjectStaging, ObjectVault, open_staging, open_vault
+from services.archive.adapters.object_stores import ObjectStaging, ObjectStore, open_staging, open_store
 from services.chassis.errors import Conflict, NotFound, Unavailable
 from tests.support.s3 import S3
 
 NAME = "packs/2025/ab/abcd.zip"
 
 
-def local(folder: Path) -> ObjectVault:
-    return open_vault(str(folder / "vault"))
+def local(folder: Path) -> ObjectStore:
+    return open_store(str(folder / "vault"))
 
 
-def by_file_url(folder: Path) -> ObjectVault:
-    return open_vault((folder / "kho lưu #1").as_uri())
+def by_file_url(folder: Path) -> ObjectStore:
+    return open_store((folder / "kho lưu #1").as_uri())
 
 
-def in_memory(folder: Path) -> ObjectVault:
-    return open_vault("memory:///")
+def in_memory(folder: Path) -> ObjectStore:
+    return open_store("memory:///")
 
 
-Open = Callable[[Path], ObjectVault]
+Open = Callable[[Path], ObjectStore]
 
 
 @pytest.fixture(params=[local, by_file_url, in_memory, "s3"])
@@ -37,7 +37,7 @@ def open_it(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     server: S3 = request.getfixturevalue("s3_server")
     for name, value in server.variables.items():
         monkeypatch.setenv(name, value)
-    return lambda folder: open_vault(f"{server.url}/{uuid.uuid4()}")
+    return lambda folder: open_store(f"{server.url}/{uuid.uuid4()}")
 
 
 async def test_object_is_kept_once_and_read_by_range(open_it: Open, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ async def test_missing_object_is_not_found(open_it: Open, tmp_path: Path) -> Non
 
 
 async def test_store_that_cannot_be_written_is_unavailable_rather_than_an_answer(tmp_path: Path) -> None:
-    vault = open_vault(str(tmp_path / "vault"))
+    vault = open_store(str(tmp_path / "vault"))
     # A file where a folder must be: what a broken mount looks like, for root too.
     (tmp_path / "vault" / "packs").write_bytes(b"")
     with pytest.raises(Unavailable):
