@@ -31,7 +31,7 @@ from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureR
 from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
 _LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
-MOST_SKELETONS = 128
+MOST_SKELETONS = 512  # 35 kB each; class-subject sheets have a shape for each number of pupils and place where the page ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ REASONS = {
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
 }
 _RANGE_WIDTH = 36
-_MOST_SKELETONS = 256
+_MOST_SKELETONS = 512
 
 
 @dataclass(frozen=True, slots=True)
