@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pikepdf
@@ -124,3 +126,13 @@ def test_documents_of_a_kind_are_compared_with_the_first_that_was_read_in_full(o
         _, sheet = with_sheet([record_of("lower_secondary", str(uuid.UUID(int=number)), name=f"Nguyễn Văn {'ABC'[number]}")], "toan")
         verify(office.sign(office.page(sheet.content).pdf, sheet.content), office.expectation(office.page(sheet.content), sheet.content))
     assert verify.in_full == 1
+
+
+def test_a_container_that_is_known_is_asked_about_its_chain_at_each_new_time(document: tuple[bytes, bytes], office: Office) -> None:
+    pdf, content = document
+    page, verify = office.page(content), DocumentVerifier(office.anchors.chain_of)
+    verify(pdf, office.expectation(page, content))
+    later, expired = (replace(office, signed_at=office.signed_at + timedelta(days=days)) for days in (1, 365 * 100))
+    verify(later.sign(page.pdf, content), later.expectation(page, content))
+    with pytest.raises(NotAsIntended):
+        verify(expired.sign(page.pdf, content), expired.expectation(page, content))
