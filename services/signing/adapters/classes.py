@@ -13,7 +13,7 @@ from services.signing.domain.orders import LineResult
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
 
-QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
 
 class PostgresClasses:

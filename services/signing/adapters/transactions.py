@@ -10,8 +10,11 @@ from services.chassis import outbox, requests
 from services.chassis.database import SYSTEM, Connection, Database, RowScope, scope_of
 from services.chassis.identity import Actor, Role
 from services.signing.adapters.classes import QUERIES, PostgresClasses
-from services.signing.adapters.journal import PostgresHalts, PostgresJournal, PostgresPeople
-from services.signing.adapters.manifests import PostgresManifests, PostgresOrders
+from services.signing.adapters.halts import PostgresHalts
+from services.signing.adapters.journal import PostgresJournal
+from services.signing.adapters.manifests import PostgresManifests
+from services.signing.adapters.orders import PostgresOrders
+from services.signing.adapters.people import PostgresPeople
 from services.signing.adapters.proofs import PostgresProofs
 from services.signing.adapters.remote_requests import PostgresRemote
 from services.signing.application.ports import Request
