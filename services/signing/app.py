@@ -45,6 +45,7 @@ from services.signing.application.preflight import Preflight
 from services.signing.application.prepare_pages import PreparePages
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
+from services.signing.application.release_queued import LetGo, MeasureBacklog, ReleaseQueued
 from services.signing.application.retry_failed import RetryFailed
 from services.signing.application.sign_class import SignClass
 from services.signing.application.take_sealed_class import TakeSealedClass
@@ -54,6 +55,7 @@ from services.signing.application.wait import PutOff, WakeOrders
 from services.signing.domain.key_names import Home
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.entrypoints.consumers import SigningConsumers
+from services.signing.entrypoints.releaser import Releaser
 from services.signing.entrypoints.remote import Notices, RemotePoller
 from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.waker import Waker
@@ -62,7 +64,7 @@ from services.signing.settings import SigningSettings
 
 SETTINGS = SigningSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits"), "work": ("work",)}
+ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits", "releases"), "work": ("work",)}
 WORKER_GROUP = "signing-worker"
 ORDERS_AT_ONCE = 4
 """Orders that a worker takes from the broker in one go: few, so that a drain ends soon and a kill repeats little."""
@@ -110,6 +112,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         PreparePages(transactions, FormPress(renderer, ClassSheetRenderer(settings.verification_url)), staging, clock, policies_from(settings.policy_file)),
         sign,
         finisher(settings, transactions, clock),
+        LetGo(transactions),
     )
 
 
@@ -199,5 +202,7 @@ def build(settings: SigningSettings) -> Service:
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
     add_remote(service, settings, transactions, clock)
     service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
+    release = ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum)
+    service.add_background("releases", Releaser(release, MeasureBacklog(transactions), transactions.queued).run)
     service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
     return service

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from services.chassis.database import Connection, Queries
-from services.signing.adapters.rows import keys_of, refs_of
+from services.signing.adapters.rows import Row, keys_of, ref_of
 from services.signing.domain.orders import LineResult, Order, Step
 from services.signing.domain.roles import SignatureRole
-from services.signing.domain.transcripts import Place
+from services.signing.domain.transcripts import Place, Ref
 
 QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
@@ -20,46 +20,48 @@ class PostgresOrders:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.queued = False
+        """Whether this transaction has queued an order."""
 
-    async def add(self, order: Order, now: datetime) -> bool:
+    async def add(self, order: Order, now: datetime, express: bool, keep_time: bool) -> bool:
         """Store an order once."""
+        await self._connection.execute(QUERIES["add_province"], order.place.province_id)
         role = order.role.value if order.role else None
         made = await self._connection.fetchrow(
             QUERIES["add_order"],
             order.order_id,
             order.place.class_id,
+            order.place.province_id,
             order.step.value,
             order.manifest_id,
             role,
             order.attempt,
-            order.fixed_at,
+            len(order.lines),
+            express,
+            order.fixed_at if express or keep_time else None,
             now,
         )
         if made is None:
             return False
+        self.queued |= not express
         await self._connection.execute(QUERIES["add_lines"], order.order_id, *keys_of(order.lines))
         return True
 
     async def get(self, order_id: str) -> Order | None:
         """The order with its open lines."""
-        return await self._read(order_id, "open")
+        found = await self._read([order_id], "open")
+        return found[0] if found else None
 
-    async def _read(self, order_id: str, lines: str) -> Order | None:
-        row = await self._connection.fetchrow(QUERIES["get_order"], order_id)
-        if row is None:
-            return None
-        refs = refs_of(await self._connection.fetch(QUERIES["lines"], order_id, lines))
-        return Order(
-            str(row["order_id"]),
-            Place(str(row["class_id"]), str(row["school_id"]), row["province_id"]),
-            Step(row["step"]),
-            str(row["manifest_id"]) if row["manifest_id"] else None,
-            SignatureRole(row["role"]) if row["role"] else None,
-            row["attempt"],
-            row["fixed_at"],
-            row["state"],
-            refs,
-        )
+    async def many(self, order_ids: Sequence[str]) -> list[Order]:
+        """Orders in the order of their ids' list."""
+        return await self._read(order_ids, "open")
+
+    async def _read(self, order_ids: Sequence[str], lines: str) -> list[Order]:
+        rows = {str(row["order_id"]): row for row in await self._connection.fetch(QUERIES["get_orders"], list(order_ids))}
+        refs: dict[str, list[Ref]] = {order_id: [] for order_id in rows}
+        for row in await self._connection.fetch(QUERIES["lines"], list(rows), lines):
+            refs[str(row["order_id"])].append(ref_of(row))
+        return [_order(rows[order_id], refs[order_id]) for order_id in order_ids if order_id in rows]
 
     async def finish_lines(self, order_id: str, results: Sequence[LineResult], now: datetime) -> None:
         """Close lines, and the order with its last one."""
@@ -75,8 +77,7 @@ class PostgresOrders:
     async def failed(self, class_id: str) -> list[Order]:
         """Orders with failed lines that nothing later took up."""
         ids = [str(row["order_id"]) for row in await self._connection.fetch(QUERIES["failed_orders"], class_id)]
-        found = [await self._read(order_id, "failed") for order_id in ids]
-        return [order for order in found if order is not None]
+        return await self._read(ids, "failed")
 
     async def waits(self, order_id: str) -> tuple[datetime, int] | None:
         """Since when, and how often."""
@@ -90,5 +91,18 @@ class PostgresOrders:
     async def wake(self, now: datetime, at_most: int) -> list[Order]:
         """Orders that are due."""
         ids = [str(row["order_id"]) for row in await self._connection.fetch(QUERIES["wake"], now, at_most)]
-        found = [await self.get(order_id) for order_id in ids]
-        return [order for order in found if order is not None and order.state == "released" and order.lines]
+        return [order for order in await self.many(ids) if order.state == "released" and order.lines]
+
+
+def _order(row: Row, lines: Sequence[Ref]) -> Order:
+    return Order(
+        str(row["order_id"]),
+        Place(str(row["class_id"]), str(row["school_id"]), row["province_id"]),
+        Step(row["step"]),
+        str(row["manifest_id"]) if row["manifest_id"] else None,
+        SignatureRole(row["role"]) if row["role"] else None,
+        row["attempt"],
+        row["fixed_at"] or row["queued_at"].replace(microsecond=0),
+        row["state"],
+        tuple(lines),
+    )

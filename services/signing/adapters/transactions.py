@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,9 +17,10 @@ from services.signing.adapters.manifests import PostgresManifests
 from services.signing.adapters.orders import PostgresOrders
 from services.signing.adapters.people import PostgresPeople
 from services.signing.adapters.proofs import PostgresProofs
+from services.signing.adapters.queue import PostgresQueue
 from services.signing.adapters.remote_requests import PostgresRemote
 from services.signing.application.ports import Request
-from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Proofs, Remote, Work
+from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Proofs, Queue, Remote, Work
 from services.signing.contracts import messages_of
 from services.signing.domain.events import Event
 from services.signing.domain.people import Caller
@@ -32,12 +34,19 @@ class PostgresWork:
         self._connection = connection
         self.classes: Classes = PostgresClasses(connection, order)
         self.manifests: Manifests = PostgresManifests(connection)
-        self.orders: Orders = PostgresOrders(connection)
+        self._orders = PostgresOrders(connection)
+        self.orders: Orders = self._orders
+        self.queue: Queue = PostgresQueue(connection)
         self.journal: Journalled = PostgresJournal(connection, order)
         self.people: People = PostgresPeople(connection)
         self.proofs: Proofs = PostgresProofs(connection)
         self.halts: Halts = PostgresHalts(connection)
         self.remote: Remote = PostgresRemote(connection)
+
+    @property
+    def has_queued(self) -> bool:
+        """Whether an order was queued."""
+        return self._orders.queued
 
     async def announce(self, *events: Event) -> None:
         """Into the outbox."""
@@ -58,6 +67,8 @@ class PostgresTransactions:
 
     def __init__(self, database: Database, order: tuple[SignatureRole, ...]) -> None:
         self._database, self._order = database, order
+        self.queued = asyncio.Event()
+        """Set when this process has queued an order."""
 
     def __call__(self, caller: Caller | None = None) -> AbstractAsyncContextManager[Work]:
         return self._open(caller)
@@ -66,7 +77,10 @@ class PostgresTransactions:
     async def _open(self, caller: Caller | None) -> AsyncIterator[Work]:
         scope = SYSTEM if caller is None else await self._scope(caller)
         async with self._database.transaction(scope) as connection:
-            yield PostgresWork(connection, self._order)
+            work = PostgresWork(connection, self._order)
+            yield work
+        if work.has_queued:
+            self.queued.set()
 
     async def _scope(self, caller: Caller) -> RowScope:
         actor = Actor(caller.account_id, caller.person_id, tuple(Role(*role) for role in caller.roles), caller.service)

@@ -139,6 +139,16 @@ class ClassProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """Orders of one lane (mass or express, each a topic) in one state (queued, or released to the workers), and their documents."""
+
+    lane: str
+    state: str
+    orders: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
 class PageMade:
     """An unsigned page."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.signing.application.ports import (
     Approval,
+    Backlog,
     ClassProgress,
     EntryRow,
     Finished,
@@ -22,6 +23,7 @@ from services.signing.application.ports import (
 )
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
+from services.signing.domain.fair_release import Queued, Turns
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
@@ -149,12 +151,16 @@ class Manifests(Protocol):
 class Orders(Protocol):
     """Orders and their lines."""
 
-    async def add(self, order: Order, now: datetime) -> bool:
-        """Store an order with its lines; False when it is there already."""
+    async def add(self, order: Order, now: datetime, express: bool, keep_time: bool) -> bool:
+        """Store an order with its lines, released when it is express, else queued; False when it is there already."""
         ...
 
     async def get(self, order_id: str) -> Order | None:
         """The order with the lines that are still open, or None."""
+        ...
+
+    async def many(self, order_ids: Sequence[str]) -> list[Order]:
+        """These orders in this order, each with the lines that are still open."""
         ...
 
     async def finish_lines(self, order_id: str, results: Sequence[LineResult], now: datetime) -> None:
@@ -162,7 +168,7 @@ class Orders(Protocol):
         ...
 
     async def drop(self, class_id: str, manifest_id: str | None, reason: str, now: datetime) -> None:
-        """Cancel the released orders of a class (or of one manifest): workers find nothing to do."""
+        """Cancel the queued and released orders of a class (or of one manifest): workers find nothing to do."""
         ...
 
     async def failed(self, class_id: str) -> list[Order]:
@@ -179,6 +185,38 @@ class Orders(Protocol):
 
     async def wake(self, now: datetime, at_most: int) -> list[Order]:
         """Take the orders that are due and still released out of their wait, each by one process only."""
+        ...
+
+
+class Queue(Protocol):
+    """Orders that wait for their province's turn, and those that are with the workers."""
+
+    async def alone(self) -> bool:
+        """False when nothing is queued; else nobody else releases until the transaction ends."""
+        ...
+
+    async def in_flight(self) -> int:
+        """How many documents of mass orders are with the workers."""
+        ...
+
+    async def standing(self, at_most: int) -> tuple[dict[str, list[Queued]], Turns]:
+        """The first orders of each province, oldest first, and where the round stands."""
+        ...
+
+    async def release(self, orders: Sequence[Queued], turns: Turns, now: datetime) -> list[str]:
+        """Release orders and keep where the round stands; gives those that were still queued. `now` is their signing time, if they have none."""
+        ...
+
+    async def let_go(self, order_id: str) -> None:
+        """The workers have it no more; its room is free."""
+        ...
+
+    async def put_back(self, order_id: str, express: bool) -> bool:
+        """A released order goes on: express with the workers, else into its province's queue. False when it isn't released."""
+        ...
+
+    async def backlog(self) -> list[Backlog]:
+        """What is queued or with the workers."""
         ...
 
 
@@ -365,6 +403,7 @@ class Work(Protocol):
     classes: Classes
     manifests: Manifests
     orders: Orders
+    queue: Queue
     journal: Journalled
     people: People
     proofs: Proofs

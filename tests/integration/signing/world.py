@@ -26,6 +26,7 @@ from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.application import approve_manifest, register_certificate, reject_manifest
 from services.signing.application.know_people import KnowPeople, SchoolFact
 from services.signing.application.ports import ManifestRow, Request
+from services.signing.application.release_queued import ReleaseQueued
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, Caller, StaffMember
@@ -98,6 +99,7 @@ class World:
     worker: SigningWorker
     take: TakeSealedClass
     know: KnowPeople
+    release: ReleaseQueued
     pki: SignerPki
     settings: SigningSettings
     level: str = "lower_secondary"
@@ -169,7 +171,9 @@ class World:
         return [kind.FromString(bytes(row["payload"])) for row in rows]
 
     async def orders(self) -> list[events.SigningOrder]:
-        """All orders ever released, mass and express."""
+        """All orders ever released, mass and express; whatever is queued is released first."""
+        while await self.release():
+            pass
         express = [e.order for e in await self.told(events.ExpressSigningOrder)]
         return [*await self.told(events.SigningOrder), *express]
 
@@ -200,6 +204,7 @@ class World:
         answer = await self.rpc.approve_manifest(
             approve_manifest.Command(request("ApproveManifest"), who or caller(role), manifest.manifest_id, role, manifest.merkle_root)
         )
+        await self.release()  # As the running service does at once.
         return answer["released"]
 
     async def reject(self, manifest: ManifestRow, role: SignatureRole) -> None:
@@ -276,6 +281,7 @@ def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki
         app.worker(settings, transactions, clock),
         TakeSealedClass(transactions, clock, settings.express_limit),
         KnowPeople(transactions),
+        ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum),
         pki,
         settings,
         level,
