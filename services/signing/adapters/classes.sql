@@ -57,14 +57,14 @@ INSERT INTO sheet_need (transcript_id, version, sheet_id, sheet_version)
 SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::integer[]) ON CONFLICT DO NOTHING
 
 -- name: needing
--- Unsigned transcripts whose rows stand in these sheets, by the ready manifest that a role has approved.
+-- Unsigned transcripts whose rows stand in these sheets, by the ready manifest that its first role has approved.
 SELECT DISTINCT m.manifest_id, t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.kind, t.subject
 FROM unnest($1::uuid[], $2::integer[]) AS s (id, version)
 JOIN sheet_need AS n ON n.sheet_id = s.id AND n.sheet_version = s.version
 JOIN transcript AS t ON t.transcript_id = n.transcript_id AND t.version = n.version AND t.state = 'prepared' AND t.signed_roles = 0
-JOIN manifest_entry AS e ON e.transcript_id = t.transcript_id AND e.version = t.version
-JOIN manifest AS m ON m.manifest_id = e.manifest_id AND m.state = 'ready'
-JOIN approval AS a ON a.manifest_id = m.manifest_id AND a.role = $3
+JOIN manifest AS m ON m.class_id = t.class_id AND m.state = 'ready'
+JOIN manifest_entry AS e ON e.manifest_id = m.manifest_id AND e.transcript_id = t.transcript_id AND e.version = t.version
+JOIN approval AS a ON a.manifest_id = m.manifest_id AND a.role = m.roles[1]
 ORDER BY m.manifest_id, t.transcript_id
 
 -- name: supersede_older
@@ -120,21 +120,3 @@ WHERE t.class_id = $1 AND t.state IN ('sealed', 'prepared')
 -- Newest versions that are signed to the end.
 SELECT count(*) FROM transcript AS t
 WHERE t.class_id = $1 AND t.kind = 'transcript' AND t.state = 'signed' AND NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version)
-
--- name: progress
--- Counts over the newest version of each transcript, and over every sheet that is in force: an unlock that halted one brings it back or not.
-WITH counted AS (
-    SELECT t.* FROM transcript AS t
-    WHERE ($1::uuid IS NULL OR t.school_id = $1) AND ($2::uuid IS NULL OR t.class_id = $2)
-      AND CASE t.kind WHEN 'sheet' THEN t.state <> 'halted' OR t.failure <> ''
-          ELSE NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) END
-)
-SELECT c.class_id, count(*) FILTER (WHERE c.kind = 'transcript') AS transcripts,
-    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed')) AS prepared,
-    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 1) AS first,
-    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 2) AS second,
-    count(*) FILTER (WHERE c.kind = 'transcript' AND c.state IN ('prepared', 'signed') AND c.signed_roles >= 3) AS third,
-    count(*) FILTER (WHERE c.kind = 'sheet') AS sheets,
-    count(*) FILTER (WHERE c.kind = 'sheet' AND c.state = 'signed') AS sheets_signed,
-    coalesce(array_agg(c.transcript_id::text || E'\t' || c.failure ORDER BY c.transcript_id, c.version) FILTER (WHERE c.failure <> ''), '{}') AS failures
-FROM counted AS c GROUP BY c.class_id ORDER BY c.class_id

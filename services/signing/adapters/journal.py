@@ -13,7 +13,7 @@ from services.signing.application.ports import PackWritten, Signed
 from services.signing.domain.events import FinishedTranscript, SignatureMade
 from services.signing.domain.intent import Intent
 from services.signing.domain.orders import Order
-from services.signing.domain.roles import SHEET_ORDER, SignatureRole
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Ref
 
 QUERIES = Queries(Path(__file__).with_suffix(".sql"))
@@ -22,8 +22,8 @@ QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 class PostgresJournal:
     """Fulfils ports.Journalled inside one transaction."""
 
-    def __init__(self, connection: Connection, order: tuple[SignatureRole, ...]) -> None:
-        self._connection, self._order = connection, order
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def intend(self, order_id: str, intents: Sequence[Intent], now: datetime) -> dict[str, Intent]:
         """Record in bulk; what stood there already wins."""
@@ -99,7 +99,7 @@ class PostgresJournal:
 
     async def finished(self, manifest_id: str, refs: Sequence[Ref]) -> list[FinishedTranscript]:
         """Transcripts with their signatures so far."""
-        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs), [*SHEET_ORDER, *self._order])
+        rows: Iterable[Row] = await self._connection.fetch(QUERIES["finished"], manifest_id, *keys_of(refs))
         return [_finished(list(group)) for _, group in groupby(rows, key=ref_of)]
 
 

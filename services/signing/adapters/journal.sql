@@ -53,8 +53,9 @@ SELECT t.transcript_id, t.pupil_id, t.version, t.content_digest, t.public_id, t.
 FROM transcript AS t
 JOIN unnest($2::uuid[], $3::integer[]) AS wanted (id, version) ON t.transcript_id = wanted.id AND t.version = wanted.version
 JOIN signature AS s ON s.transcript_id = t.transcript_id AND s.version = t.version AND s.manifest_id = $1
+JOIN manifest AS m ON m.manifest_id = s.manifest_id
 LEFT JOIN finished_document AS f ON f.transcript_id = t.transcript_id AND f.version = t.version AND f.manifest_id = $1
-ORDER BY t.transcript_id, array_position($4::text[], s.role)
+ORDER BY t.transcript_id, array_position(m.roles, s.role)
 
 -- name: void_reasons
 SELECT intent_id, reason FROM void_intent WHERE intent_id = ANY ($1::uuid[])

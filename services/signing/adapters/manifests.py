@@ -11,7 +11,7 @@ from services.signing.adapters.rows import Row, class_of, ref_of
 from services.signing.application.ports import Approval, EntryRow, ManifestRow, StoredPdf
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.manifest import Entry, ManifestState
-from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.policy import Policy, SignatureLevel
 from services.signing.domain.record import read_record
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass
@@ -32,7 +32,7 @@ class PostgresManifests:
         held: HeldClass,
         root: bytes,
         entries: Sequence[Entry],
-        signature_level: SignatureLevel,
+        policy: Policy,
         now: datetime,
     ) -> None:
         """Store a manifest and its lines."""
@@ -46,8 +46,11 @@ class PostgresManifests:
             held.class_version,
             root,
             now,
-            signature_level.value,
+            policy.signature_level.value,
             kind.value,
+            [role.value for role in policy.roles],
+            policy.sheets_required,
+            [role.value for role in policy.deputies],
         )
         await self._connection.execute(
             QUERIES["add_entries"],
@@ -127,7 +130,7 @@ def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> Mani
         ManifestState(row["state"]),
         row["version"],
         bytes(row["merkle_root"]),
-        SignatureLevel(row["signature_level"]),
+        _policy(row),
         row["transcripts"],
         tuple(_approval(a) for a in approvals if a["manifest_id"] == mine),
         tuple(SignatureRole(s["role"]) for s in signed if s["manifest_id"] == mine and s["signed"] == row["transcripts"]),
@@ -135,6 +138,11 @@ def _manifest(row: Row, approvals: Sequence[Row], signed: Sequence[Row]) -> Mani
         row["subject"] or "",
         str(row["staff_id"]) if row["staff_id"] else None,
     )
+
+
+def _policy(row: Row) -> Policy:
+    roles, deputies = (tuple(map(SignatureRole, row[name])) for name in ("roles", "deputies"))
+    return Policy(SignatureLevel(row["signature_level"]), roles, row["sheets_required"], deputies)
 
 
 def _name(row: Row) -> str:

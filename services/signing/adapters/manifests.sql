@@ -1,6 +1,7 @@
 -- name: add_manifest
-INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level, kind)
-VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8, $9)
+INSERT INTO manifest (manifest_id, class_id, school_id, province_id, class_version, state, merkle_root, created_at, signature_level, kind, roles, sheets_required,
+    deputies)
+VALUES ($1, $2, $3, $4, $5, 'ready', $6, $7, $8, $9, $10, $11, $12)
 
 -- name: add_entries
 INSERT INTO manifest_entry (manifest_id, transcript_id, version, content_digest, template_version, template_digest, body_digest)
@@ -8,7 +9,7 @@ SELECT $1, * FROM unnest($2::uuid[], $3::integer[], $4::bytea[], $5::text[], $6:
 
 -- name: get_manifests
 -- Manifests by id, or by school and class; newest first.
-SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, m.kind, c.*,
+SELECT m.manifest_id, m.class_version AS manifest_class_version, m.state, m.version, m.merkle_root, m.signature_level, m.kind, m.roles, m.sheets_required, m.deputies, c.*,
     (SELECT count(*) FROM manifest_entry AS e WHERE e.manifest_id = m.manifest_id) AS transcripts, sheet.subject, sheet.staff_id
 FROM manifest AS m JOIN school_class AS c USING (class_id)
 LEFT JOIN LATERAL (
@@ -18,7 +19,7 @@ LEFT JOIN LATERAL (
     WHERE e.manifest_id = m.manifest_id LIMIT 1
 ) AS sheet ON m.kind = 'sheet'
 WHERE ($1::uuid IS NULL OR m.manifest_id = $1) AND ($2::uuid IS NULL OR m.school_id = $2) AND ($3::uuid IS NULL OR m.class_id = $3)
-  AND ($4::text IS NULL OR (m.state = 'ready' AND (m.kind = 'sheet') = ($4 = 'subject_teacher') AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
+  AND ($4::text IS NULL OR (m.state = 'ready' AND $4 = ANY (m.roles) AND NOT EXISTS (SELECT FROM approval AS a WHERE a.manifest_id = m.manifest_id AND a.role = $4)))
 ORDER BY m.created_at DESC, m.manifest_id LIMIT 1000
 
 -- name: approvals

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pyhanko.pdf_utils.misc import PdfError, PdfReadError, PdfWriteError
 
@@ -27,28 +28,30 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
 from services.signing.domain.record import UnreadableRecord
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 _MOST_TEMPLATES = 1_024
+_MOST_ORDERS = 8
 
 
 class FormPress:
-    """Fulfils ports.Press: one thread with one renderer for each kind of document."""
+    """Fulfils ports.Press: one thread with one renderer for each kind of document and order of signatures."""
 
-    def __init__(self, renderer: FormRenderer, sheets: ClassSheetRenderer) -> None:
-        self._renderer, self._sheets = renderer, sheets
+    def __init__(self, renderer_for: Callable[[tuple[SignatureRole, ...]], FormRenderer], sheets: ClassSheetRenderer) -> None:
+        self._renderer_for, self._sheets = lru_cache(_MOST_ORDERS)(renderer_for), sheets
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...]) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content) for content in contents])
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles) for content in contents])
 
-    def _set(self, content: bytes) -> PageMade | str:
+    def _set(self, content: bytes, roles: tuple[SignatureRole, ...]) -> PageMade | str:
         try:
             if is_class_sheet(content):
                 return self._set_sheet(content)
             record = known(content)
-            body = self._renderer.render(record)
+            body = self._renderer_for(roles).render(record)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
         entry = Entry(record.transcript_id, record.version, record.digest, body.template_version, body.template_digest, body.digest)

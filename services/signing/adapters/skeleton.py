@@ -147,12 +147,13 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     profile = objects.stream(srgb_profile(), b"/N 3")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
-    widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
+    signed_boxes = [box for box in composer.form.boxes if box.role in order]
+    widget_numbers = {box.role: objects.new() for box in signed_boxes}
     specification, acroform = objects.new(), objects.new()
     document = objects.new()
     parents: list[bytes] = []
     top: list[int] = []
-    boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
+    boxes = sorted(signed_boxes, key=lambda each: order.index(each.role))
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
         top += [_element(objects, node, document, page, by_mcid) for node in nodes]

@@ -16,28 +16,30 @@ from services.signing.adapters.journal import PostgresJournal
 from services.signing.adapters.manifests import PostgresManifests
 from services.signing.adapters.orders import PostgresOrders
 from services.signing.adapters.people import PostgresPeople
+from services.signing.adapters.progress import PostgresProgress
 from services.signing.adapters.proofs import PostgresProofs
 from services.signing.adapters.queue import PostgresQueue
 from services.signing.adapters.remote_requests import PostgresRemote
 from services.signing.application.ports import Request
-from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Proofs, Queue, Remote, Work
+from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, ProgressCounts, Proofs, Queue, Remote, Work
 from services.signing.contracts import messages_of
 from services.signing.domain.events import Event
 from services.signing.domain.people import Caller
-from services.signing.domain.roles import SignatureRole
 
 
 class PostgresWork:
     """Fulfils ports.Work."""
 
-    def __init__(self, connection: Connection, order: tuple[SignatureRole, ...]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.classes: Classes = PostgresClasses(connection, order)
+        self._classes, self._progress = PostgresClasses(connection), PostgresProgress(connection)
+        self.classes: Classes = self._classes
+        self.progress: ProgressCounts = self._progress
         self.manifests: Manifests = PostgresManifests(connection)
         self._orders = PostgresOrders(connection)
         self.orders: Orders = self._orders
         self.queue: Queue = PostgresQueue(connection)
-        self.journal: Journalled = PostgresJournal(connection, order)
+        self.journal: Journalled = PostgresJournal(connection)
         self.people: People = PostgresPeople(connection)
         self.proofs: Proofs = PostgresProofs(connection)
         self.halts: Halts = PostgresHalts(connection)
@@ -47,6 +49,11 @@ class PostgresWork:
     def has_queued(self) -> bool:
         """Whether an order was queued."""
         return self._orders.queued
+
+    async def recount(self) -> None:
+        """Count again what was held: nobody changes a class without that."""
+        for class_id in sorted(self._classes.held):
+            await self._progress.recount(class_id)
 
     async def announce(self, *events: Event) -> None:
         """Into the outbox."""
@@ -65,8 +72,8 @@ class PostgresWork:
 class PostgresTransactions:
     """Fulfils ports.Transactions."""
 
-    def __init__(self, database: Database, order: tuple[SignatureRole, ...]) -> None:
-        self._database, self._order = database, order
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.queued = asyncio.Event()
         """Set when this process has queued an order."""
 
@@ -77,8 +84,9 @@ class PostgresTransactions:
     async def _open(self, caller: Caller | None) -> AsyncIterator[Work]:
         scope = SYSTEM if caller is None else await self._scope(caller)
         async with self._database.transaction(scope) as connection:
-            work = PostgresWork(connection, self._order)
+            work = PostgresWork(connection)
             yield work
+            await work.recount()
         if work.has_queued:
             self.queued.set()
 

@@ -33,17 +33,17 @@ async def send_on(work: Work, order: Order, express_limit: int) -> None:
         await work.announce(OrderReleased(order, express))
 
 
-async def release_pupils_of(work: Work, sheets: Sequence[Ref], first: SignatureRole, now: datetime, express_limit: int) -> None:
+async def release_pupils_of(work: Work, sheets: Sequence[Ref], now: datetime, express_limit: int) -> None:
     """Now that these class-subject sheets are signed, send the pupils for whom one of them was the last that was lacking."""
-    for manifest_id, refs in (await work.classes.needing(sheets, first)).items():
+    for manifest_id, refs in (await work.classes.needing(sheets)).items():
         manifest = await work.manifests.get(manifest_id)
         assert manifest is not None
-        await release_role(work, manifest, first, 0, refs, now, express_limit)
+        await release_role(work, manifest, manifest.policy.roles[0], refs, now, express_limit)
 
 
-async def release_role(work: Work, manifest: ManifestRow, role: SignatureRole, position: int, refs: Sequence[Ref], now: datetime, express_limit: int) -> bool:
+async def release_role(work: Work, manifest: ManifestRow, role: SignatureRole, refs: Sequence[Ref], now: datetime, express_limit: int) -> bool:
     """Send the pupils who wait for this role; False when there are none yet."""
-    waiting = await work.classes.waiting(refs, position)
+    waiting = await work.classes.waiting(refs, manifest.policy.roles.index(role))
     ready = tuple(ref for ref in refs if ref in waiting)
     if not ready:
         return False

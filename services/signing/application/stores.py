@@ -10,16 +10,19 @@ from typing import Protocol
 from services.signing.application.ports import (
     Approval,
     Backlog,
-    ClassProgress,
     EntryRow,
+    Failure,
+    FailureSpot,
     Finished,
     Holder,
     ManifestRow,
     OpenRequest,
     PackWritten,
+    Progress,
     Request,
     Signed,
     StoredPdf,
+    Where,
 )
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
@@ -28,7 +31,7 @@ from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.people import Caller, StaffMember
-from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.policy import Policy
 from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
@@ -58,8 +61,8 @@ class Classes(Protocol):
         """Store class-subject sheets with who is to sign them now; a halted one comes back to life. Versions stand side by side."""
         ...
 
-    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
-        """By ready manifest that this role has approved: its unsigned pupils whose records name one of these sheets."""
+    async def needing(self, sheets: Sequence[Ref]) -> dict[str, tuple[Ref, ...]]:
+        """By ready manifest that its first role has approved: its unsigned pupils whose records name one of these sheets."""
         ...
 
     async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
@@ -94,8 +97,24 @@ class Classes(Protocol):
         """How many transcripts of the class's present version are signed to the end."""
         ...
 
-    async def progress(self, school_id: str, class_id: str) -> list[ClassProgress]:
-        """How far classes are; an empty id doesn't narrow."""
+
+class ProgressCounts(Protocol):
+    """How far classes are. Whatever changes a class that it holds has it counted again when its transaction ends."""
+
+    async def latest_year(self) -> int:
+        """The latest school year of which anything was sealed; 0 when there is none."""
+        ...
+
+    async def add_up(self, by: str, where: Where) -> list[Progress]:
+        """One row per `province`, `school` or `class` of a school year."""
+        ...
+
+    async def of_classes(self, school_id: str, class_id: str) -> list[Progress]:
+        """One row per class of a school, or of one class, without reasons."""
+        ...
+
+    async def failures(self, where: Where, after: FailureSpot | None, at_most: int) -> list[Failure]:
+        """Documents that don't go on, in the order of their spots."""
         ...
 
 
@@ -109,10 +128,10 @@ class Manifests(Protocol):
         held: HeldClass,
         root: bytes,
         entries: Sequence[Entry],
-        signature_level: SignatureLevel,
+        policy: Policy,
         now: datetime,
     ) -> None:
-        """Store a new manifest; it never grows, and its signature level never changes."""
+        """Store a new manifest; it never grows, and its policy never changes."""
         ...
 
     async def get(self, manifest_id: str) -> ManifestRow | None:
@@ -404,6 +423,7 @@ class Work(Protocol):
     manifests: Manifests
     orders: Orders
     queue: Queue
+    progress: ProgressCounts
     journal: Journalled
     people: People
     proofs: Proofs

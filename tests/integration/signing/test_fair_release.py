@@ -28,7 +28,6 @@ from services.signing.application.release import release, send_on
 from services.signing.application.release_queued import LetGo, MeasureBacklog, ReleaseQueued
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.orders import LineResult, Order, Step, whole_second
-from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.domain.transcripts import Place, Ref
 from services.signing.entrypoints.releaser import Releaser
 from services.signing.entrypoints.worker import SigningWorker
@@ -145,7 +144,7 @@ async def surge(make_database: DatabaseFactory, kafka: Broker, topic_prefix: str
     )
     orders = (SigningOrder, ExpressSigningOrder)
     await chassis_kafka.provision(settings, "signing-worker", orders, orders)
-    transactions = PostgresTransactions(database, DEFAULT_ORDER)
+    transactions = PostgresTransactions(database)
     release_queued = ReleaseQueued(transactions, CLOCK, LIMIT, QUANTUM)
     yield Surge(database, transactions, kafka.bootstrap, topic_prefix, Closing(transactions), release_queued)
     await database.close()
@@ -239,7 +238,7 @@ async def test_a_release_that_dies_before_its_commit_released_nothing(surge: Sur
                 raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await ReleaseQueued(Dying(surge.database, DEFAULT_ORDER), CLOCK, LIMIT, QUANTUM)()
+        await ReleaseQueued(Dying(surge.database), CLOCK, LIMIT, QUANTUM)()
     assert await surge.states() == Counter(queued=3)
     assert await surge.rows("SELECT FROM hocba_outbox") == []
     assert await asyncio.gather(*(surge.release() for _ in range(4))) in ([3, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0], [0, 0, 0, 3])

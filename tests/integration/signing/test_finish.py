@@ -77,8 +77,8 @@ async def _signed(world: World) -> events.SigningOrder:
 
 
 async def _failures(world: World) -> set[str]:
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    return {reason.split(":")[0] for _, reason in progress.failures}
+    _, failures = await world.progress()
+    return {reason.split(":")[0] for _, reason in failures}
 
 
 async def _states(world: World) -> set[str]:
@@ -116,7 +116,7 @@ async def test_level_is_the_one_of_the_day_on_which_the_manifest_was_made(lta: W
     await lta.work_until("finish")
     _with_policy(lta, None)
     (manifest,) = await lta.manifests()
-    assert manifest.signature_level.value == "B-LTA"
+    assert manifest.policy.signature_level.value == "B-LTA"
     await lta.approve_all()
     await lta.work()
     assert {order.step for order in await lta.orders()} == {"prepare", "sign", "finish"}

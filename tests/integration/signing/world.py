@@ -25,12 +25,12 @@ from services.signing import app, contracts
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.application import approve_manifest, register_certificate, reject_manifest
 from services.signing.application.know_people import KnowPeople, SchoolFact
-from services.signing.application.ports import ManifestRow, Request
+from services.signing.application.ports import ManifestRow, Progress, Request
 from services.signing.application.release_queued import ReleaseQueued
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, Caller, StaffMember
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, roles_for
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil, SealedSheet
 from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.worker import SigningWorker
@@ -211,10 +211,15 @@ class World:
         command = reject_manifest.Command(request("RejectManifest"), caller(role), manifest.manifest_id, role, "sai tên học sinh")
         await self.rpc.reject_manifest(command)
 
+    async def progress(self) -> tuple[Progress, list[tuple[str, str]]]:
+        """How far the class is, and what doesn't go on: (transcript or sheet id, reason)."""
+        (found,), failures = await self.rpc.get_progress(caller(SignatureRole.PRINCIPAL), SCHOOL, CLASS)
+        return found, [(failure.spot.transcript_id, failure.reason) for failure in failures]
+
     async def approve_all(self) -> None:
         """Every role approves every ready manifest of its documents."""
         for manifest in await self.manifests():
-            for role in roles_for(manifest.kind, DEFAULT_ORDER):
+            for role in manifest.policy.roles:
                 await self.approve(manifest, role)
 
     async def issued(self) -> dict[tuple[str, int], bytes]:
@@ -272,7 +277,7 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
 
 def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki: SignerPki, level: str = "lower_secondary") -> World:
     """The parts as app.py names them."""
-    transactions = PostgresTransactions(database, DEFAULT_ORDER)
+    transactions = PostgresTransactions(database)
     return World(
         database,
         transactions,
