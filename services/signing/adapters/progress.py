@@ -31,7 +31,7 @@ class PostgresProgress:
 
     async def add_up(self, by: str, where: Where) -> list[Progress]:
         """Sums over classes."""
-        place = where.school_year, where.province_id or None, where.school_id or None
+        place = where.school_year, where.province_id or None, where.school_id or None, where.class_id or None
         reasons: dict[tuple[str, str, str], list[Reason]] = {}
         for row in await self._connection.fetch(QUERIES["reasons"], by, *place):
             reasons.setdefault(_place(row), []).append(Reason(row["code"], row["waiting"], int(row["documents"])))

@@ -71,20 +71,20 @@ SELECT p.province_id, CASE WHEN $1 <> 'province' THEN p.school_id END AS school_
     sum(p.subject_teacher_signed) AS subject_teacher_signed, sum(p.subject_teacher_turn) AS subject_teacher_turn,
     sum(p.subject_teacher_ordered) AS subject_teacher_ordered
 FROM class_progress AS p
-WHERE p.school_year = $2 AND ($3::text IS NULL OR p.province_id = $3) AND ($4::uuid IS NULL OR p.school_id = $4)
+WHERE p.school_year = $2 AND ($3::text IS NULL OR p.province_id = $3) AND ($4::uuid IS NULL OR p.school_id = $4) AND ($5::uuid IS NULL OR p.class_id = $5)
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 
 -- name: reasons
 SELECT r.province_id, CASE WHEN $1 <> 'province' THEN r.school_id END AS school_id, CASE WHEN $1 = 'class' THEN r.class_id END AS class_id,
     r.waiting, r.code, sum(r.documents) AS documents
 FROM class_reason AS r
-WHERE r.school_year = $2 AND ($3::text IS NULL OR r.province_id = $3) AND ($4::uuid IS NULL OR r.school_id = $4)
+WHERE r.school_year = $2 AND ($3::text IS NULL OR r.province_id = $3) AND ($4::uuid IS NULL OR r.school_id = $4) AND ($5::uuid IS NULL OR r.class_id = $5)
 GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 5
 
 -- name: names
 -- What schools are called, and the grades of classes.
 SELECT school_id AS id, name, 0 AS grade FROM school WHERE school_id = ANY ($1::uuid[])
-UNION ALL SELECT class_id, '', grade FROM school_class WHERE class_id = ANY ($1::uuid[])
+UNION ALL SELECT class_id, '', grade FROM school_class WHERE class_id = ANY ($2::uuid[])
 
 -- name: of_classes
 SELECT * FROM class_progress WHERE ($1::uuid IS NULL OR school_id = $1) AND ($2::uuid IS NULL OR class_id = $2) ORDER BY class_id

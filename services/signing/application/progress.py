@@ -24,8 +24,8 @@ class GetRunProgress:
         _refuse_teachers(caller)
         if by not in PARTS:
             raise Malformed(f"by is {', '.join(PARTS)}, not {by!r}", code="by")
-        if by == "class" and not (where.school_id or where.province_id):
-            raise Malformed("classes are told of a province or a school; name one", code="place_missing")
+        if by == "class" and not (where.school_id or where.province_id or where.class_id):
+            raise Malformed("classes are told of a province, a school or a class; name one", code="place_missing")
         async with self.transactions(caller) as work:
             year = where.school_year or await work.progress.latest_year()
             return year, await work.progress.add_up(by, replace(where, school_year=year))

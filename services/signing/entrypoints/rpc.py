@@ -65,7 +65,9 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
         return contracts.progress_answer(*found)
 
     async def GetRunProgress(self, request: signing_pb2.GetRunProgressRequest, context: Any) -> signing_pb2.GetRunProgressResponse:
-        where = Where(request.school_year, request.province_id, contracts.optional_uuid_of(request, "school_id"))
+        where = Where(
+            request.school_year, request.province_id, contracts.optional_uuid_of(request, "school_id"), contracts.optional_uuid_of(request, "class_id")
+        )
         return contracts.run_progress_answer(*await self.get_run_progress(contracts.caller_of(current_actor()), request.by or "province", where))
 
     async def ListFailures(self, request: signing_pb2.ListFailuresRequest, context: Any) -> signing_pb2.ListFailuresResponse:

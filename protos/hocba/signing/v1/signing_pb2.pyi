@@ -529,12 +529,14 @@ class GetRunProgressRequest(_message.Message):
     BY_FIELD_NUMBER: _builtins.int
     PROVINCE_ID_FIELD_NUMBER: _builtins.int
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
     school_year: _builtins.int
     """0: the latest that was sealed"""
     by: _builtins.str
-    """province (default), school, class (of a province or a school)"""
+    """province (default), school, class (of a place that is named)"""
     province_id: _builtins.str
     school_id: _builtins.str
+    class_id: _builtins.str
     def __init__(
         self,
         *,
@@ -542,10 +544,11 @@ class GetRunProgressRequest(_message.Message):
         by: _builtins.str = ...,
         province_id: _builtins.str = ...,
         school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "class_id", b"class_id", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
