@@ -117,6 +117,8 @@ class Deployment:
             "staging_url": str(self.staging),
             "store_url": str(self.archive_store),
             "trust_dir": str(self.signers / "anchors"),
+            "wrapping_keys_dir": str(self.places.keys / "wrapping"),
+            "wrapping_keys_make": "true",
         }
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:

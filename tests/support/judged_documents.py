@@ -129,15 +129,13 @@ def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes) -> byt
     return _changed(pdf, pdf.index(raw) + len(raw) // 2)
 
 
-def _in_metadata(pdf: bytes) -> bytes:
-    """Another part of the standard than the page conforms to."""
-    (match,) = re.finditer(rb"pdfaid:part\W+(\d)", pdf)
-    return _changed(pdf, match.start(1))
-
-
 def _first_content(document: pikepdf.Pdf) -> pikepdf.Object:
     contents = document.pages[0].obj.Contents
     return contents[0] if isinstance(contents, pikepdf.Array) else contents
+
+
+def _metadata(document: pikepdf.Pdf) -> pikepdf.Object:
+    return document.Root.Metadata
 
 
 def _attachment(document: pikepdf.Pdf) -> pikepdf.Object:
@@ -175,7 +173,7 @@ def painted_field(pdf: bytes) -> bytes:
 PAINTED_BETWEEN = "field painted between signatures"
 FORGERIES: dict[str, Callable[[bytes], bytes]] = {
     "page content": partial(_in_stream, _first_content),
-    "XMP": _in_metadata,
+    "XMP": partial(_in_stream, _metadata),
     "attachment": partial(_in_stream, _attachment),
     **{f"dictionary {number + 1}": partial(_in_dictionary, number) for number in range(len(DEFAULT_ORDER))},
     **{f"container {number + 1}": partial(_in_container, number) for number in range(len(DEFAULT_ORDER))},

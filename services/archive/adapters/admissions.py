@@ -11,6 +11,7 @@ import asyncpg
 
 from services.archive import contracts
 from services.archive.adapters.statements import QUERIES
+from services.archive.adapters.vault import CIPHER
 from services.archive.application.ports import AdmissionWork, AdmittedSheet, AdmittedVersion
 from services.archive.domain.admission import Held
 from services.archive.domain.findings import Reason
@@ -100,7 +101,7 @@ class PostgresAdmissionWork:
     async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], head: Head, at: datetime) -> None:
         """Pack, register lines, index rows, void register and the event, in this order."""
         write = self.connection.execute
-        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), at)
+        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
         lines = [(version.index, version.statement, version.hash) for version in versions]
         await write(QUERIES["add_lines"], *_columns(lines))
         rows = [
@@ -135,7 +136,7 @@ class PostgresAdmissionWork:
     async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], head: Head, at: datetime) -> None:
         """Pack, register lines, index rows and the event, in this order."""
         write = self.connection.execute
-        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), at)
+        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
         await write(QUERIES["add_lines"], *_columns([(sheet.index, sheet.statement, sheet.hash) for sheet in sheets]))
         rows = [
             (

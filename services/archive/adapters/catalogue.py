@@ -7,7 +7,7 @@ from typing import Any
 
 from services.archive.adapters.admissions import ref_of, refused_ref_of
 from services.archive.adapters.statements import QUERIES
-from services.archive.application.ports import Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
+from services.archive.application.ports import Entry, Filter, Location, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.register import GENESIS, Head, Line
 from services.archive.domain.transcript import SheetRef
 from services.chassis.database import SYSTEM, Database, RowScope
@@ -112,9 +112,12 @@ def _entry(row: Any) -> Entry:
         index=row["register_index"],
         hash=row["hash"],
         admitted_at=row["admitted_at"],
-        pack_name=row["object_name"],
-        offset=row["pack_offset"],
+        place=_place(row, str(row["pupil_id"])),
     )
+
+
+def _place(row: Any, owner_id: str) -> Location:
+    return Location(row["object_name"], row["pack_offset"], row["size"], row["sha256"], owner_id, row["province_id"], bool(row["cipher"]))
 
 
 def _sheet(row: Any) -> SheetEntry:
@@ -130,6 +133,5 @@ def _sheet(row: Any) -> SheetEntry:
         index=row["register_index"],
         hash=row["hash"],
         admitted_at=row["admitted_at"],
-        pack_name=row["object_name"],
-        offset=row["pack_offset"],
+        place=_place(row, str(row["class_id"])),
     )

@@ -1,4 +1,4 @@
-"""The part of a document that is the same for all documents of one shape: everything but content, metadata and attachment.
+"""The part of a document that is the same for all documents of one shape: everything but content and attachment.
 
 Written once per shape with the small objects in one compressed object stream, so that a full logical structure (PDF/UA-1)
 costs about two kilobytes a file and no time at all per document. The objects that differ have the highest numbers.
@@ -51,7 +51,7 @@ class Skeleton:
     rows: bytes
     """Rows of the cross-reference stream for objects 0 to `first`-1; empty where only a finished file was read."""
     first: int
-    """The first number of the part that differs: contents of the pages, then metadata, then the attached file."""
+    """The first number of the part that differs: contents of the pages, then the attached file."""
     catalog: bytes
     """The catalogue without its end, so that /Perms can be added to it."""
     widgets: dict[str, Widget]
@@ -135,7 +135,7 @@ class _Objects:
         return number
 
 
-def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole]) -> Skeleton:
+def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes) -> Skeleton:
     """Make the fixed part of a shape's documents."""
     objects = _Objects()
     catalog, pages_node, root = objects.new(), objects.new(), objects.new()
@@ -145,6 +145,7 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         fonts += b"".join(_font(objects, alphabet, weight, unicode) for weight in (REGULAR, BOLD))
     resources = objects.add(b"<</Font<<%b>>>>" % fonts)
     profile = objects.stream(srgb_profile(), b"/N 3")
+    described = objects.stream(metadata, b"/Type/Metadata/Subtype/XML")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
     signed_boxes = [box for box in composer.form.boxes if box.role in order]
@@ -176,10 +177,16 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     annotations = b" ".join(b"%d 0 R" % widget_numbers[box.role] for box in boxes)
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
+    # The first signature writes the catalogue again, so what it says at length stands elsewhere.
+    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (ATTACHMENT.encode(), specification))
+    viewing = objects.add(b"<</DisplayDocTitle true>>")
+    intent = objects.add(
+        b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % profile
+    )
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    metadata, attached = first + len(pages), first + len(pages) + 1
+    attached = first + len(pages)
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -198,9 +205,8 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     )
     begun = (
         b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
-        b"/ViewerPreferences<</DisplayDocTitle true>>/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)"
-        b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>]/Names<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>/AF[%d 0 R]"
-        % (acroform, pages_node, metadata, root, profile, name, specification, specification)
+        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%d 0 R]"
+        % (acroform, pages_node, described, root, viewing, intent, names, specification)
     )
     objects.plain[catalog] = begun + b">>"
     return read_skeleton(*_written(objects, bundle, first))
@@ -308,8 +314,12 @@ def _to_unicode(alphabet: Alphabet) -> bytes:
 
 
 def text_string(said: str) -> bytes:
-    """A text string as hexadecimal UTF-16 with a mark (ISO 32000-1, 7.9.2.2)."""
-    return b"<FEFF%b>" % said.encode("utf-16-be").hex().upper().encode()
+    """A text string as a literal of UTF-16 with a mark (ISO 32000-1, 7.3.4.2 and 7.9.2.2): half as long as in hexadecimal."""
+    return b"(\xfe\xff%b)" % _ESCAPED.sub(lambda found: _ESCAPES[found[0]], said.encode("utf-16-be"))
+
+
+_ESCAPES = {b"(": rb"\(", b")": rb"\)", b"\\": rb"\\", b"\r": rb"\r", b"\n": rb"\n"}
+_ESCAPED = re.compile(rb"[()\\\r\n]")
 
 
 def srgb_profile() -> bytes:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from services.signing.adapters.certificates import read_certificate
-from services.signing.adapters.pdf_revisions import Revision, check_layout, revisions_of
+from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
@@ -34,7 +34,8 @@ _HASHED = utils.Prehashed(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
-_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents<([0-9A-F]+)>(>>\nendobj\n)")
+_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
+_SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
@@ -71,6 +72,15 @@ class _Kind:
     containers: dict[int, _Container]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fixed:
+    """The fixed part of an unsigned page that was read in full; one object for all documents that have it, byte for byte."""
+
+    content: bytes
+    state: hashlib._Hash
+    """SHA-256 over it, to be copied."""
+
+
 @dataclass(slots=True)
 class DocumentVerifier:
     """Verifies documents against what manifest and intents promise. Not safe for several threads at once."""
@@ -78,6 +88,7 @@ class DocumentVerifier:
     chain_of: ChainCheck
     _chains: set[tuple[bytes, datetime]] = field(default_factory=set)
     _kinds: dict[Hashable, _Kind] = field(default_factory=dict)
+    _fixed_parts: dict[bytes, _Fixed] = field(default_factory=dict)
     in_full: int = 0
     """How many documents were read the long way."""
 
@@ -87,10 +98,12 @@ class DocumentVerifier:
             revisions = revisions_of(pdf)
             if len(revisions) != 1 + len(expected.signatures):
                 raise NotAsIntended(f"{len(revisions)} revisions for {len(expected.signatures)} signatures")
-            state = hashlib.sha256(memoryview(pdf)[: revisions[0].end])
+            fixed = self._fixed(pdf)
+            state = fixed.state.copy() if fixed else hashlib.sha256()
+            state.update(memoryview(pdf)[len(fixed.content) if fixed else 0 : revisions[0].end])
             if state.digest() != expected.body_digest:
                 raise NotAsIntended("the page isn't the one that was approved")
-            if not self._is_known(pdf, revisions, expected, state):
+            if fixed is None or not self._is_known(pdf, fixed, revisions, expected, state):
                 self.in_full += 1
                 self._read(pdf, revisions, expected)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError, zlib.error, pikepdf.PdfError) as error:
@@ -99,24 +112,33 @@ class DocumentVerifier:
             # A broken document breaks its readers in many ways; each of them is a refusal.
             raise NotAsIntended(f"unreadable: {type(error).__name__} {error}") from error
 
-    def _is_known(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, state: hashlib._Hash) -> bool:
+    def _fixed(self, pdf: bytes) -> _Fixed | None:
+        """The fixed part that this file begins with, if it is one that was read before."""
+        end = _fixed_length(pdf)
+        # The end of the fixed part holds the compressed structure: enough to find it by, and the whole is compared.
+        found = self._fixed_parts.get(pdf[max(0, end - 96) : end])
+        return found if found is not None and len(found.content) == end and pdf.startswith(found.content) else None
+
+    def _is_known(self, pdf: bytes, fixed: _Fixed, revisions: Sequence[Revision], expected: Expectation, state: hashlib._Hash) -> bool:
         """Whether everything shared is byte for byte what was read in full before, and everything else is right."""
         record = _attached(pdf, revisions[0])
         if record is None or hashlib.sha256(record).digest() != expected.content_digest:
             return False
-        shared, view = _shared(pdf, revisions[0]), memoryview(pdf)
+        shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            if span is None:
+                return False
+            first, second, whole = _range_of(pdf, span, revision)
+            if not whole:
                 return False
             kind = self._kinds.get((shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index))
             if kind is None or kind.offsets != _offsets(revision):
                 return False
-            first, second = span.start(4) - 1, span.end(4) + 1
             state.update(view[revision.start : first])
             covered = state.copy()
             covered.update(view[second : revision.end])
-            der = _der_of(span[4])
+            der = _der_of(pdf[first + 1 : second - 1])
             container = kind.containers.get(len(der))
             if container is None or not container.is_right(der, covered.digest()):
                 return False
@@ -151,14 +173,20 @@ class DocumentVerifier:
     def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container]) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
-        shared = _shared(pdf, revisions[0])
+            self._fixed_parts.clear()
+        fixed = self._fixed(pdf)
+        if fixed is None:
+            content = pdf[: _fixed_length(pdf)]
+            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content))
+        shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            first, second, whole = _range_of(pdf, span, revision) if span else (0, 0, False)
+            if span is None or not whole:
                 raise NotAsIntended(f"{wanted.field}: the signature's dictionary isn't written the way hocba writes it")
             key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index)
             kind = self._kinds.setdefault(key, _Kind(_offsets(revision), {}))
-            kind.containers[len(_der_of(span[4]))] = container
+            kind.containers[len(_der_of(pdf[first + 1 : second - 1]))] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
         info = cms.ContentInfo.load(container, strict=True)
@@ -248,19 +276,22 @@ def _promised(expected: Expectation, wanted: ExpectedSignature) -> Hashable:
     return tuple(expected.order), tuple(expected.fields), wanted.role, wanted.field, wanted.certificate_sha256, wanted.signed_at
 
 
-def _shared(pdf: bytes, base: Revision) -> Hashable:
-    """The fixed part of the unsigned page, by its bytes, and the cross-references of what stands in it."""
-    length = _FIXED.match(pdf)
-    if length is None:
+def _fixed_length(pdf: bytes) -> int:
+    found = _FIXED.match(pdf)
+    if found is None:
         raise NotAsIntended("the file doesn't begin as hocba's do")
-    end = int(length[1])
-    inside = sum(1 for offset in base.objects.values() if offset >= end)
-    return pdf[:end], base.rows[: len(base.rows) - inside * 7]
+    return int(found[1])
+
+
+def _shared(fixed: _Fixed, base: Revision) -> Hashable:
+    """The fixed part of the unsigned page, and the cross-references of what stands in it."""
+    return fixed, base.index, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
 
 
 def _attached(pdf: bytes, base: Revision) -> bytes | None:
     """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references."""
-    found = _ATTACHED.match(pdf, base.objects.get(base.number - 1, 0))
+    row = base.rows[-2 * ROW_SIZE : -ROW_SIZE]
+    found = _ATTACHED.match(pdf, int.from_bytes(row[1:5], "big")) if row[:1] == b"\x01" else None
     if found is None or int(found[1]) != base.number - 1:
         return None
     inflater = zlib.decompressobj()
@@ -268,10 +299,11 @@ def _attached(pdf: bytes, base: Revision) -> bytes | None:
     return record if inflater.eof and not inflater.unused_data else None
 
 
-def _is_whole(span: re.Match[bytes], revision: Revision) -> bool:
-    """Whether the byte range leaves out the container alone and ends where the revision ends."""
+def _range_of(pdf: bytes, span: re.Match[bytes], revision: Revision) -> tuple[int, int, bool]:
+    """Where a byte range leaves out the container, and whether that is all it leaves out and it ends where the revision ends."""
     first, second, rest = int(span[1]), int(span[2]), int(span[3])
-    return (first, second, second + rest, span.end()) == (span.start(4) - 1, span.end(4) + 1, revision.end, revision.table_at)
+    whole = first == span.end() and second + rest == revision.end and second + len(_SPAN_END) - 1 == revision.table_at
+    return first, second, whole and pdf[first : first + 1] == b"<" and pdf.startswith(_SPAN_END, second - 1)
 
 
 def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
@@ -282,6 +314,8 @@ def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
 def _der_of(digits: bytes) -> bytes:
     """The container without the zeros that pad it to the room kept for it; upper-case digits, as hocba writes them, or nothing."""
     padded = bytes.fromhex(digits.decode())
+    if 2 * len(padded) != len(digits) or digits.upper() != digits:
+        raise NotAsIntended("a container isn't written in upper-case digits")
     if padded[:2] != b"\x30\x82":
         raise NotAsIntended("a container isn't DER of the usual size")
     length = 4 + int.from_bytes(padded[2:4], "big")

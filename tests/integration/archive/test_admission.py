@@ -14,7 +14,7 @@ from hocba.archive.v1 import events_pb2
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.trust_store import trust_of
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
@@ -33,6 +33,7 @@ from services.chassis.errors import NotFound, Refused
 from tests.support import forgeries
 from tests.support.postgres import DatabaseFactory
 from tests.support.signed_documents import digest, make_pki, record_bytes, shared_pki, signed_transcript
+from tests.support.vaults import a_vault
 
 EVERYTHING = Viewer(everything=True)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -52,7 +53,7 @@ class Archive:
 
     def admission(self, *anchors: object) -> AdmitTranscripts:
         check = CheckDocument(TRANSCRIPT, self.signatures(*anchors))
-        staging, vault = open_staging(str(self.folder / "staging")), open_vault(str(self.folder / "vault"))
+        staging, vault = open_staging(str(self.folder / "staging")), a_vault(self.folder, self.database)
         return AdmitTranscripts(staging, vault, PostgresAdmissions(self.database), check, SystemClock())
 
     def signatures(self, *anchors: object) -> CmsSignatures:
@@ -70,7 +71,7 @@ class Archive:
 
     @property
     def get(self) -> GetTranscript:
-        return GetTranscript(self.catalogue, open_vault(str(self.folder / "vault")))
+        return GetTranscript(self.catalogue, a_vault(self.folder, self.database))
 
     async def events(self) -> list[object]:
         """What was announced, in order."""

@@ -10,7 +10,7 @@ import pytest_asyncio
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import app, contracts
 from services.archive.adapters.admissions import PostgresAdmissions
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import Announced
 from services.archive.domain.document import ROLES
@@ -25,6 +25,7 @@ from tests.integration.signing.world import SCHOOL, STAFF, World, a_world, calle
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust, trust_in
+from tests.support.vaults import a_vault
 
 HOMEROOM, PRINCIPAL, SEAL = SignatureRole.HOMEROOM_TEACHER, SignatureRole.PRINCIPAL, SignatureRole.SCHOOL_SEAL
 
@@ -72,7 +73,7 @@ async def test_documents_carry_exactly_the_signatures_of_policy_and_the_archive_
     database = Database(make_database("archive").url, name="archive-test", pool=4)
     await database.open()
     try:
-        stores = open_staging(str(tmp_path / "staging")), open_vault(str(tmp_path / "vault"))
+        stores = open_staging(str(tmp_path / "staging")), a_vault(tmp_path, database)
         known = ArchiveSettings.model_construct(trust_dir=world.pki.anchors, role_orders=f"{','.join(ROLES)};{','.join(roles)}")
         strict = known.model_copy(update={"role_orders": ",".join(ROLES)})
         refusing = AdmitTranscripts(*stores, PostgresAdmissions(database), app.transcript_check(strict), SystemClock())
