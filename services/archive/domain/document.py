@@ -1,7 +1,7 @@
 """What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,14 @@ TRANSCRIPT = Profile(
     attachment="hoc-ba.json",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
+
+
+def transcript_of(roles: tuple[str, ...]) -> Profile:
+    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
+    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
+    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
+
+
 CLASS_SHEET = Profile(
     signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
     attachment="bang-diem.json",
