@@ -17,7 +17,7 @@ from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
-from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_document import CheckByRoles, CheckDocument
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
@@ -27,13 +27,15 @@ from services.archive.application.ports import WrappingKeys
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.verify_register import VerifyRegister
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, transcript_of
+from services.archive.domain.document import ROLES as SIGNING_ROLES
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
+from services.chassis.errors import Malformed
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -42,8 +44,21 @@ ROLES = {"serve": ("rpc", "consumers", "relay")}
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    signatures = CmsSignatures(TrustDirectory(trust_dir), SystemClock())
-    return CheckDocument(profile, signatures, KnownShapes(profile) if not profile.is_sheet else None, xml_table().difference)
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile), xml_table().difference)
+
+
+def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
+    """The check of transcripts, by each order of signatures that policy knows."""
+    return CheckByRoles({roles: document_check(settings.trust_dir, transcript_of(roles)) for roles in role_orders(settings.role_orders)})
+
+
+def role_orders(text: str) -> list[tuple[str, ...]]:
+    """Orders of roles out of the setting; Malformed names the one that can't be."""
+    orders = [tuple(role.strip() for role in order.split(",")) for order in text.split(";")]
+    for order in orders:
+        if not set(order) <= set(SIGNING_ROLES) or len(set(order)) != len(order):
+            raise Malformed(f"role_orders: {','.join(order)!r} is no order of {', '.join(SIGNING_ROLES)}, each at most once", code="settings")
+    return orders
 
 
 @cache
@@ -71,7 +86,7 @@ def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
         staging=open_staging(settings.staging_url),
         vault=vault(settings, service),
         admissions=PostgresAdmissions(service.database),
-        check=document_check(settings.trust_dir),
+        check=transcript_check(settings),
         clock=SystemClock(),
     )
 

@@ -16,6 +16,10 @@ class ArchiveSettings(ServiceSettings):
 
     staging_url: str = Field(description="where signing leaves its packs: a folder, or a URL such as s3://bucket/prefix")
     store_url: str = Field(description="the archive's own store, written once: a folder, or a URL such as s3://bucket/prefix")
+    role_orders: str = Field(
+        "homeroom_teacher,principal,school_seal",
+        description="orders of signatures that some policy of signing asks for, `;` between them: a transcript with any other is refused",
+    )
     trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
     wrapping_keys_dir: Path | None = Field(None, description="folder with the provinces' wrapping keys, <province>.<number>.key")
     wrapping_keys_make: bool = Field(False, description="make a province's first key when it is needed; for stacks of one's own, since nobody keeps shares")

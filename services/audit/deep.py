@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.record_tables import xml_table
-from services.archive.adapters.trust_store import read_trust
+from services.archive.adapters.trust_store import TrustStore, read_trust
 from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.application.ports import Location, Vault
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT
+from services.archive.domain.document import CLASS_SHEET, ROLES, Profile, transcript_of
 from services.chassis.clock import SystemClock
 from services.chassis.database import SYSTEM, Database, Queries
 from services.chassis.errors import Malformed, NotFound, Refused, Unavailable
@@ -59,6 +59,14 @@ class Range:
     def told(self) -> dict[str, Any]:
         """As plain data; two ranges are alike when this is."""
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """By what documents are judged: the folder of trust anchors, and the orders of signatures that transcripts may have."""
+
+    trust: Path
+    role_orders: tuple[tuple[str, ...], ...] = (ROLES,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +154,16 @@ class Trail:
                 file.write(_line([[verdict.index, verdict.document, verdict.findings, verdict.unread] for verdict in verdicts]))
 
 
-async def audit(database: Database, vault: Vault, trust: Path, wanted: Range, processes: int, resume: Path | None, advance: Callable[[int], None]) -> Report:
+async def audit(database: Database, vault: Vault, law: Law, wanted: Range, processes: int, resume: Path | None, advance: Callable[[int], None]) -> Report:
     """Judge the range in so many processes, beginning with what the file `resume` tells; `advance` hears how many more are judged each time."""
-    read_trust(trust)  # Said once and at once when it can't be read, not by each process.
+    read_trust(law.trust)  # Said once and at once when it can't be read, not by each process.
     trail = Trail(resume)
     report = trail.resume(wanted)
     advance(report.checked)
     # Spawned, not forked: what an event loop and a pool of connections hold doesn't survive a fork.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         async for documents in _batches(database, wanted, report, processes * _PER_PROCESS):
-            verdicts = await asyncio.gather(*(_judged(vault, pool, document, trust) for document in documents))
+            verdicts = await asyncio.gather(*(_judged(vault, pool, document, law) for document in documents))
             trail.note(verdicts)
             report.add(verdicts)
             advance(sum(not verdict.unread for verdict in verdicts))
@@ -186,7 +194,7 @@ def _archived(row: Any) -> Archived:
     return Archived(row["register_index"], row["kind"], row["name"], row["version"], row["content_digest"], place)
 
 
-async def _judged(vault: Vault, pool: Executor, document: Archived, trust: Path) -> Verdict:
+async def _judged(vault: Vault, pool: Executor, document: Archived, law: Law) -> Verdict:
     named = f"{document.kind} {document.name} v{document.version}"
     try:
         pdf = await vault.read(document.place)
@@ -195,17 +203,23 @@ async def _judged(vault: Vault, pool: Executor, document: Archived, trust: Path)
         return Verdict(document.index, named, ((harmed.code, harmed.message),))
     except Unavailable as error:
         return Verdict(document.index, named, unread=error.message)
-    return Verdict(document.index, named, tuple(await asyncio.get_running_loop().run_in_executor(pool, judge, pdf, document, trust)))
+    return Verdict(document.index, named, tuple(await asyncio.get_running_loop().run_in_executor(pool, judge, pdf, document, law)))
 
 
 _trusted = lru_cache(maxsize=1)(read_trust)
 """What a process trusts, read once for the whole audit."""
 
 
-def judge(pdf: bytes, document: Archived, trust: Path) -> list[tuple[str, str]]:
-    """What speaks against a document, as (code, detail): the archive's own findings, then pyHanko's. Runs in a worker process."""
-    trusted = _trusted(trust)
-    profile = CLASS_SHEET if document.kind == "sheet" else TRANSCRIPT
+def judge(pdf: bytes, document: Archived, law: Law) -> list[tuple[str, str]]:
+    """What speaks against a document, as (code, detail): the archive's own findings, then pyHanko's. Runs in a worker process.
+
+    Policy may know several orders of signatures: the one under which least speaks against it counts.
+    """
+    profiles = [CLASS_SHEET] if document.kind == "sheet" else [transcript_of(roles) for roles in law.role_orders]
+    return min((_found(pdf, document, profile, _trusted(law.trust)) for profile in profiles), key=len)
+
+
+def _found(pdf: bytes, document: Archived, profile: Profile, trusted: TrustStore) -> list[tuple[str, str]]:
     check = CheckDocument(profile, CmsSignatures(lambda: trusted, SystemClock()), None, xml_table().difference)
     verdict = check(pdf, Announced(document.place.sha256, document.place.size, document.content_digest))
     found = [(finding.reason.value, finding.detail) for finding in verdict.findings]

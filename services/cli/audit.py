@@ -96,7 +96,9 @@ async def _deep(wanted: "Range", processes: int, resume: Path | None, *, quiet: 
     try:
         total = await deep.count(database, wanted)
         with Stage(quiet=quiet).act("Kiểm tra lại tài liệu lưu trữ (archived documents)", total) as step:
-            return await deep.audit(database, vault, settings.trust_dir, wanted, processes, resume, step.advance)
+            return await deep.audit(
+                database, vault, deep.Law(settings.trust_dir, tuple(archive.role_orders(settings.role_orders))), wanted, processes, resume, step.advance
+            )
     finally:
         await database.close()
 

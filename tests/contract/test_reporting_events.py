@@ -21,6 +21,7 @@ from services.chassis.consumer import Received, handlers_of
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
@@ -71,7 +72,17 @@ def test_sealed_class_tells_outcomes_by_class_version() -> None:
         Judged(CLASS, Outcome(2, True, 2, ())),
         Judged(CLASS, Outcome(2, False, 0, ("missing_marks", "no_personal_number"))),
     ]
-    assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8))]
+    sheet_id = told["sheets"][0]["sheet"]["sheet_id"]
+    assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8), SheetsSealed(2, frozenset({(sheet_id, 1)})), AT)]
+
+
+def test_signed_sheets_are_news_of_their_class() -> None:
+    told = json.loads((EXAMPLES / "SheetsSigned/one_sheet.json").read_text(encoding="utf-8"))
+    event = ParseDict(told, signing_pb2.SheetsSigned())
+    news, (of_class,) = contracts.sheets_signed(event, AT)
+    assert news == []
+    assert of_class.sheets == SheetsSigned(frozenset((item.sheet.sheet_id, item.sheet.version) for item in event.sheets))
+    assert (of_class.class_id, of_class.at) == (event.class_id, AT)
 
 
 def test_archived_transcripts_are_told_by_pupil() -> None:

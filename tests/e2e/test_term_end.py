@@ -74,7 +74,7 @@ async def test_the_deep_audit_finds_every_archived_document_valid(played: Played
     await service.database.open()
     try:
         vault = archive.vault(settings, service)
-        report = await deep.audit(service.database, vault, settings.trust_dir, deep.Range(), 2, None, lambda by: None)
+        report = await deep.audit(service.database, vault, deep.Law(settings.trust_dir), deep.Range(), 2, None, lambda by: None)
     finally:
         await service.database.close()
     assert report.listed == []

@@ -1,7 +1,7 @@
 """What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -61,12 +61,20 @@ TRANSCRIPT = Profile(
     alternative="hoc-ba.xml",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
-CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
 
 
-def profile_of(data: bytes) -> Profile:
-    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
-    return CLASS_SHEET if CLASS_SHEET.attachment.encode("ascii") in data else TRANSCRIPT
+def transcript_of(roles: tuple[str, ...]) -> Profile:
+    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
+    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
+    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
+
+
+CLASS_SHEET = Profile(
+    signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
+    attachment="bang-diem.json",
+    time_stamps=TRANSCRIPT.time_stamps,
+    is_sheet=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

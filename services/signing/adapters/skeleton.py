@@ -24,7 +24,6 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ATTACHMENT = "hoc-ba.json"
 ALTERNATIVE = "hoc-ba.xml"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
@@ -155,15 +154,17 @@ def skeleton_of(
     described = objects.stream(metadata, b"/Type/Metadata/Subtype/XML")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
-    widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
+    signed_boxes = [box for box in composer.form.boxes if box.role in order]
+    widget_numbers = {box.role: objects.new() for box in signed_boxes}
     specification, acroform = objects.new(), objects.new()
     document = objects.new()
     parents: list[bytes] = []
     top: list[int] = []
-    boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
+    boxes = sorted(signed_boxes, key=lambda each: order.index(each.role))
+    alternative = b"/Alt%b" % text_string(composer.form.facts["attached"]["lookup"])
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
-        top += [_element(objects, node, document, page, by_mcid) for node in nodes]
+        top += [_element(objects, node, document, page, by_mcid, alternative) for node in nodes]
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
@@ -184,7 +185,8 @@ def skeleton_of(
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
-    specifications = {ATTACHMENT.encode(): specification}
+    attachment = composer.form.facts["attached"]
+    specifications = {attachment["name"].encode("ascii"): specification}
     if with_xml:
         specifications[ALTERNATIVE.encode()] = objects.new()
     names = objects.add(b"<</EmbeddedFiles<</Names[%b]>>>>" % b"".join(b"(%b)%d 0 R" % each for each in specifications.items()))
@@ -208,7 +210,7 @@ def skeleton_of(
             index,
             shown,
         )
-    told = ((b"Source", b"Canonical record of this transcript", attached), (b"Alternative", b"The same record as XML", attached - 1))
+    told = ((b"Source", attachment["description"].encode("ascii"), attached), (b"Alternative", b"The same record as XML", attached - 1))
     for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=False):
         objects.small[number] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/%b/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
             name,
@@ -264,7 +266,8 @@ def _smallest(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, 12))  # Slow, and made once per shape.
 
 
-def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int]) -> int:
+def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int], alternative: bytes) -> int:
+    """A structure element and all below it; its number. The one figure that there is, the code, is read out as `alternative`."""
     number = objects.new()
     kids = []
     for kid in node.kids:
@@ -272,17 +275,24 @@ def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: 
             by_mcid[kid] = number
             kids.append(b"%d" % kid)
         else:
-            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid))
+            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid, alternative))
     attributes = b"/A%b" % node.attributes.encode() if node.attributes else b""
-    alternative = b"/Alt%b" % text_string("Mã QR: địa chỉ tra cứu học bạ này") if node.tag == "Figure" else b""
     inner = kids[0] if len(kids) == 1 else b"[%b]" % b" ".join(kids)
-    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (node.tag.encode(), parent, page, inner, attributes, alternative)
+    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (
+        node.tag.encode(),
+        parent,
+        page,
+        inner,
+        attributes,
+        alternative if node.tag == "Figure" else b"",
+    )
     return number
 
 
 def _widget(box: SignatureBox, page: int, parent: int, lock: bytes) -> bytes:
     corners = b" ".join(f"{value:.2f}".encode() for value in (box.left, box.bottom, box.left + box.width, box.bottom + box.height))
     titles = {
+        SignatureRole.SUBJECT_TEACHER: "Chữ ký của giáo viên môn học",
         SignatureRole.HOMEROOM_TEACHER: "Chữ ký của giáo viên chủ nhiệm",
         SignatureRole.PRINCIPAL: "Chữ ký của hiệu trưởng",
         SignatureRole.SCHOOL_SEAL: "Chữ ký số của nhà trường",

@@ -60,7 +60,7 @@ def trust(tmp_path: Path) -> Path:
 async def audited(archive: Archive, trust: Path, wanted: Range = Range(), vault: Vault | None = None, resume: Path | None = None) -> tuple[Report, list[int]]:
     """The report, and by how much the progress moved each time."""
     steps: list[int] = []
-    report = await deep.audit(archive.database, vault or store(archive), trust, wanted, 1, resume, steps.append)
+    report = await deep.audit(archive.database, vault or store(archive), deep.Law(trust), wanted, 1, resume, steps.append)
     return report, steps
 
 
