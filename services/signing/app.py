@@ -11,7 +11,6 @@ from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
-from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
@@ -95,7 +94,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     """A worker over the service's database, its staging and its keys."""
     certificates = X509Certificates(settings.trust_dir)
     staging = PackStaging(settings.staging_url)
-    press = FormPress(partial(FormRenderer, settings.verification_url, settings.form_version), ClassSheetRenderer(settings.verification_url))
+    press = FormPress(partial(FormRenderer, settings.verification_url, settings.form_version))
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,

@@ -24,7 +24,6 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ATTACHMENT = "hoc-ba.json"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -155,9 +154,10 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     parents: list[bytes] = []
     top: list[int] = []
     boxes = sorted(signed_boxes, key=lambda each: order.index(each.role))
+    alternative = b"/Alt%b" % text_string(composer.form.facts["attached"]["lookup"])
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
-        top += [_element(objects, node, document, page, by_mcid) for node in nodes]
+        top += [_element(objects, node, document, page, by_mcid, alternative) for node in nodes]
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
@@ -178,7 +178,9 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
-    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (ATTACHMENT.encode(), specification))
+    attachment = composer.form.facts["attached"]
+    name = attachment["name"].encode("ascii")
+    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (name, specification))
     viewing = objects.add(b"<</DisplayDocTitle true>>")
     intent = objects.add(
         b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % profile
@@ -198,10 +200,12 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
             index,
             shown,
         )
-    name = ATTACHMENT.encode()
-    objects.small[specification] = (
-        b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(Canonical record of this transcript)/EF<</F %d 0 R/UF %d 0 R>>>>"
-        % (name, name, attached, attached)
+    objects.small[specification] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
+        name,
+        name,
+        attachment["description"].encode("ascii"),
+        attached,
+        attached,
     )
     begun = (
         b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
@@ -249,7 +253,8 @@ def _smallest(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, 12))  # Slow, and made once per shape.
 
 
-def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int]) -> int:
+def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int], alternative: bytes) -> int:
+    """A structure element and all below it; its number. The one figure that there is, the code, is read out as `alternative`."""
     number = objects.new()
     kids = []
     for kid in node.kids:
@@ -257,17 +262,24 @@ def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: 
             by_mcid[kid] = number
             kids.append(b"%d" % kid)
         else:
-            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid))
+            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid, alternative))
     attributes = b"/A%b" % node.attributes.encode() if node.attributes else b""
-    alternative = b"/Alt%b" % text_string("Mã QR: địa chỉ tra cứu học bạ này") if node.tag == "Figure" else b""
     inner = kids[0] if len(kids) == 1 else b"[%b]" % b" ".join(kids)
-    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (node.tag.encode(), parent, page, inner, attributes, alternative)
+    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (
+        node.tag.encode(),
+        parent,
+        page,
+        inner,
+        attributes,
+        alternative if node.tag == "Figure" else b"",
+    )
     return number
 
 
 def _widget(box: SignatureBox, page: int, parent: int, lock: bytes) -> bytes:
     corners = b" ".join(f"{value:.2f}".encode() for value in (box.left, box.bottom, box.left + box.width, box.bottom + box.height))
     titles = {
+        SignatureRole.SUBJECT_TEACHER: "Chữ ký của giáo viên môn học",
         SignatureRole.HOMEROOM_TEACHER: "Chữ ký của giáo viên chủ nhiệm",
         SignatureRole.PRINCIPAL: "Chữ ký của hiệu trưởng",
         SignatureRole.SCHOOL_SEAL: "Chữ ký số của nhà trường",

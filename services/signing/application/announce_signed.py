@@ -75,14 +75,15 @@ class AnnounceSigned:
             refs = [s.waiting.ref for s in kept]
             if completes:
                 await complete(work, manifest, refs, pack, order)
-                if manifest.kind is DocumentKind.SHEET:
-                    await release_pupils_of(work, refs, now, self.express_limit)
             elif last and refs:
                 await release_finish(work, manifest, refs, now, self.express_limit)
             elif refs:
                 following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
                     await release_role(work, manifest, following, refs, now, self.express_limit)
+            if manifest.kind is DocumentKind.SHEET:
+                # The pupils wait for the teacher's signature, never for a time-stamp authority.
+                await release_pupils_of(work, refs, now, self.express_limit)
 
 
 @dataclass(frozen=True, slots=True)

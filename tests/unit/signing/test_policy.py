@@ -58,9 +58,9 @@ def test_each_thing_is_said_by_the_last_rule_that_sets_it(tmp_path: Path) -> Non
     assert policies.policy_for("2025-01", "PRIMARY", DAY) == Policy()
 
 
-def test_a_sheet_has_its_teacher_alone_and_is_never_finished_by_stamps() -> None:
+def test_a_sheet_has_its_teacher_alone() -> None:
     policy = Policy(B_LTA, DEFAULT_ORDER, True, (SignatureRole.PRINCIPAL,))
-    assert policy.of(DocumentKind.SHEET) == Policy(B_B, (SignatureRole.SUBJECT_TEACHER,), True, (SignatureRole.PRINCIPAL,))
+    assert policy.of(DocumentKind.SHEET) == Policy(B_LTA, (SignatureRole.SUBJECT_TEACHER,), True, (SignatureRole.PRINCIPAL,))
     assert policy.of(DocumentKind.TRANSCRIPT) is policy
 
 
