@@ -27,8 +27,7 @@ from services.archive.application.ports import WrappingKeys
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.verify_register import VerifyRegister
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, transcript_of
-from services.archive.domain.document import ROLES as SIGNING_ROLES
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.rpc import ArchiveRPC
@@ -54,11 +53,10 @@ def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
 
 def role_orders(text: str) -> list[tuple[str, ...]]:
     """Orders of roles out of the setting; Malformed names the one that can't be."""
-    orders = [tuple(role.strip() for role in order.split(",")) for order in text.split(";")]
-    for order in orders:
-        if not set(order) <= set(SIGNING_ROLES) or len(set(order)) != len(order):
-            raise Malformed(f"role_orders: {','.join(order)!r} is no order of {', '.join(SIGNING_ROLES)}, each at most once", code="settings")
-    return orders
+    try:
+        return [order_of(part) for part in text.split(";")]
+    except ValueError as error:
+        raise Malformed(f"role_orders: {error}", code="settings") from None
 
 
 @cache

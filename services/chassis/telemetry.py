@@ -32,7 +32,7 @@ _ROW_VALUES = re.compile(r"DETAIL:  .*?(?=\nHINT:|\n\n(?:During handling|The abo
 
 
 class _Metrics:
-    """Every metric of the house, by name, with its unit; labels hold service, method, code or type, never a person or a school."""
+    """Every metric of the house, by name, with its unit; labels hold service, method, code, type, lane or state, never a person or a school."""
 
     def __init__(self) -> None:
         meter = otel_metrics.get_meter("hocba")

@@ -38,6 +38,7 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
+    roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
@@ -51,12 +52,14 @@ def verify(
     from services.archive.adapters.record_tables import xml_table
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
+    from services.archive.domain.document import TRANSCRIPT, order_of, transcript_of
     from services.archive.domain.examine import profile_of
     from services.chassis.clock import SystemClock
 
     try:
         store = read_trust(trust)
         announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
+        transcript = transcript_of(order_of(roles)) if roles else TRANSCRIPT
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
@@ -64,7 +67,8 @@ def verify(
     reports = []
     for file in files:
         data = file.read_bytes()
-        reports.append(_report(file, CheckDocument(profile_of(data), signatures, None, xml_table().difference)(data, announced)))
+        claimed = profile_of(data)
+        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:

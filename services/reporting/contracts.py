@@ -100,6 +100,9 @@ def manifest_moved(event: signing_pb2.ManifestMoved, at: datetime) -> BatchNews:
 
 def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
     """Signatures, and failures with their reasons."""
+    if event.role == common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER:
+        # Transcripts wait for the signature alone, and not for the sheet's proof of time.
+        return _sheets_signed(event, _sheet_versions(item.sheet for item in event.outcomes if item.signed), at)
     role = ROLE_NAMES.get(event.role)
     if role is None:
         return [], []
@@ -111,9 +114,8 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
 
 
 def sheets_signed(event: signing_pb2.SheetsSigned, at: datetime) -> BatchNews:
-    """Class-subject sheets carry their teachers' signatures."""
-    signed = SheetsSigned(_sheet_versions(item.sheet for item in event.sheets))
-    return [], [ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, event.school_year), signed, at)]
+    """Class-subject sheets are complete."""
+    return _sheets_signed(event, _sheet_versions(item.sheet for item in event.sheets), at, event.school_year)
 
 
 def transcripts_signed(event: signing_pb2.TranscriptsSigned, at: datetime) -> BatchNews:
@@ -232,6 +234,10 @@ def _news_of_class(
 ) -> BatchNews:
     hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, school_year))
     return [PupilNews(event.class_id, ref.pupil_id, school_year, item, at) for ref, item in news], [hint]
+
+
+def _sheets_signed(event: signing_pb2.RoleSigned | signing_pb2.SheetsSigned, sheets: frozenset[SheetVersion], at: datetime, school_year: int = 0) -> BatchNews:
+    return [], [ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, school_year), SheetsSigned(sheets), at)]
 
 
 def _sheet_versions(sheets: Iterable[common_pb2.SheetRef]) -> frozenset[SheetVersion]:

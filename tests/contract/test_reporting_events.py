@@ -62,7 +62,7 @@ def test_what_happens_to_a_sheet_is_no_pupils_step(name: str) -> None:
     if name.startswith("ManifestMoved"):
         assert contracts.manifest_moved(ParseDict(told, signing_pb2.ManifestMoved()), AT) == ([], [])
     else:
-        assert contracts.role_signed(ParseDict(told, signing_pb2.RoleSigned()), AT) == ([], [])
+        assert contracts.role_signed(ParseDict(told, signing_pb2.RoleSigned()), AT)[0] == []
 
 
 def test_sealed_class_tells_outcomes_by_class_version() -> None:
@@ -83,6 +83,15 @@ def test_signed_sheets_are_news_of_their_class() -> None:
     assert news == []
     assert of_class.sheets == SheetsSigned(frozenset((item.sheet.sheet_id, item.sheet.version) for item in event.sheets))
     assert (of_class.class_id, of_class.at) == (event.class_id, AT)
+
+
+def test_teachers_signature_counts_without_the_sheets_proof_of_time() -> None:
+    ref = common_pb2.SheetRef(sheet_id="s", version=2, subject="toan")
+    other = common_pb2.SheetRef(sheet_id="o", version=1, subject="ngu_van")
+    outcomes = [signing_pb2.PupilSigning(sheet=ref, signed=True), signing_pb2.PupilSigning(sheet=other, reason="certificate_revoked")]
+    event = signing_pb2.RoleSigned(class_id=CLASS, role=common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER, outcomes=outcomes)
+    news, (of_class,) = contracts.role_signed(event, AT)
+    assert (news, of_class.sheets) == ([], SheetsSigned(frozenset({("s", 2)})))
 
 
 def test_archived_transcripts_are_told_by_pupil() -> None:

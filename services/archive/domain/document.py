@@ -61,20 +61,26 @@ TRANSCRIPT = Profile(
     alternative="hoc-ba.xml",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
-
-
-def transcript_of(roles: tuple[str, ...]) -> Profile:
-    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
-    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
-    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
-
-
 CLASS_SHEET = Profile(
     signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
     attachment="bang-diem.json",
     time_stamps=TRANSCRIPT.time_stamps,
     is_sheet=True,
 )
+
+
+def order_of(text: str) -> tuple[str, ...]:
+    """An order of roles, with commas between them; ValueError when it can't be one."""
+    order = tuple(role.strip() for role in text.split(","))
+    if not set(order) <= set(ROLES) or len(set(order)) != len(order):
+        raise ValueError(f"{text!r} is no order of {', '.join(ROLES)}, each at most once")
+    return order
+
+
+def transcript_of(roles: tuple[str, ...]) -> Profile:
+    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
+    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
+    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ _MOST_ORDERS = 8
 
 
 class FormPress:
-    """Fulfils ports.Press: one thread with one renderer for each order of signatures."""
+    """Fulfils ports.Press: one thread, with one renderer for each order of signatures."""
 
     def __init__(self, renderer_for: Callable[[tuple[SignatureRole, ...]], FormRenderer]) -> None:
         self._renderer_for = lru_cache(_MOST_ORDERS)(renderer_for)

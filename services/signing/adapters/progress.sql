@@ -41,7 +41,7 @@ SELECT k.class_id, k.school_id, k.province_id, k.school_year,
     count(*) FILTER (WHERE c.turn = 'principal' AND c.ordered), count(*) FILTER (WHERE 'school_seal' = ANY (c.roles)),
     count(*) FILTER (WHERE 'school_seal' = ANY (c.roles[:c.signed_roles])), count(*) FILTER (WHERE c.turn = 'school_seal'),
     count(*) FILTER (WHERE c.turn = 'school_seal' AND c.ordered), count(*) FILTER (WHERE c.kind = 'sheet'),
-    count(*) FILTER (WHERE 'subject_teacher' = ANY (c.roles[:c.signed_roles])), count(*) FILTER (WHERE c.turn = 'subject_teacher'),
+    count(*) FILTER (WHERE c.kind = 'sheet' AND c.state IN ('prepared', 'signed') AND c.signed_roles > 0), count(*) FILTER (WHERE c.turn = 'subject_teacher'),
     count(*) FILTER (WHERE c.turn = 'subject_teacher' AND c.ordered)
 FROM school_class AS k LEFT JOIN counted AS c ON true WHERE k.class_id = $1 GROUP BY k.class_id
 ON CONFLICT (class_id) DO UPDATE SET school_id = excluded.school_id, province_id = excluded.province_id, school_year = excluded.school_year,

@@ -27,9 +27,9 @@ class PostgresQueue:
         await self._connection.execute(QUERIES["alone"], _LOCK_ID)
         return True
 
-    async def in_flight(self) -> int:
+    async def in_flight(self, since: datetime) -> int:
         """Documents of mass orders with the workers."""
-        documents: int = await self._connection.fetchval(QUERIES["in_flight"])
+        documents: int = await self._connection.fetchval(QUERIES["in_flight"], since)
         return documents
 
     async def standing(self, at_most: int) -> tuple[dict[str, list[Queued]], Turns]:

@@ -7,7 +7,7 @@ SELECT pg_advisory_xact_lock($1)
 SELECT EXISTS (SELECT FROM signing_order WHERE state = 'queued')
 
 -- name: in_flight
-SELECT coalesce(sum(cost), 0) FROM signing_order WHERE state = 'released' AND in_flight AND NOT express
+SELECT coalesce(sum(cost), 0) FROM signing_order WHERE state = 'released' AND in_flight AND NOT express AND released_at > $1
 
 -- name: turns
 SELECT province_id, unused, last FROM province_turn

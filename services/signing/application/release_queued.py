@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from services.chassis.clock import Clock
 from services.signing.application.ports import Backlog
@@ -10,6 +11,9 @@ from services.signing.application.stores import Transactions
 from services.signing.domain.events import OrderReleased
 from services.signing.domain.fair_release import share_out
 from services.signing.domain.orders import whole_second
+
+FORGOTTEN = timedelta(hours=1)
+"""A message that nobody has let go of for so long lies behind a parked one of its class, or is lost: it takes no room from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,14 @@ class ReleaseQueued:
         async with self.transactions() as work:
             if not await work.queue.alone():
                 return 0
-            room = self.limit - await work.queue.in_flight()
+            now = self.clock.now()
+            room = self.limit - await work.queue.in_flight(now - FORGOTTEN)
             if room <= 0:
                 return 0
             # No order costs less than one document; one more than fits shows that the province has more.
             queues, turns = await work.queue.standing(room + 1)
             chosen, turns = share_out(queues, turns, room, self.quantum)
-            released = await work.queue.release(chosen, turns, whole_second(self.clock.now()))
+            released = await work.queue.release(chosen, turns, whole_second(now))
             await work.announce(*(OrderReleased(order, express=False) for order in await work.orders.many(released)))
             return len(released)
 

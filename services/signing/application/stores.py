@@ -215,8 +215,8 @@ class Queue(Protocol):
         """False when nothing is queued; else nobody else releases until the transaction ends."""
         ...
 
-    async def in_flight(self) -> int:
-        """How many documents of mass orders are with the workers."""
+    async def in_flight(self, since: datetime) -> int:
+        """How many documents of mass orders are with the workers, released after this time."""
         ...
 
     async def standing(self, at_most: int) -> tuple[dict[str, list[Queued]], Turns]:

@@ -8,7 +8,7 @@ revocation data are put into the document before it is issued (ETSI EN 319 142-1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -39,10 +39,8 @@ class Policy:
     """Whether transcripts carry their record as XML too."""
 
     def of(self, kind: DocumentKind) -> Policy:
-        """The same for a kind of document: a sheet has its teacher's signature alone."""
-        if kind is DocumentKind.TRANSCRIPT:
-            return self
-        return Policy(self.signature_level, SHEET_ORDER, self.sheets_required, self.deputies)
+        """The same for a kind of document: a class-subject sheet has its teacher's signature alone."""
+        return self if kind is DocumentKind.TRANSCRIPT else replace(self, roles=SHEET_ORDER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ ALTER TABLE signing_order
     ADD CONSTRAINT a_release_fixes_the_time CHECK (state IN ('queued', 'cancelled') OR fixed_at IS NOT NULL),
     ADD CONSTRAINT costs_something CHECK (cost > 0);
 CREATE INDEX signing_order_queue ON signing_order (province_id, queued_at, order_id) INCLUDE (cost) WHERE state = 'queued';
-CREATE INDEX signing_order_in_flight ON signing_order (express) INCLUDE (cost) WHERE state = 'released' AND in_flight;
+CREATE INDEX signing_order_in_flight ON signing_order (express, released_at) INCLUDE (cost) WHERE state = 'released' AND in_flight;
 
 -- Where the round stands (deficit round robin): what each province was granted and hasn't used, and whose turn was the last.
 CREATE TABLE province_turn (
@@ -33,10 +33,11 @@ CREATE TABLE province_turn (
     last boolean NOT NULL DEFAULT false
 );
 
--- What scaling and operators look at: orders and documents that wait or are with the workers.
+-- What scaling and operators look at: orders and documents that wait or are with the workers. What nobody let go of for an hour lies
+-- behind a parked message, or is lost, and no further worker would help.
 CREATE VIEW order_backlog AS
 SELECT CASE WHEN express THEN 'express' ELSE 'mass' END AS lane, state, count(*) AS orders, sum(cost) AS documents
-FROM signing_order WHERE state = 'queued' OR (state = 'released' AND in_flight) GROUP BY express, state;
+FROM signing_order WHERE state = 'queued' OR (state = 'released' AND in_flight AND released_at > now() - interval '1 hour') GROUP BY express, state;
 
 GRANT SELECT, INSERT, UPDATE ON province_turn TO hocba_signing;
 GRANT SELECT ON order_backlog TO hocba_signing;

@@ -1,5 +1,7 @@
 """Policy of a province says who signs and in which order: pages, manifests, documents and the archive's check follow, and nothing else passes."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +89,23 @@ async def test_documents_carry_exactly_the_signatures_of_policy_and_the_archive_
         assert await taking(contracts.signed_class(event), again=True) == Admission(3, 0, 0)
     finally:
         await database.close()
+
+
+async def test_verify_command_takes_the_order_that_policy_asks_for_and_no_other(world: World, tmp_path: Path) -> None:
+    under(world, tmp_path, 'roles = ["homeroom_teacher", "principal"]')
+    await issue(world)
+    file = tmp_path / "hoc-ba.pdf"
+    file.write_bytes((await world.issued())[world.pupils[0], 1])
+
+    async def verify(*more: str) -> int | None:
+        command = (sys.executable, "-m", "services", "verify", str(file), "--trust", str(world.pki.anchors), *more)
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+        return await process.wait()
+
+    assert await verify("--roles", "homeroom_teacher,principal") == 0
+    assert await verify() == 1
+    assert await verify("--roles", "principal,homeroom_teacher") == 1
+    assert await verify("--roles", "headmaster") == 2
 
 
 async def test_a_document_with_fewer_signatures_than_announced_is_refused(world: World) -> None:

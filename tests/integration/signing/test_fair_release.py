@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from services.chassis.relay import Relay
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.application.halt_class import HaltClass
 from services.signing.application.release import release, send_on
-from services.signing.application.release_queued import LetGo, MeasureBacklog, ReleaseQueued
+from services.signing.application.release_queued import FORGOTTEN, LetGo, MeasureBacklog, ReleaseQueued
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.orders import LineResult, Order, Step, whole_second
 from services.signing.domain.transcripts import Place, Ref
@@ -64,7 +64,7 @@ class Closing:
             assert current is not None
             if current.state != "released":
                 return
-            self.in_flight.append(await work.queue.in_flight())
+            self.in_flight.append(await work.queue.in_flight(CLOCK.now() - FORGOTTEN))
             await work.orders.finish_lines(order_id, [LineResult(ref) for ref in current.lines], CLOCK.now())
         self.done.append(order)
 
@@ -222,6 +222,20 @@ async def test_an_order_that_waits_or_is_parked_gives_its_room_back_and_comes_to
             await send_on(work, waiting, 3)
         await surge.order(orders[10:])
         await eventually(lambda: _states_are(surge, done=10, released=1), within=30, what="it was released again, and waits behind its parked record")
+
+
+async def test_messages_that_nobody_lets_go_of_take_no_room_for_ever(surge: Surge) -> None:
+    """A message behind a parked one of its class never reaches the worker, who therefore can't let go of it."""
+    await surge.order(await surge.classes(HUGE, 10))
+    await surge.release()
+    await surge.order(await surge.classes(SMALL, 1))
+    assert await surge.release() == 0, "the workers have all that they may have"
+
+    class AnHourLater:
+        def now(self) -> datetime:
+            return CLOCK.now() + FORGOTTEN
+
+    assert await replace(surge.release, clock=AnHourLater())() == 1
 
 
 async def test_a_release_that_dies_before_its_commit_released_nothing(surge: Surge) -> None:

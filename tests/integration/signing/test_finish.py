@@ -35,7 +35,7 @@ from services.signing.adapters.revocation_answers import Answer
 from services.signing.application.wait import WakeOrders
 from services.signing.domain.patience import LONGEST_WAIT
 from services.signing.domain.revocation import Revoked
-from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from tests.integration.signing.world import CLASS, PROVINCE, World, caller, request
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.trust import Trust
@@ -163,9 +163,9 @@ async def test_a_sheet_gets_its_proof_of_time_and_no_pupil_waits_for_it(lta: Wor
         assert {signature.level for signature in report.signatures} == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set())
         if judge is dss:
             assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
-    ((progress,), _) = await lta.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    teacher = progress.of(SHEET_ORDER[0])
-    assert (teacher.needed, teacher.signed) == (1, 1)
+    progress, _ = await lta.progress()
+    of_teacher = progress.of(SignatureRole.SUBJECT_TEACHER)
+    assert (of_teacher.needed, of_teacher.signed) == (1, 1)
 
 
 async def _proven_in_the_past(pdf: bytes, world: World, fresh: Sequence[Answer]) -> list[datetime]:
