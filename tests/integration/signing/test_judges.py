@@ -47,7 +47,7 @@ NOTICED_BY: dict[str, set[str]] = {
 }
 
 # What a bit in the middle of deflated data breaks besides the digest depends on where it falls: in a sheet, more.
-NOTICED_IN_SHEETS = NOTICED_BY | {key: {*READERS_OF_SIGNATURES, "qpdf", "verapdf"} for key in ("page content", "XMP")}
+NOTICED_IN_SHEETS = NOTICED_BY | {"XMP": {*READERS_OF_SIGNATURES, "qpdf", "verapdf"}}
 # A sheet has one signature, so nothing can be painted between two.
 ALL_FORGED = [(FORGED, name) for name in [*FORGERIES, PAINTED_BETWEEN]] + [(FORGED_SHEET, name) for name in FORGERIES if name[-1] not in "23"]
 
