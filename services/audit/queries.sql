@@ -53,12 +53,17 @@ SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(co
 -- name: archive.rejected
 SELECT transcript_id::text AS id, version, reason FROM rejected
 
--- name: archive.register
-SELECT r.register_index, r.statement, r.hash, coalesce(t.sha256, s.sha256) AS sha256
-FROM register r LEFT JOIN transcripts t USING (register_index) LEFT JOIN sheets s USING (register_index) ORDER BY r.register_index
+-- name: archive.leaves
+-- In the log's order, those without a place last, with the document that the index gives each.
+SELECT l.log_index, l.statement, coalesce(t.transcript_id, s.sheet_id)::text AS id, coalesce(t.version, s.version) AS version,
+       encode(coalesce(t.sha256, s.sha256), 'hex') AS sha256
+FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id) ORDER BY l.log_index NULLS LAST, l.leaf_id
 
--- name: archive.register_head
-SELECT entries, hash FROM register_head
+-- name: archive.checkpoints
+SELECT size, root, note FROM checkpoints ORDER BY size
+
+-- name: archive.log_head
+SELECT sequenced, signed, published FROM log_head
 
 -- name: parked
 SELECT count(*) AS records FROM hocba_parked WHERE replayed_at IS NULL

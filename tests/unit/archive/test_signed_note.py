@@ -19,8 +19,7 @@ from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 NOTE = (
-    "This is an example message.\n\n"
-    "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
+    "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
 ).encode()
 """From C2SP's signed-note."""
 ORIGIN = "hocba.example/archive/2026"
@@ -98,8 +97,20 @@ def test_whatever_is_no_note_is_refused_and_nothing_else_is_raised(data: bytes) 
 
 @pytest.mark.parametrize(
     "note",
-    [b"", b"text\n", b"text\n\n", b"text\n\n- name AAAAAAAA\n", "text\n\n— name\n".encode(), "text\n\n— name !!\n".encode(), "te\txt\n\n— n AAAAAAAA\n".encode()]
-    + ["text\n\n— n AAAAAAAA".encode(), "text\n\n— na+me AAAAAAAA\n".encode(), "text\n\n— n AAAA\n".encode(), b"\xff\n\n", b"text\n\n" + "— n AAAAAAAA\n".encode() * 65],
+    [
+        b"",
+        b"text\n",
+        b"text\n\n",
+        b"text\n\n- name AAAAAAAA\n",
+        "text\n\n— name\n".encode(),
+        "text\n\n— name !!\n".encode(),
+        "te\txt\n\n— n AAAAAAAA\n".encode(),
+        "text\n\n— n AAAAAAAA".encode(),
+        "text\n\n— na+me AAAAAAAA\n".encode(),
+        "text\n\n— n AAAA\n".encode(),
+        b"\xff\n\n",
+        b"text\n\n" + "— n AAAAAAAA\n".encode() * 65,
+    ],
 )
 def test_malformed_notes(note: bytes) -> None:
     with pytest.raises(NoteError):
@@ -154,7 +165,9 @@ def test_checkpoint_reads_what_it_writes() -> None:
     assert Checkpoint.read(checkpoint.text) == Checkpoint.read(checkpoint.text + "extension\n") == checkpoint
 
 
-@pytest.mark.parametrize("text", ["", "o\n1\n", "o\n01\nAA==\n", "o\n-1\n" + "A" * 43 + "=\n", "o+p\n1\n" + "A" * 43 + "=\n", "o\n1\nAA==\n", "o\n1\n" + "A" * 43 + "=\n\nx\n"])
+@pytest.mark.parametrize(
+    "text", ["", "o\n1\n", "o\n01\nAA==\n", "o\n-1\n" + "A" * 43 + "=\n", "o+p\n1\n" + "A" * 43 + "=\n", "o\n1\nAA==\n", "o\n1\n" + "A" * 43 + "=\n\nx\n"]
+)
 def test_malformed_checkpoints(text: str) -> None:
     with pytest.raises(NoteError):
         Checkpoint.read(text)
@@ -211,7 +224,9 @@ def test_proof_file_proves_its_statement_offline(log: NoteSigner, witnesses: lis
     assert (leaf.statement, leaf.index, leaf.checkpoint.size, leaf.witnesses) == (STATEMENTS[6], 6, 11, ("W0", "W1", "W2"))
 
 
-def test_proof_without_enough_witnesses_or_of_another_log_is_none(log: NoteSigner, witnesses: list[NoteSigner], policy: WitnessPolicy, make_signer: Callable[[str, int], NoteSigner]) -> None:
+def test_proof_without_enough_witnesses_or_of_another_log_is_none(
+    log: NoteSigner, witnesses: list[NoteSigner], policy: WitnessPolicy, make_signer: Callable[[str, int], NoteSigner]
+) -> None:
     with pytest.raises(NoteError, match="isn't final: cosigned by W1"):
         check_proof(proof_of(log, witnesses[1:2]), policy, verifier_of)
     # One witness twice is one witness.
@@ -250,7 +265,15 @@ def test_statement_reads_what_it_writes() -> None:
 
 @pytest.mark.parametrize(
     ("was", "becomes"),
-    [(b"\n2\n", b"\n02\n"), (b"\n2\n", b"\nx\n"), (b"supersede", b"Supersede"), (b"leaf/1", b"leaf/2"), (b"AEBAG", b""), (b"01" * 32, b"01" * 31), (b"600\n", b"600")],
+    [
+        (b"\n2\n", b"\n02\n"),
+        (b"\n2\n", b"\nx\n"),
+        (b"supersede", b"Supersede"),
+        (b"leaf/1", b"leaf/2"),
+        (b"AEBAG", b""),
+        (b"01" * 32, b"01" * 31),
+        (b"600\n", b"600"),
+    ],
 )
 def test_statement_has_one_form(was: bytes, becomes: bytes) -> None:
     told = Statement(Kind.REVOKE, "AEBAG", 2, b"\x01" * 32, b"\x02" * 32, None, "5ad6a2e5", AT).canonical().replace(b"revoke", b"supersede")

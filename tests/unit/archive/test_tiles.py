@@ -45,7 +45,9 @@ def test_names_of_bundles() -> None:
     assert NAME.fullmatch("tile/entries/x001/001")
 
 
-@pytest.mark.parametrize("name", ["tile/0/1", "tile/00/001", "tile/64/001", "tile/0/001.p/0", "tile/0/001.p/256", "tile/0/../001", "checkpoint", "tile/0/x1/001"])
+@pytest.mark.parametrize(
+    "name", ["tile/0/1", "tile/00/001", "tile/64/001", "tile/0/001.p/0", "tile/0/001.p/256", "tile/0/../001", "checkpoint", "tile/0/x1/001"]
+)
 def test_other_names_are_none(name: str) -> None:
     assert not NAME.fullmatch(name)
 
