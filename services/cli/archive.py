@@ -1,4 +1,4 @@
-"""`hocba verify` (offline) and what `hocba archive` adds: fetch, status, rejected, retry-rejected, check-register."""
+"""`hocba verify` (offline) and what `hocba archive` adds: fetch, status, rejected, retry-rejected, proof, fsck."""
 
 import json
 import uuid
@@ -31,7 +31,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     archive.command("status")(status)
     archive.command("rejected")(rejected)
     archive.command("retry-rejected")(retry_rejected)
-    archive.command("check-register")(check_register)
+    archive.command("proof")(proof)
+    archive.command("fsck")(fsck)
 
 
 def verify(
@@ -209,7 +210,7 @@ def fetch(
         "superseded_by": answer.entry.superseded_by,
         "register_index": answer.entry.register_index,
     }
-    typer.echo(json.dumps(told) if as_json else f"{path}: version {told['version']}, SHA-256 {told['sha256']}, register line {told['register_index']}")
+    typer.echo(json.dumps(told) if as_json else f"{path}: version {told['version']}, SHA-256 {told['sha256']}, admission {told['register_index']}")
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
@@ -283,19 +284,84 @@ def retry_rejected(as_json: Json = False) -> None:
     typer.echo(json.dumps(told) if as_json else ", ".join(f"{name}: {count}" for name, count in told.items()))
 
 
-def check_register(from_index: Annotated[int, typer.Option(help="Begin at this line.")] = 0, as_json: Json = False) -> None:
-    """Follow the register's hash chain to its end; exit code 1 when it is broken."""
+def proof(
+    public_id: Annotated[str, typer.Argument(help="What the QR code carries.")],
+    out: Annotated[Path, typer.Option(help="Where to write the proof.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
-    async def question(channel: Any, metadata: Any) -> archive_pb2.VerifyRegisterResponse:
+    async def question(channel: Any, metadata: Any) -> archive_pb2.GetProofResponse:
         stub: Any = archive_pb2_grpc.ArchiveStub(channel)
-        request = archive_pb2.VerifyRegisterRequest(from_index=from_index)
-        answer: archive_pb2.VerifyRegisterResponse = await stub.VerifyRegister(request, metadata=metadata, timeout=600)
+        answer: archive_pb2.GetProofResponse = await stub.GetProof(archive_pb2.GetProofRequest(public_id=public_id), metadata=metadata)
         return answer
 
-    answer = ask("archive", ("system_operator@nation",), question)
-    told = {"entries": answer.entries, "unbroken": answer.unbroken, "first_broken_index": answer.first_broken_index, "head": answer.head.hex()}
-    words = f"{answer.entries} lines, unbroken, head {told['head']}" if answer.unbroken else f"broken at line {answer.first_broken_index}"
+    answer = ask("archive", ("public@nation",), question)
+    if answer.final:
+        with reported():
+            out.write_bytes(answer.proof)
+    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None}
+    words = f"{out}: leaf {answer.log_index}" if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
     typer.echo(json.dumps(told) if as_json else words)
-    if not answer.unbroken:
+    if not answer.final:
         raise typer.Exit(REFUSED)
+
+
+def fsck(
+    mend: Annotated[bool, typer.Option("--mend", help="Make lost or changed tiles again, if the database still gives the signed root.")] = False,
+    documents: Annotated[bool, typer.Option(help="Hash every stored document too, not the log alone.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Rebuild the log's root from the database and from the tiles, compare both with every signed checkpoint, and each object with its digest.
+
+    Runs beside the service, with its settings. Exit code 0: all is as it was signed; 1: something isn't; 2: the check could not be made.
+    """
+    import asyncio
+
+    from rich.progress import Progress
+
+    from services.archive import app as archive
+    from services.archive.application.check_log import LogInspection
+
+    words = {"leaves": "Nhật ký (leaves of the log)", "documents": "Tệp đã lưu (stored documents)"}
+
+    async def run(progress: Progress) -> LogInspection:
+        settings = archive.SETTINGS.load()
+        service = archive.build(settings)
+        bars = {what: progress.add_task(title, total=None, start=False) for what, title in words.items()}
+
+        def advance(what: str, done: int, total: int) -> None:
+            progress.start_task(bars[what])
+            progress.update(bars[what], completed=done, total=total)
+
+        await service.database.open()
+        try:
+            return await archive.check_log(settings, service)(advance, documents=documents, mend=mend)
+        finally:
+            await service.database.close()
+
+    with reported():
+        take_local_settings("archive")
+        with Progress(disable=as_json, transient=True) as progress:
+            found = asyncio.run(run(progress))
+    if as_json:
+        typer.echo(json.dumps(_inspection(found), indent=1))
+    else:
+        for fault in found.faults:
+            typer.secho(f"✗ {fault.code} {fault.where} {fault.detail}", fg="red")
+        for name in found.mended:
+            typer.secho(f"made again: {name}", fg="yellow")
+        root = found.root_database.hex() if found.root_database else "-"
+        typer.echo(
+            f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, root {root}: {'whole' if found.whole else 'NOT whole'}"
+        )
+    if not found.whole:
+        raise typer.Exit(REFUSED)
+
+
+def _inspection(found: Any) -> dict[str, Any]:
+    roots = {name: value.hex() if (value := getattr(found, name)) else None for name in ("root_signed", "root_database", "root_tiles")}
+    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "mended")}
+    faults = [{"code": fault.code, "where": fault.where, "detail": fault.detail} for fault in found.faults]
+    return {"whole": found.whole, **counts, **roots, "faults": faults}
