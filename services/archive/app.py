@@ -32,7 +32,7 @@ from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.consumers import ArchiveConsumers
-from services.archive.entrypoints.log import LogFiles, LogKeeper
+from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis.app import Service
@@ -122,7 +122,7 @@ def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
-    catalogue, checkpoint = PostgresCatalogue(service.database), GetCheckpoint(PostgresLogState(service.database))
+    catalogue, log_state = PostgresCatalogue(service.database), PostgresLogState(service.database)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, open_vault(settings.store_url)),
         list_transcripts=ListTranscripts(catalogue),
@@ -131,12 +131,14 @@ def build(settings: ArchiveSettings) -> Service:
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, open_vault(settings.store_url)),
         list_sheets=ListSheets(catalogue),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_dir), TILES_KEPT) if settings.log_dir else None, checkpoint),
-        get_checkpoint=checkpoint,
+        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_dir), TILES_KEPT) if settings.log_dir else None, log_state),
+        get_checkpoint=GetCheckpoint(log_state),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service)))
     if settings.log_dir is not None:
         add_log(settings, service, settings.log_dir)
+    else:
+        service.add_background("log", no_log)
     service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
     return service

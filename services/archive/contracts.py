@@ -10,8 +10,7 @@ from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive.application.check_log import LogInspection
-from services.archive.application.get_proof import Final
-from services.archive.application.log_ports import LogHead
+from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.log_proof import LogProof
@@ -182,12 +181,12 @@ def proof(found: LogProof | None) -> archive_pb2.GetProofResponse:
     return archive_pb2.GetProofResponse() if found is None else archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index)
 
 
-def checkpoint(final: Final | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:
+def checkpoint(final: SignedCheckpoint | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:
     """How far the log is final."""
     waiting = head.sequenced + head.waiting - head.published
     if final is None:
         return archive_pb2.GetCheckpointResponse(waiting=waiting)
-    return archive_pb2.GetCheckpointResponse(checkpoint=final.note, size=final.checkpoint.size, root=final.checkpoint.root, waiting=waiting)
+    return archive_pb2.GetCheckpointResponse(checkpoint=final.note, size=final.size, root=final.root, waiting=waiting)
 
 
 def inspection(found: LogInspection) -> archive_pb2.VerifyRegisterResponse:

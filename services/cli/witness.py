@@ -31,8 +31,9 @@ def attach(app: typer.Typer, _: dict[str, typer.Typer]) -> None:
 
 def witness(
     key: Annotated[Path, typer.Option(help="The witness's private key, as `hocba log-key` writes it.", exists=True, dir_okay=False)],
-    log: Annotated[list[str], typer.Option(help="Public key of a log to follow (<origin>+<id>+<key>); may be given more than once.")],
     state: Annotated[Path, typer.Option(help="Folder that remembers what was cosigned. Losing it means to begin with a new key.", file_okay=False)],
+    log: Annotated[list[str] | None, typer.Option(help="Public key of a log to follow (<origin>+<id>+<key>); may be given more than once.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policy file of a log to follow, instead of its key.", exists=True, dir_okay=False)] = None,
     listen: Annotated[str, typer.Option(help="host:port of the HTTP server.")] = "127.0.0.1:0",
     health_listen: Annotated[str, typer.Option(help="host:port for health checks; empty: none.")] = "",
 ) -> None:
@@ -40,6 +41,7 @@ def witness(
     # Imported here so that every other command starts without an HTTP server.
     from services.archive.adapters.note_keys import read_signer
     from services.archive.domain.signed_note import KeyText, NoteError
+    from services.archive.domain.witness_policy import read_policy
     from services.chassis import telemetry
     from services.witness.ledger import Ledger
     from services.witness.server import WitnessServer
@@ -53,7 +55,11 @@ def witness(
 
     telemetry.configure("witness", level="info", export="none", otlp_endpoint="", instance="witness")
     try:
-        signer, logs = read_signer(key), [KeyText.read(text) for text in log]
+        signer, logs = read_signer(key), [KeyText.read(text) for text in log or ()]
+        if policy is not None:
+            logs.append(read_policy(policy.read_text(encoding="utf-8")).log)
+        if not logs:
+            raise NoteError("a witness follows a log: give its --log or its --policy")
         ledger = Ledger.open(state)
     except NoteError as error:
         typer.secho(str(error), err=True, fg="red")

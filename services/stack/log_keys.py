@@ -23,8 +23,8 @@ def prepare(folder: Path, addresses: Mapping[str, str]) -> None:
     for name, (key_name, kind) in {LOG: (ORIGIN, ED25519), **{name: (f"{name}.hocba.local", kind) for name, kind in kinds.items()}}.items():
         if not key_file(folder, name).exists():
             write_atomically(key_file(folder, name), new_key(key_name, kind) + "\n", mode=0o600)
-    lines = [f"log {public_key(folder, LOG)}"]
-    lines += [f"witness {name} {public_key(folder, name)} http://{addresses[name]}" for name in WITNESSES]
+    public = {name: read_signer(key_file(folder, name)).public.text for name in (LOG, *WITNESSES)}
+    lines = [f"log {public[LOG]}", *(f"witness {name} {public[name]} http://{addresses[name]}" for name in WITNESSES)]
     lines += [f"group enough {QUORUM} {' '.join(WITNESSES)}", "quorum enough"]
     write_atomically(policy_file(folder), "\n".join(lines) + "\n")
 
@@ -37,8 +37,3 @@ def key_file(folder: Path, name: str) -> Path:
 def policy_file(folder: Path) -> Path:
     """The policy: whose word makes a checkpoint final."""
     return folder / "policy"
-
-
-def public_key(folder: Path, name: str) -> str:
-    """The public key of `log` or of a witness, as it is written down."""
-    return read_signer(key_file(folder, name)).public.text

@@ -59,8 +59,7 @@ class Program:
         options: dict[str, str | Path] = {"listen": deployment.addresses[self.service], "health-listen": deployment.health[self.name]}
         if self.service in WITNESSES:
             folder = deployment.log_keys
-            options |= {"key": log_keys.key_file(folder, self.name), "log": log_keys.public_key(folder, log_keys.LOG)}
-            options["state"] = deployment.witness_states / self.name
+            options |= {"key": log_keys.key_file(folder, self.name), "policy": log_keys.policy_file(folder), "state": deployment.witness_states / self.name}
             return [sys.executable, "-m", "services", "witness", *(f"--{name}={value}" for name, value in options.items())]
         if self.service == POPULATION:
             leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys

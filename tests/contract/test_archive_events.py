@@ -12,10 +12,8 @@ from hocba.archive.v1 import archive_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import contracts
 from services.archive.application.check_log import Fault, LogInspection
-from services.archive.application.get_proof import Final
-from services.archive.application.log_ports import LogHead
+from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
-from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import ROLES
 from services.archive.domain.log_proof import LogProof
@@ -129,7 +127,7 @@ def test_inspection_is_told_with_the_broken_line() -> None:
 
 def test_log_answers() -> None:
     note = b"a note"
-    told = contracts.checkpoint(Final(Checkpoint("o", 7, bytes(32)), note), LogHead(1, 9, 8, 7, 3))
+    told = contracts.checkpoint(SignedCheckpoint(7, bytes(32), note), LogHead(1, 9, 8, 7, 3))
     assert (told.checkpoint, told.size, told.root, told.waiting) == (note, 7, bytes(32), 5)
     assert contracts.checkpoint(None, LogHead(1, 0, 0, 0, 3)) == archive_pb2.GetCheckpointResponse(waiting=3)
     assert contracts.proof(None) == archive_pb2.GetProofResponse()

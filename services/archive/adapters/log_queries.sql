@@ -30,6 +30,12 @@ UPDATE log_head SET signed = $3 WHERE epoch = $1 AND signed = $2 RETURNING signe
 -- name: add_checkpoint
 INSERT INTO checkpoints (size, root, note, signed_at) VALUES ($1, $2, $3, $4)
 
+-- name: final
+-- The newest final checkpoint as everybody gets it: the log's note with the witnesses' lines behind it.
+SELECT c.size, c.root, c.note || convert_to(coalesce(
+    (SELECT string_agg(line, '' ORDER BY witness COLLATE "C") FROM cosignatures s WHERE s.size = c.size), ''), 'UTF8') AS note
+FROM log_head h JOIN checkpoints c ON c.size = h.published
+
 -- name: checkpoint
 SELECT size, root, note FROM checkpoints WHERE size = $1
 

@@ -80,6 +80,12 @@ class PostgresLogState:
             row = await connection.fetchrow(QUERIES["checkpoint"], size)
         return None if row is None else _checkpoint(row)
 
+    async def final(self) -> SignedCheckpoint | None:
+        """The newest final checkpoint with its cosignatures."""
+        async with self.database.transaction() as connection:
+            row = await connection.fetchrow(QUERIES["final"])
+        return None if row is None else _checkpoint(row)
+
     async def checkpoints(self, after: int) -> AsyncIterator[SignedCheckpoint]:
         """Page by page."""
         while True:

@@ -77,6 +77,10 @@ class LogState(Protocol):
         """The checkpoint of this size, if one was signed."""
         ...
 
+    async def final(self) -> SignedCheckpoint | None:
+        """The newest final checkpoint, the cosignatures of its witnesses in the note; None before the first."""
+        ...
+
     def checkpoints(self, after: int) -> AsyncIterator[SignedCheckpoint]:
         """The checkpoints above a size, in order."""
         ...

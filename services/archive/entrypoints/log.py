@@ -55,6 +55,12 @@ class LogKeeper:
                 await _wait(stop, self.interval_seconds)
 
 
+async def no_log(stop: asyncio.Event) -> None:
+    """What runs where no log is set: says so once, since nothing that is admitted here becomes provable."""
+    log.warning("no transparency log: admissions queue up for one; set HOCBA_ARCHIVE_LOG_DIR, HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE")
+    await stop.wait()
+
+
 @dataclass(frozen=True)
 class LogFiles:
     """`GET /checkpoint` and `GET /tile/...` (C2SP tlog-tiles): static files, so that anything that serves files can take this over."""
