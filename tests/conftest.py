@@ -13,4 +13,4 @@ for _name in ("HOCBA_DATABASE", "HOCBA_KAFKA", "HOCBA_STATE"):
 settings.register_profile("hocba", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hocba")
 
-pytest_plugins = ["tests.support.postgres", "tests.support.kafka"]
+pytest_plugins = ["tests.support.postgres", "tests.support.kafka", "tests.support.s3"]

@@ -1,5 +1,6 @@
 """The archive's parts, named and joined."""
 
+from functools import cache
 from pathlib import Path
 
 from hocba.archive.v1 import archive_pb2_grpc
@@ -7,12 +8,16 @@ from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, Transcri
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.tile_folder import open_tiles
 from services.archive.adapters.trust_store import TrustDirectory
+from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.witness_client import HTTPWitnesses
+from services.archive.adapters.wrapping_keys import FileWrappingKeys
+from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
@@ -25,8 +30,10 @@ from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.log_tiles import LogTiles
+from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
 from services.archive.application.retry_rejected import RetryRejected
+from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
@@ -48,14 +55,33 @@ TILES_KEPT = 4096
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile))
+
+
+@cache
+def wrapping_keys(settings: ArchiveSettings) -> WrappingKeys:
+    """The home of the wrapping keys."""
+    if settings.wrapping_pkcs11_library is not None and settings.wrapping_pkcs11_pin_file is not None:
+        return Pkcs11WrappingKeys(settings.wrapping_pkcs11_library, settings.wrapping_pkcs11_token, settings.wrapping_pkcs11_pin_file)
+    assert settings.wrapping_keys_dir is not None, "settings have one home or the other"
+    return FileWrappingKeys(settings.wrapping_keys_dir, settings.wrapping_keys_make)
+
+
+def vault(settings: ArchiveSettings, service: Service) -> EncryptedVault:
+    """The archive's own store, encrypted."""
+    return EncryptedVault(open_store(settings.store_url), PostgresDataKeys(service.database), wrapping_keys(settings), SystemClock())
+
+
+def rewrap(settings: ArchiveSettings, service: Service) -> RewrapDataKeys:
+    """The operator's renewal of the wrapping of data keys."""
+    return RewrapDataKeys(PostgresDataKeys(service.database), wrapping_keys(settings))
 
 
 def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
     """Admission over the service's database and stores."""
     return AdmitTranscripts(
         staging=open_staging(settings.staging_url),
-        vault=open_vault(settings.store_url),
+        vault=vault(settings, service),
         admissions=PostgresAdmissions(service.database),
         check=document_check(settings.trust_dir),
         clock=SystemClock(),
@@ -66,7 +92,7 @@ def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
     """Admission of class-subject sheets, which wakes the transcripts that wait for them."""
     return AdmitSheets(
         staging=open_staging(settings.staging_url),
-        vault=open_vault(settings.store_url),
+        vault=vault(settings, service),
         admissions=PostgresAdmissions(service.database),
         check=document_check(settings.trust_dir, CLASS_SHEET),
         clock=SystemClock(),
@@ -116,20 +142,21 @@ def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     """The check of log and store over the service's database."""
     policy = policy_of(settings)
     tiles = open_tiles(settings.log_dir) if settings.log_dir else None
-    return CheckLog(PostgresLogState(service.database), tiles, open_vault(settings.store_url), verifier_of(policy.log) if policy else None)
+    state, objects = PostgresLogState(service.database), open_store(settings.store_url)
+    return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
 
 
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
-    catalogue, log_state = PostgresCatalogue(service.database), PostgresLogState(service.database)
+    catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     rpc = ArchiveRPC(
-        get_transcript=GetTranscript(catalogue, open_vault(settings.store_url)),
+        get_transcript=GetTranscript(catalogue, documents),
         list_transcripts=ListTranscripts(catalogue),
         get_status=GetStatus(catalogue, SystemClock()),
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
-        get_sheet=GetSheet(catalogue, open_vault(settings.store_url)),
+        get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_dir), TILES_KEPT) if settings.log_dir else None, log_state),
         get_checkpoint=GetCheckpoint(log_state),

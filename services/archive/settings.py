@@ -1,8 +1,9 @@
 """Settings of the archive."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
@@ -21,3 +22,17 @@ class ArchiveSettings(ServiceSettings):
     log_policy_file: Path | None = Field(None, description="C2SP tlog-policy: the log's public key, its witnesses, and how many make a checkpoint final")
     log_listen: str = Field("", description="host:port of the HTTP server for tiles and checkpoint; empty: none, the folder is served by others")
     log_interval_seconds: float = Field(1.0, gt=0, description="time between two checkpoints while little arrives")
+    wrapping_keys_dir: Path | None = Field(None, description="folder with the provinces' wrapping keys, <province>.<number>.key")
+    wrapping_keys_make: bool = Field(False, description="make a province's first key when it is needed; for stacks of one's own, since nobody keeps shares")
+    wrapping_pkcs11_library: Path | None = Field(None, description="library of the module that holds the wrapping keys, instead of a folder")
+    wrapping_pkcs11_token: str = Field("", description="label of its token")
+    wrapping_pkcs11_pin_file: Path | None = Field(None, description="file with the token's PIN")
+
+    @model_validator(mode="after")
+    def _one_home(self) -> Self:
+        module = (self.wrapping_pkcs11_library, self.wrapping_pkcs11_token, self.wrapping_pkcs11_pin_file)
+        if (self.wrapping_keys_dir is None) == (not all(module)) or (any(module) and not all(module)):
+            raise ValueError(
+                "wrapping keys have one home: set WRAPPING_KEYS_DIR, or WRAPPING_PKCS11_LIBRARY, WRAPPING_PKCS11_TOKEN and WRAPPING_PKCS11_PIN_FILE"
+            )
+        return self

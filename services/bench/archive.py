@@ -356,6 +356,7 @@ def _settings(databases: Any, places: Any, keys: Any, folder: Path) -> dict[str,
         "log_key_file": folder / "log.key",
         "log_policy_file": folder / "policy",
         "log_level": "error",
+        "wrapping_keys_dir": folder / "wrapping",
     }
     return {f"HOCBA_ARCHIVE_{name.upper()}": str(value) for name, value in known.items()}
 

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -28,6 +28,8 @@ from typing import Annotated, Any
 import typer
 
 PUPILS = 240
+SHEETS = 24
+ROWS = 40
 SIGNATURES = 3
 _REMARKS = (
     "Nắm vững kiến thức, vận dụng tốt.",
@@ -121,6 +123,7 @@ def _ways(folder: Path) -> dict[str, Way]:
         "the same with P-256, each checked": (partial(curve.all_at_once, check=True), PUPILS),
         "three orders with pauses, RSA-2048": (rsa.in_three_orders, PUPILS),
         "check of a finished transcript, RSA-2048": (rsa.check_alone, PUPILS),
+        f"class-subject sheet, {ROWS} pupils, as an order": (rsa.sheets, SHEETS),
     }
     try:
         mass = crypto_mb.load()
@@ -163,6 +166,8 @@ class Desk:
         self.skeletons = Skeletons()
         self.at = datetime.now(UTC).replace(microsecond=0)
         self.records = _records()
+        self.sheet_contents = _sheets()
+        self._sheet_at = self.at
         self._signings: dict[tuple[int, int, int], Any] = {}
         self._finished: list[tuple[bytes, Any]] = []
 
@@ -232,6 +237,28 @@ class Desk:
             self.verify(pdf, expected)
         return len(self._finished[0][0])
 
+    def sheets(self, count: int) -> int:
+        """Sheets with their one signature, rendered, signed and checked as orders of their own: nothing is shared but form and certificate."""
+        from services.signing.adapters.renderer import known
+        from services.signing.adapters.signatures import SignatureTerms, Signing, opened
+        from services.signing.domain.roles import SHEET_ORDER
+        from services.signing.domain.verdict import Expectation, ExpectedSignature
+
+        (role,) = SHEET_ORDER
+        field, size = self._field(role.value), 0
+        for content in self.sheet_contents[:count]:
+            body = self.renderer.render(known(content))
+            self._sheet_at += timedelta(seconds=1)  # As each order has its own time, no dictionary is known from the one before.
+            terms = SignatureTerms(role, field, SHEET_ORDER, self._stamp(role, 0, self._sheet_at), self.containers[0])
+            skeleton = self.skeletons.of(body.pdf)
+            document = opened(body.pdf, skeleton)
+            waiting = Signing(skeleton, terms, document.tip.size).on(document)
+            pdf = waiting.finished(self.keys._sign(self.key_names[0], [waiting.to_be_signed])[0])
+            wanted = ExpectedSignature(role, field, hashlib.sha256(self.certificates[0]).digest(), self._sheet_at)
+            self.verify(pdf, Expectation(body.digest, hashlib.sha256(content).digest(), [wanted], SHEET_ORDER, [field]))
+            size += len(pdf)
+        return size // count
+
     def by_pyhanko(self, count: int) -> int:
         """Plain pyHanko: SimpleSigner and PdfSigner as its documentation has them, on the same pages."""
         from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -264,18 +291,21 @@ class Desk:
         return "".join(word.capitalize() for word in role.split("_"))
 
     def _signing(self, skeleton: Any, step: int, size: int, body: Any) -> Any:
-        from services.signing.adapters.appearances import StampContent
-        from services.signing.adapters.certificates import facts_of
         from services.signing.adapters.signatures import SignatureTerms, Signing
         from services.signing.domain.roles import DEFAULT_ORDER
 
         key = (id(skeleton), step, size)
         if key not in self._signings:
             role = DEFAULT_ORDER[step]
-            stamp = StampContent(role, facts_of(self.certificates[step]), self.at)
-            terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, stamp, self.containers[step])
+            terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, self._stamp(role, step, self.at), self.containers[step])
             self._signings[key] = Signing(skeleton, terms, size)
         return self._signings[key]
+
+    def _stamp(self, role: Any, step: int, at: datetime) -> Any:
+        from services.signing.adapters.appearances import StampContent
+        from services.signing.adapters.certificates import facts_of
+
+        return StampContent(role, facts_of(self.certificates[step]), at)
 
     def _expected(self, body: Any, record: bytes, signatures: int = SIGNATURES) -> Any:
         from services.signing.domain.roles import DEFAULT_ORDER
@@ -310,4 +340,21 @@ def _records() -> Sequence[bytes]:
                     subject[part] = f"{chance.randint(30, 100) / 10:.1f}"
         record["comments"]["homeroom"] = f"{record['pupil']['name']}: {chance.choice(_REMARKS)} {chance.choice(_REMARKS)} Số {index}."
         made.append(canonical(record))
+    return made
+
+
+def _sheets() -> Sequence[bytes]:
+    """Sheets of classes, with other names and marks in each; their rows prove nothing, which signing doesn't ask."""
+    from services.signing.adapters.samples import SHEET, canonical, sample
+
+    chance = Random(2026)  # noqa: S311  # Repeatable, and nothing secret.
+    made = []
+    for index in range(SHEETS):
+        sheet = sample(SHEET, "long")
+        sheet["rows"] = sheet["rows"][:ROWS]
+        sheet["sheet"] |= {"id": str(uuid.UUID(int=index)), "public_id": "".join(chance.choices("abcdefghijklmnopqrstuvwxyz234567", k=26))}
+        for line in sheet["rows"]:
+            name = " ".join(chance.choice(part) for part in _NAMES)
+            line["row"] |= {"pupil": name, "comment": chance.choice(_REMARKS), "year": f"{chance.randint(30, 100) / 10:.1f}"}
+        made.append(canonical(sheet))
     return made

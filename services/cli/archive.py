@@ -51,7 +51,7 @@ def verify(
     from services.archive.adapters.cms_signatures import CmsSignatures
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
-    from services.archive.domain.document import profile_of
+    from services.archive.domain.examine import profile_of
     from services.chassis.clock import SystemClock
 
     try:

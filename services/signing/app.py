@@ -10,7 +10,6 @@ from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
-from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
@@ -107,7 +106,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         remote_batch=settings.remote_batch,
     )
     return SigningWorker(
-        PreparePages(transactions, FormPress(renderer, ClassSheetRenderer(settings.verification_url)), staging, clock, policies_from(settings.policy_file)),
+        PreparePages(transactions, FormPress(renderer), staging, clock, policies_from(settings.policy_file)),
         sign,
         finisher(settings, transactions, clock),
     )

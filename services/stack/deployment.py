@@ -138,6 +138,8 @@ class Deployment:
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
+            "wrapping_keys_dir": str(self.places.keys / "wrapping"),
+            "wrapping_keys_make": "true",
         }
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:

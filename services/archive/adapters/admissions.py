@@ -11,6 +11,7 @@ import asyncpg
 
 from services.archive import contracts
 from services.archive.adapters.statements import QUERIES
+from services.archive.adapters.vault import CIPHER
 from services.archive.application.ports import AdmissionWork, AdmittedSheet, AdmittedVersion
 from services.archive.domain.admission import Held
 from services.archive.domain.findings import Reason
@@ -98,7 +99,7 @@ class PostgresAdmissionWork:
     async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], at: datetime) -> None:
         """Pack, leaves, index rows, void register and the event, in this order."""
         write = self.connection.execute
-        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), at)
+        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
         await write(QUERIES["add_leaves"], *_columns([(version.leaf_id, version.statement) for version in versions]))
         rows = [
             (
@@ -131,7 +132,7 @@ class PostgresAdmissionWork:
     async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], at: datetime) -> None:
         """Pack, leaves, index rows and the event, in this order."""
         write = self.connection.execute
-        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), at)
+        await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
         await write(QUERIES["add_leaves"], *_columns([(sheet.leaf_id, sheet.statement) for sheet in sheets]))
         rows = [
             (

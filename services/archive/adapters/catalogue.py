@@ -7,7 +7,7 @@ from typing import Any
 
 from services.archive.adapters.admissions import ref_of, refused_ref_of
 from services.archive.adapters.statements import QUERIES
-from services.archive.application.ports import Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
+from services.archive.application.ports import Entry, Filter, Location, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.transcript import SheetRef
 from services.chassis.database import SYSTEM, Database, RowScope
 
@@ -96,9 +96,13 @@ def _entry(row: Any) -> Entry:
         superseded_by=row["superseded_by"],
         leaf_id=row["leaf_id"],
         admitted_at=row["admitted_at"],
-        pack_name=row["object_name"],
-        offset=row["pack_offset"],
+        place=place_of(row, str(row["pupil_id"])),
     )
+
+
+def place_of(row: Any, owner_id: str) -> Location:
+    """Where a row's document lies."""
+    return Location(row["object_name"], row["pack_offset"], row["size"], row["sha256"], owner_id, row["province_id"], bool(row["cipher"]))
 
 
 def _sheet(row: Any) -> SheetEntry:
@@ -113,6 +117,5 @@ def _sheet(row: Any) -> SheetEntry:
         rows=row["row_count"],
         leaf_id=row["leaf_id"],
         admitted_at=row["admitted_at"],
-        pack_name=row["object_name"],
-        offset=row["pack_offset"],
+        place=place_of(row, str(row["class_id"])),
     )

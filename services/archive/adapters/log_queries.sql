@@ -61,10 +61,10 @@ WHERE l.log_index >= $1 AND l.log_index < $2 ORDER BY l.log_index
 
 -- name: kept_documents
 -- Where each document lies, pack by pack.
-SELECT p.object_name, p.digest, p.size AS pack_size, d.sha256, d.pack_offset, d.size
+SELECT p.object_name, p.digest, p.size AS pack_size, p.cipher, d.sha256, d.pack_offset, d.size, d.owner_id, d.province_id
 FROM packs p JOIN (
-    SELECT pack_digest, sha256, pack_offset, size FROM transcripts
-    UNION ALL SELECT pack_digest, sha256, pack_offset, size FROM sheets) AS d ON d.pack_digest = p.digest
+    SELECT pack_digest, sha256, pack_offset, size, pupil_id AS owner_id, province_id FROM transcripts
+    UNION ALL SELECT pack_digest, sha256, pack_offset, size, class_id, province_id FROM sheets) AS d ON d.pack_digest = p.digest
 WHERE p.object_name > $1 AND p.object_name <= (
     SELECT max(object_name) FROM (SELECT object_name FROM packs WHERE object_name > $1 ORDER BY object_name LIMIT $2) AS next)
 ORDER BY p.object_name, d.pack_offset

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from services.archive.adapters.catalogue import place_of
 from services.archive.adapters.statements import QUERIES
 from services.archive.application.log_ports import KeptPack, LogHead, PlacedLeaf, SignedCheckpoint
 from services.chassis.database import Connection, Database
@@ -131,7 +132,7 @@ class PostgresLogState:
             if not rows:
                 return
             for (name, digest, size), of_pack in groupby(rows, key=lambda row: (row["object_name"], row["digest"], row["pack_size"])):
-                yield KeptPack(name, digest, size, tuple((row["sha256"], row["pack_offset"], row["size"]) for row in of_pack))
+                yield KeptPack(name, digest, size, tuple(place_of(row, str(row["owner_id"])) for row in of_pack))
             after = rows[-1]["object_name"]
 
     async def count_documents(self) -> int:

@@ -1,4 +1,4 @@
-"""Staging and vault on one object-store library: a local folder by default, S3 and others by URL."""
+"""Staging and the archive's own objects on one object-store library: a local folder by default, S3 and others by URL."""
 
 import asyncio
 import os
@@ -31,8 +31,8 @@ class ObjectStaging:
 
 
 @dataclass(frozen=True)
-class ObjectVault:
-    """Fulfils the port Vault. `folder` is the local folder behind the store, or None when the store itself is durable."""
+class ObjectStore:
+    """The archive's objects: written once, read by range. `folder` is the local folder behind the store, or None when the store itself is durable."""
 
     store: Any
     folder: Path | None
@@ -68,9 +68,9 @@ def open_staging(url: str) -> ObjectStaging:
     return ObjectStaging(_open(url)[0])
 
 
-def open_vault(url: str) -> ObjectVault:
+def open_store(url: str) -> ObjectStore:
     """The archive's own store at `url`, as for open_staging."""
-    return ObjectVault(*_open(url))
+    return ObjectStore(*_open(url))
 
 
 def _open(url: str) -> tuple[Any, Path | None]:

@@ -9,7 +9,7 @@ FROM transcripts WHERE transcript_id = ANY ($1::uuid[])
 
 -- name: add_pack
 -- A repeat after a crash finds the pack as it was.
-INSERT INTO packs (digest, object_name, size, documents, stored_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO packs (digest, object_name, size, documents, cipher, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (digest) DO NOTHING
 
 -- name: add_leaves
@@ -40,12 +40,12 @@ FROM unnest($8::uuid[], $9::integer[], $10::text[], $11::text[], $12::bytea[], $
 
 -- name: sheet
 -- One version of a class-subject sheet, or the latest when the version is 0.
-SELECT s.*, p.object_name FROM sheets s JOIN packs p ON p.digest = s.pack_digest
+SELECT s.*, p.object_name, p.cipher FROM sheets s JOIN packs p ON p.digest = s.pack_digest
 WHERE s.sheet_id = $1 AND ($2 = 0 OR s.version = $2) AND ($3::text[] IS NULL OR s.class_id::text = ANY ($3))
 ORDER BY s.version DESC LIMIT 1
 
 -- name: sheets
-SELECT s.*, p.object_name FROM sheets s JOIN packs p ON p.digest = s.pack_digest
+SELECT s.*, p.object_name, p.cipher FROM sheets s JOIN packs p ON p.digest = s.pack_digest
 WHERE s.leaf_id > $1 AND ($2 = '' OR s.school_id::text = $2) AND ($3 = '' OR s.class_id::text = $3)
     AND ($4 = 0 OR s.school_year = $4) AND ($5::text[] IS NULL OR s.class_id::text = ANY ($5))
 ORDER BY s.leaf_id LIMIT $6
@@ -81,7 +81,7 @@ ORDER BY r.rejected_id
 
 -- name: entry
 -- One version, or the latest when the version is 0, with the version that replaced it.
-SELECT t.*, p.object_name, coalesce(n.version, 0) AS superseded_by
+SELECT t.*, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
 FROM transcripts t
 JOIN packs p ON p.digest = t.pack_digest
 LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
@@ -89,7 +89,7 @@ WHERE t.transcript_id = $1 AND ($2 = 0 OR t.version = $2) AND ($3::text[] IS NUL
 ORDER BY t.version DESC LIMIT 1
 
 -- name: entries
-SELECT t.*, p.object_name, coalesce(n.version, 0) AS superseded_by
+SELECT t.*, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
 FROM transcripts t
 JOIN packs p ON p.digest = t.pack_digest
 LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
@@ -110,3 +110,24 @@ SELECT s.school_name, s.school_year, s.level, true FROM sheets s WHERE s.public_
 -- The leaf of a document by its random public id.
 SELECT l.statement, l.log_index FROM leaves l WHERE l.leaf_id = (
     SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1)
+
+-- name: data_keys
+SELECT owner_id, province_id, wrapping_key, wrapped FROM data_keys WHERE province_id = $1 AND owner_id = ANY ($2::uuid[])
+
+-- name: add_data_keys
+-- The first key of an owner stays: documents may be encrypted with it already.
+INSERT INTO data_keys (made_at, owner_id, province_id, wrapping_key, wrapped)
+SELECT $1::timestamptz, k.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[]) AS k
+ON CONFLICT (owner_id, province_id) DO NOTHING
+
+-- name: outdated_data_keys
+SELECT owner_id, province_id, wrapping_key, wrapped FROM data_keys WHERE province_id = $1 AND wrapping_key <> $2 LIMIT $3
+
+-- name: count_outdated_data_keys
+SELECT count(*) FROM data_keys WHERE province_id = $1 AND wrapping_key <> $2
+
+-- name: rewrap_data_keys
+-- Only what still stands as it was read: two who renew at once do it once.
+UPDATE data_keys d SET wrapping_key = k.wrapping_key, wrapped = k.wrapped
+FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::bytea[]) AS k (owner_id, province_id, old, wrapping_key, wrapped)
+WHERE d.owner_id = k.owner_id AND d.province_id = k.province_id AND d.wrapped = k.old

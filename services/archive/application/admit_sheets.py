@@ -8,11 +8,11 @@ from datetime import datetime
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import CheckDocument, Verdict
 from services.archive.application.check_pack import judge_pack
-from services.archive.application.ports import Admissions, AdmissionWork, AdmittedSheet, Staging, Vault
+from services.archive.application.ports import Admissions, AdmissionWork, AdmittedSheet, Deposit, Staging, Vault
 from services.archive.domain.admission import Already, decide_sheet
 from services.archive.domain.class_sheets import SheetFacts, read_sheet_facts
 from services.archive.domain.findings import Finding, Reason
-from services.archive.domain.pack import Pack, build_pack
+from services.archive.domain.pack import Pack
 from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import Rejection, SignedClass, SignedSheet, SignedSheets
 from services.chassis.clock import Clock
@@ -77,9 +77,8 @@ class AdmitSheets:
             data = await self.staging.read(signed.pack)
             good, bad = await asyncio.to_thread(judge_pack, self.check, data, new, _judged)
             rejections += [Rejection(document, finding.reason, finding.detail) for document, finding in bad]
-        pack = build_pack({item.document.file_name: item.data for item in good}) if good else None
-        if pack is not None:
-            await self.vault.keep(pack.object_name(signed.school_year), pack.data)
+        deposits = [Deposit(item.document.file_name, signed.class_id, item.data) for item in good]
+        pack = await self.vault.keep(signed.province_id, signed.school_year, deposits) if good else None
         now = self.clock.now()
         async with self.admissions.transaction() as work:
             if pack is not None:
@@ -120,5 +119,5 @@ async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Se
             at=now,
         ).canonical()
         place = pack.places[item.document.file_name]
-        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, place.size, place.offset, leaf_id, statement))
+        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, len(item.data), place.offset, leaf_id, statement))
     await work.admit_sheets(signed, pack, admitted, now)

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from services.archive.application.check_document import CheckDocument, Verdict
 from services.archive.application.check_pack import judge_pack
-from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Staging, Vault
+from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Deposit, Staging, Vault
 from services.archive.domain.admission import Admit, Already, Held, decide, standing
 from services.archive.domain.class_sheets import Proof, proofs_of
 from services.archive.domain.findings import Finding, Reason
-from services.archive.domain.pack import Pack, build_pack
+from services.archive.domain.pack import Pack
 from services.archive.domain.sealed_record import RecordFacts, read_facts
 from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument
@@ -67,9 +67,8 @@ class AdmitTranscripts:
             return Admission(0, already, 0)
         good, bad = await self._checked(signed, new)
         rejections += bad
-        pack = build_pack({item.document.file_name: item.data for item in good}) if good else None
-        if pack is not None:
-            await self.vault.keep(pack.object_name(signed.school_year), pack.data)
+        deposits = [Deposit(item.document.file_name, item.document.ref.pupil_id, item.data) for item in good]
+        pack = await self.vault.keep(signed.province_id, signed.school_year, deposits) if good else None
         now = self.clock.now()
         async with self.admissions.transaction() as work:
             if pack is not None:
@@ -160,7 +159,7 @@ def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None
     return AdmittedVersion(
         ref=ref,
         sha256=item.document.sha256,
-        size=place.size,
+        size=len(item.data),
         offset=place.offset,
         supersedes=decision.supersedes,
         skipped=decision.skipped,

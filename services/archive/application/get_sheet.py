@@ -22,10 +22,10 @@ class GetSheet:
         if entry is None:
             which = f"version {version}" if version else "any version"
             raise NotFound(f"the archive holds no {which} of sheet {sheet_id} that you may see", code="no_sheet")
-        data = await self.vault.read(entry.pack_name, entry.offset, entry.size)
+        data = await self.vault.read(entry.place)
         if hashlib.sha256(data).digest() != entry.sha256:
             raise Refused(
-                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.pack_name} from a copy",
+                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.place.pack_name} from a copy",
                 code="archive_damaged",
             )
         return entry, data

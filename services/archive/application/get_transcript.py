@@ -20,11 +20,11 @@ class GetTranscript:
         if entry is None:
             which = f"version {version}" if version else "any version"
             raise NotFound(f"the archive holds no {which} of transcript {transcript_id} that you may see", code="no_transcript")
-        data = await self.vault.read(entry.pack_name, entry.offset, entry.size)
+        data = await self.vault.read(entry.place)
         if hashlib.sha256(data).digest() != entry.sha256:
             # Wrong bytes are worse than none: the store is damaged, and an operator must restore the pack from a copy.
             raise Refused(
-                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.pack_name} from a copy",
+                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.place.pack_name} from a copy",
                 code="archive_damaged",
             )
         return entry, data

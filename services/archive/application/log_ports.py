@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.archive.application.ports import Location
 from services.archive.domain.signed_note import KeyText, NoteSignature
 
 
@@ -42,12 +43,12 @@ class PlacedLeaf:
 
 @dataclass(frozen=True, slots=True)
 class KeptPack:
-    """A pack of the store: its name, digest and size, and of each document in it the digest, offset and size."""
+    """A pack of the store, as the index knows it: its own bytes' digest and size, and where its documents lie."""
 
     name: str
     digest: bytes
     size: int
-    documents: tuple[tuple[bytes, int, int], ...]
+    documents: tuple[Location, ...]
 
 
 class LogState(Protocol):
@@ -107,6 +108,14 @@ class LogState(Protocol):
 
     async def count_documents(self) -> int:
         """How many documents there are."""
+        ...
+
+
+class Objects(Protocol):
+    """The store's objects as they are, encrypted."""
+
+    async def read(self, name: str, offset: int, size: int) -> bytes:
+        """A range of an object; NotFound when it isn't there."""
         ...
 
 

@@ -72,15 +72,100 @@ class Staging(Protocol):
         ...
 
 
-class Vault(Protocol):
-    """The archive's own store: objects are written once and never changed."""
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A document to be kept, and whose it is: a pupil's, or for a class-subject sheet the class's."""
 
-    async def keep(self, name: str, data: bytes) -> None:
-        """Store the object unless it is there already; on return it survives a crash. Conflict when other bytes hold its name."""
+    file_name: str
+    owner_id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a kept document lies, and what is needed to open it again."""
+
+    pack_name: str
+    offset: int
+    size: int
+    """Of the document itself."""
+    sha256: bytes
+    owner_id: str
+    province_id: str
+    encrypted: bool
+
+
+class Vault(Protocol):
+    """The archive's own store: documents are written once and never changed, and nobody reads them without the province's key."""
+
+    async def keep(self, province_id: str, school_year: int, deposits: Sequence[Deposit]) -> Pack:
+        """One pack with these documents, the same when they come again; on return it survives a crash.
+
+        Unavailable while the store or the province's wrapping key can't be reached, Conflict when other bytes hold its name.
+        """
         ...
 
-    async def read(self, name: str, offset: int, size: int) -> bytes:
-        """A range of an object; NotFound when it isn't there."""
+    async def read(self, place: Location) -> bytes:
+        """A document; NotFound when its pack isn't there, Refused when its bytes or its key are damaged."""
+        ...
+
+
+class WrappingKeys(Protocol):
+    """The home of the keys that wrap data keys. Calls may block; an id is "<province>/<number>", a higher number is a later key."""
+
+    def current(self, province_id: str) -> str:
+        """The key that wraps from now on; Unavailable when the province has none."""
+        ...
+
+    def wrap(self, key_id: str, data_key: bytes, context: bytes) -> bytes:
+        """The data key under a wrapping key, bound to a context."""
+        ...
+
+    def unwrap(self, key_id: str, wrapped: bytes, context: bytes) -> bytes:
+        """The data key again; Refused when it was changed or belongs to another context, Unavailable without the wrapping key."""
+        ...
+
+    def put(self, key_id: str, key: bytes) -> None:
+        """Bring a key of 32 bytes home; Conflict when there is another one by this id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A data key as the database keeps it."""
+
+    owner_id: str
+    province_id: str
+    wrapping_key: str
+    wrapped: bytes
+
+    @property
+    def context(self) -> bytes:
+        """What the wrapping is bound to."""
+        return f"hocba data key\n{self.province_id}\n{self.owner_id}\n".encode()
+
+
+class DataKeys(Protocol):
+    """The data keys in the database."""
+
+    async def of(self, province_id: str, owner_ids: Iterable[str]) -> Mapping[str, WrappedKey]:
+        """Those that these owners have in this province, by owner."""
+        ...
+
+    async def add(self, keys: Sequence[WrappedKey], at: datetime) -> None:
+        """Keep new ones; where an owner has got one meanwhile, that one stays."""
+        ...
+
+    async def outdated(self, province_id: str, current: str, limit: int) -> Sequence[WrappedKey]:
+        """Some of those that another key than the current one wraps."""
+        ...
+
+    async def count_outdated(self, province_id: str, current: str) -> int:
+        """How many there are."""
+        ...
+
+    async def rewrapped(self, old: Sequence[WrappedKey], new: Sequence[WrappedKey]) -> int:
+        """Replace wrappings, each only where the old one still stands; how many were replaced."""
         ...
 
 
@@ -130,8 +215,7 @@ class SheetEntry:
     rows: int
     leaf_id: int
     admitted_at: datetime
-    pack_name: str
-    offset: int
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +233,7 @@ class Entry:
     """0: it is the latest."""
     leaf_id: int
     admitted_at: datetime
-    pack_name: str
-    offset: int
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)

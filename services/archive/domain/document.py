@@ -58,12 +58,12 @@ TRANSCRIPT = Profile(
     attachment="hoc-ba.json",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
-CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
-
-
-def profile_of(data: bytes) -> Profile:
-    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
-    return CLASS_SHEET if CLASS_SHEET.attachment.encode("ascii") in data else TRANSCRIPT
+CLASS_SHEET = Profile(
+    signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
+    attachment="bang-diem.json",
+    time_stamps=TRANSCRIPT.time_stamps,
+    is_sheet=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

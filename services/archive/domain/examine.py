@@ -13,12 +13,21 @@ from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
 from services.archive.domain.content import attached_stream, check_content
 from services.archive.domain.coverage import coverage
-from services.archive.domain.document import Examination, FiledSignature, Profile
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import signature_fields, unexpected_fields
 from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
 from services.archive.domain.pdf_syntax import MalformedPdf
 from services.archive.domain.proof_of_time import proof_of_time, signed_part
+
+
+def profile_of(data: bytes) -> Profile:
+    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
+    try:
+        file = open_pdf(data)
+        return TRANSCRIPT if attached_stream(file, len(file.revisions) - 1, CLASS_SHEET) is None else CLASS_SHEET
+    except (MalformedPdf, RecursionError):
+        return TRANSCRIPT  # What can't be read is told as such under either.
 
 
 def examine(data: bytes, profile: Profile) -> Examination:

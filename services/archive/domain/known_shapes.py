@@ -33,7 +33,8 @@ from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Stream,
 MOST_SHAPES = 256
 """Some 40 kB each. Forms, numbers of subjects and pages make up the shapes, so a country has some dozens at a time."""
 _ENTRY = rb"\d{1,9}"
-_TEXT = rb"[0-9A-F]{0,4096}"
+_TEXT = rb"(?:[^()\\\r\n]|\\[()\\rn]){0,4096}"
+"""Of a literal string, in the one way in which signing escapes it, so that nothing in it can end it."""
 
 
 class _Hole(NamedTuple):
@@ -50,8 +51,8 @@ class _Hole(NamedTuple):
 
 _LENGTH = _Hole("Length", re.compile(rb"/Length (\d+)>>\s*stream\r?\n\Z"), rb"(?P<length>" + _ENTRY + rb")", b"424242")
 _SIZE = _Hole("Params", re.compile(rb"/Params<</Size (\d+)(?=[/>])"), _ENTRY, b"424242")
-_NAME = _Hole("Name", re.compile(rb"/Name<([0-9A-F]*)>"), _TEXT, b"FEFF0078")
-_REASON = _Hole("Reason", re.compile(rb"/Reason<([0-9A-F]*)>"), _TEXT, b"FEFF0079")
+_NAME = _Hole("Name", re.compile(rb"/Name\((%b)\)" % _TEXT), _TEXT, b"\xfe\xff\x00x")
+_REASON = _Hole("Reason", re.compile(rb"/Reason\((%b)\)" % _TEXT), _TEXT, b"\xfe\xff\x00y")
 _TIME = _Hole("M", re.compile(rb"/M\((D:\d{14}Z)\)"), rb"(?P<time>D:\d{14}Z)", b"D:19990102030405Z")
 _RANGE = _Hole(
     "ByteRange",
@@ -61,7 +62,7 @@ _RANGE = _Hole(
 )
 _ID = _Hole("ID", re.compile(rb"/ID(\[<[0-9A-F]{32}><[0-9A-F]{32}>\])"), rb"\[<[0-9A-F]{32}><[0-9A-F]{32}>\]", b"[<%b><%b>]" % (b"4" * 32, b"2" * 32))
 _PREV = _Hole("Prev", re.compile(rb"/Prev (\d+)(?=[/>])"), rb"(?P<previous>%b)" % _ENTRY, b"424242")
-_AROUND = {"Name": b"<%b>", "Reason": b"<%b>", "M": b"(%b)"}
+_AROUND = {"Name": b"(%b)", "Reason": b"(%b)", "M": b"(%b)"}
 """What stands around a hole in a value that is not all hole."""
 _STREAM_START = re.compile(rb"stream\r?\n")
 _CONTENTS_PROBE = b"<42>"

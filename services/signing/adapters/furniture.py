@@ -152,7 +152,7 @@ class Furniture:
                 named = self.say(P, INK + text(x, self.y, f"{label}:", size) + BLACK)
                 filled = partial(_filled, after, self.y, size, BOLD if "strong" in style else REGULAR, end)
                 self.nodes.append(Element("P", [named, self.hear(P, key, Pieces(filled))]))
-        self.y -= 4
+        self.y -= spec.get("after", 4)
 
     def history_table(self, spec: Mapping[str, Any], count: int) -> None:
         """The stages of the pupil's way; without any there is no table."""

@@ -7,7 +7,9 @@ between them. Anything else is an error here, because a document that needs more
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from services.signing.domain.verdict import NotAsIntended
 
@@ -16,13 +18,14 @@ _STREAM = re.compile(
     rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root 1 0 R/ID\[<([0-9A-F]{32})><\3>\]/W\[1 4 2\]/Index\[(\d+(?: \d+)+)\](?:/Prev (\d+))?/Length (\d+)>>\nstream\n"
 )
 _TAIL = 40
-_ROW = 7
+_ROW = struct.Struct(">BIH")
+ROW_SIZE = _ROW.size
 _MOST_REVISIONS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Revision:
-    """One revision: the bytes [start, end), where its cross-references stand, and the objects it writes, each with its offset."""
+    """One revision: the bytes [start, end), where its cross-references stand, and what they say."""
 
     start: int
     end: int
@@ -32,9 +35,25 @@ class Revision:
     previous: int | None
     file_id: bytes
     rows: bytes
-    objects: dict[int, int]
-    """Objects that stand by themselves; those inside an object stream aren't among them."""
     index: bytes
+
+    @cached_property
+    def objects(self) -> dict[int, int]:
+        """The objects that it writes, each with its offset, without those inside an object stream; read when first asked for."""
+        objects = _objects(self.rows, self.index, self.previous is None)
+        if objects.get(self.number) != self.table_at or not self.start <= min(objects.values()) <= max(objects.values()) <= self.table_at:
+            raise NotAsIntended(f"the cross-references at byte {self.table_at} point outside of their revision")
+        return objects
+
+    def stands_from(self, offset: int) -> list[int]:
+        """Offsets of the last objects in the table as far back as they stand at or behind an offset."""
+        found: list[int] = []
+        for end in range(len(self.rows), 0, -ROW_SIZE):
+            place = int.from_bytes(self.rows[end - 6 : end - 2], "big")
+            if self.rows[end - ROW_SIZE] != 1 or place < offset:
+                break
+            found.append(place)
+        return found[::-1]
 
 
 def revisions_of(pdf: bytes) -> list[Revision]:
@@ -65,29 +84,39 @@ def _revision(pdf: bytes, end: int) -> Revision:
         raise NotAsIntended(f"no cross-reference stream at byte {at}")
     number, size, length = int(found[1]), int(found[2]), int(found[6])
     rows = pdf[found.end() : found.end() + length]
-    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length or length % _ROW:
+    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length or length % ROW_SIZE:
         raise NotAsIntended(f"the revision with the cross-references at byte {at} doesn't end where they say")
     if size != number + 1:
         raise NotAsIntended(f"the cross-references at byte {at} aren't those of the newest object")
     previous = None if found[5] is None else int(found[5])
-    objects = _objects(rows, found[4], previous is None)
-    start = 0 if previous is None else min(objects.values())
-    if objects.get(number) != at or any(not start <= offset <= at for offset in objects.values()):
-        raise NotAsIntended(f"the cross-references at byte {at} point outside of their revision")
-    return Revision(start, end, at, number, previous, found[3], rows, objects, found[4])
+    if previous is None:
+        if found[4] != b"0 %d" % size or length != size * ROW_SIZE:
+            raise NotAsIntended("the first cross-references don't have a row for each object")
+        return Revision(0, end, at, number, None, found[3], rows, found[4])
+    # An increment has a few objects and begins with the first of them; the first revision has hundreds, and begins the file.
+    revision = Revision(min(_objects(rows, found[4], False).values()), end, at, number, previous, found[3], rows, found[4])
+    _ = revision.objects
+    return revision
+
+
+@lru_cache(maxsize=256)
+def _numbers(index: bytes, count: int) -> tuple[int, ...]:
+    """The object numbers of an /Index, each once; documents of a kind share it."""
+    runs = [int(part) for part in index.split()]
+    if len(runs) % 2 or sum(runs[1::2]) != count:
+        raise NotAsIntended("the cross-references don't have a row for each object")
+    numbers = tuple([number for first, many in zip(runs[::2], runs[1::2], strict=True) for number in range(first, first + many)])
+    if len(set(numbers)) != count:
+        raise NotAsIntended("the cross-references name an object twice")
+    return numbers
 
 
 def _objects(rows: bytes, index: bytes, whole: bool) -> dict[int, int]:
-    runs = [int(part) for part in index.split()]
-    numbers = [number for first, count in zip(runs[::2], runs[1::2], strict=True) for number in range(first, first + count)]
-    if len(numbers) * _ROW != len(rows) or len(set(numbers)) != len(numbers):
-        raise NotAsIntended("the cross-references don't have a row for each object")
     objects: dict[int, int] = {}
-    for place, number in enumerate(numbers):
-        row = rows[place * _ROW : place * _ROW + _ROW]
-        if row[0] == 1 and row[5:] == b"\x00\x00":
-            objects[number] = int.from_bytes(row[1:5], "big")
-        elif not whole or row[0] not in (0, 2):
+    for number, (kind, place, generation) in zip(_numbers(index, len(rows) // _ROW.size), _ROW.iter_unpack(rows), strict=True):
+        if kind == 1 and generation == 0:
+            objects[number] = place
+        elif not whole or kind not in (0, 2):
             # Only the first revision has an object stream, and only object 0 is free.
             raise NotAsIntended(f"object {number} isn't written the way hocba writes objects")
     return objects

@@ -106,7 +106,7 @@ FROM transcript AS t JOIN unnest($1::uuid[], $2::integer[]) AS wanted (id, versi
 WHERE t.state = 'prepared' AND t.signed_roles = $3
   AND ($3 > 0 OR NOT EXISTS (
     SELECT FROM sheet_need AS n LEFT JOIN transcript AS s ON s.transcript_id = n.sheet_id AND s.version = n.sheet_version
-    WHERE n.transcript_id = t.transcript_id AND n.version = t.version AND s.state IS DISTINCT FROM 'signed'
+    WHERE n.transcript_id = t.transcript_id AND n.version = t.version AND (s.signed_roles > 0 AND s.state IN ('prepared', 'signed')) IS NOT TRUE
   ))
 ORDER BY t.transcript_id
 

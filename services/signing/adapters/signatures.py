@@ -27,7 +27,7 @@ REASONS = {
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
 }
 _RANGE_WIDTH = 36
-_MOST_SKELETONS = 256
+_MOST_SKELETONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +192,8 @@ class Signing:
 
 
 def _reference(first: bool, last: bool) -> bytes:
-    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing."""
-    if first:
-        return b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P 2>>>>]"
-    if last:
-        return b"/Reference[<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R/TransformParams<</Type/TransformParams/V/1.2/Action/All/P 1>>>>]"
-    return b""
+    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing. An only signer: both."""
+    certifies = b"<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P %d>>>>" % (1 if last else 2)
+    locks = b"<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R/TransformParams<</Type/TransformParams/V/1.2/Action/All/P 1>>>>"
+    said = (certifies if first else b"") + (locks if last else b"")
+    return b"/Reference[%b]" % said if said else b""

@@ -1,4 +1,4 @@
-"""The part of a document that is the same for all documents of one shape: everything but content, metadata and attachment.
+"""The part of a document that is the same for all documents of one shape: everything but content and attachment.
 
 Written once per shape with the small objects in one compressed object stream, so that a full logical structure (PDF/UA-1)
 costs about two kilobytes a file and no time at all per document. The objects that differ have the highest numbers.
@@ -24,7 +24,6 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ATTACHMENT = "hoc-ba.json"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -51,7 +50,7 @@ class Skeleton:
     rows: bytes
     """Rows of the cross-reference stream for objects 0 to `first`-1; empty where only a finished file was read."""
     first: int
-    """The first number of the part that differs: contents of the pages, then metadata, then the attached file."""
+    """The first number of the part that differs: contents of the pages, then the attached file."""
     catalog: bytes
     """The catalogue without its end, so that /Perms can be added to it."""
     widgets: dict[str, Widget]
@@ -135,7 +134,7 @@ class _Objects:
         return number
 
 
-def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole]) -> Skeleton:
+def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes) -> Skeleton:
     """Make the fixed part of a shape's documents."""
     objects = _Objects()
     catalog, pages_node, root = objects.new(), objects.new(), objects.new()
@@ -145,6 +144,7 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
         fonts += b"".join(_font(objects, alphabet, weight, unicode) for weight in (REGULAR, BOLD))
     resources = objects.add(b"<</Font<<%b>>>>" % fonts)
     profile = objects.stream(srgb_profile(), b"/N 3")
+    described = objects.stream(metadata, b"/Type/Metadata/Subtype/XML")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
     widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
@@ -153,9 +153,10 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     parents: list[bytes] = []
     top: list[int] = []
     boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
+    alternative = b"/Alt%b" % text_string(composer.form.facts["attached"]["lookup"])
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
-        top += [_element(objects, node, document, page, by_mcid) for node in nodes]
+        top += [_element(objects, node, document, page, by_mcid, alternative) for node in nodes]
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
@@ -175,10 +176,18 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     annotations = b" ".join(b"%d 0 R" % widget_numbers[box.role] for box in boxes)
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
+    # The first signature writes the catalogue again, so what it says at length stands elsewhere.
+    attachment = composer.form.facts["attached"]
+    name = attachment["name"].encode("ascii")
+    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (name, specification))
+    viewing = objects.add(b"<</DisplayDocTitle true>>")
+    intent = objects.add(
+        b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % profile
+    )
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    metadata, attached = first + len(pages), first + len(pages) + 1
+    attached = first + len(pages)
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -190,16 +199,17 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
             index,
             shown,
         )
-    name = ATTACHMENT.encode()
-    objects.small[specification] = (
-        b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(Canonical record of this transcript)/EF<</F %d 0 R/UF %d 0 R>>>>"
-        % (name, name, attached, attached)
+    objects.small[specification] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
+        name,
+        name,
+        attachment["description"].encode("ascii"),
+        attached,
+        attached,
     )
     begun = (
         b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
-        b"/ViewerPreferences<</DisplayDocTitle true>>/OutputIntents[<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)"
-        b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>]/Names<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>/AF[%d 0 R]"
-        % (acroform, pages_node, metadata, root, profile, name, specification, specification)
+        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%d 0 R]"
+        % (acroform, pages_node, described, root, viewing, intent, names, specification)
     )
     objects.plain[catalog] = begun + b">>"
     return read_skeleton(*_written(objects, bundle, first))
@@ -242,7 +252,8 @@ def _smallest(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, 12))  # Slow, and made once per shape.
 
 
-def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int]) -> int:
+def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int], alternative: bytes) -> int:
+    """A structure element and all below it; its number. The one figure that there is, the code, is read out as `alternative`."""
     number = objects.new()
     kids = []
     for kid in node.kids:
@@ -250,17 +261,24 @@ def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: 
             by_mcid[kid] = number
             kids.append(b"%d" % kid)
         else:
-            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid))
+            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid, alternative))
     attributes = b"/A%b" % node.attributes.encode() if node.attributes else b""
-    alternative = b"/Alt%b" % text_string("Mã QR: địa chỉ tra cứu học bạ này") if node.tag == "Figure" else b""
     inner = kids[0] if len(kids) == 1 else b"[%b]" % b" ".join(kids)
-    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (node.tag.encode(), parent, page, inner, attributes, alternative)
+    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (
+        node.tag.encode(),
+        parent,
+        page,
+        inner,
+        attributes,
+        alternative if node.tag == "Figure" else b"",
+    )
     return number
 
 
 def _widget(box: SignatureBox, page: int, parent: int, lock: bytes) -> bytes:
     corners = b" ".join(f"{value:.2f}".encode() for value in (box.left, box.bottom, box.left + box.width, box.bottom + box.height))
     titles = {
+        SignatureRole.SUBJECT_TEACHER: "Chữ ký của giáo viên môn học",
         SignatureRole.HOMEROOM_TEACHER: "Chữ ký của giáo viên chủ nhiệm",
         SignatureRole.PRINCIPAL: "Chữ ký của hiệu trưởng",
         SignatureRole.SCHOOL_SEAL: "Chữ ký số của nhà trường",
@@ -307,8 +325,12 @@ def _to_unicode(alphabet: Alphabet) -> bytes:
 
 
 def text_string(said: str) -> bytes:
-    """A text string as hexadecimal UTF-16 with a mark (ISO 32000-1, 7.9.2.2)."""
-    return b"<FEFF%b>" % said.encode("utf-16-be").hex().upper().encode()
+    """A text string as a literal of UTF-16 with a mark (ISO 32000-1, 7.3.4.2 and 7.9.2.2): half as long as in hexadecimal."""
+    return b"(\xfe\xff%b)" % _ESCAPED.sub(lambda found: _ESCAPES[found[0]], said.encode("utf-16-be"))
+
+
+_ESCAPES = {b"(": rb"\(", b")": rb"\)", b"\\": rb"\\", b"\r": rb"\r", b"\n": rb"\n"}
+_ESCAPED = re.compile(rb"[()\\\r\n]")
 
 
 def srgb_profile() -> bytes:

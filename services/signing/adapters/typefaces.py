@@ -64,7 +64,7 @@ class Alphabet:
 
 
 VIETNAMESE = Alphabet("vietnamese", "")
-LATIN = Alphabet("latin", "X")
+LATIN = Alphabet("latin", "~")  # A sign that is rare on pages, since every page is searched for it.
 
 
 class Unprintable(ValueError):
@@ -77,7 +77,7 @@ class Unprintable(ValueError):
 
 def alphabets_in(pages: Sequence[bytes]) -> tuple[Alphabet, ...]:
     """The alphabets whose fonts these pages' contents select."""
-    foreign = any(b"/XR " in page or b"/XB " in page for page in pages)
+    foreign = any(b"~" in page and (b"/~R " in page or b"/~B " in page) for page in pages)
     return (VIETNAMESE, LATIN) if foreign else (VIETNAMESE,)
 
 

@@ -1,4 +1,4 @@
-"""Checks a signed transcript with other code than that which made it, before it is announced.
+"""Checks a signed transcript or class-subject sheet with other code than that which made it, before it is announced.
 
 The first document of a kind is read in full: by qpdf (pikepdf), asn1crypto and `cryptography`, and the revisions by a reader of
 our own. What was found good there about bytes that all documents of the kind share (a role's field, appearance, dictionary,
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from services.signing.adapters.certificates import read_certificate
-from services.signing.adapters.pdf_revisions import Revision, check_layout, revisions_of
+from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
@@ -34,7 +34,8 @@ _HASHED = utils.Prehashed(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
-_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents<([0-9A-F]+)>(>>\nendobj\n)")
+_SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
+_SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
@@ -51,6 +52,8 @@ class _Container:
     before: hashlib._Hash
     after: bytes
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    certificates: tuple[bytes, ...]
+    """The signer's, then all that the container brings."""
 
     def is_right(self, der: bytes, digest: bytes) -> bool:
         """Whether this is the same container around this digest and a right value."""
@@ -71,13 +74,24 @@ class _Kind:
     containers: dict[int, _Container]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fixed:
+    """The fixed part of an unsigned page that was read in full; one object for all documents that have it, byte for byte."""
+
+    content: bytes
+    state: hashlib._Hash
+    """SHA-256 over it, to be copied."""
+
+
 @dataclass(slots=True)
 class DocumentVerifier:
     """Verifies documents against what manifest and intents promise. Not safe for several threads at once."""
 
     chain_of: ChainCheck
     _chains: set[tuple[bytes, datetime]] = field(default_factory=set)
+    _containers: dict[tuple[bytes, int], _Container] = field(default_factory=dict)
     _kinds: dict[Hashable, _Kind] = field(default_factory=dict)
+    _fixed_parts: dict[bytes, _Fixed] = field(default_factory=dict)
     in_full: int = 0
     """How many documents were read the long way."""
 
@@ -87,10 +101,12 @@ class DocumentVerifier:
             revisions = revisions_of(pdf)
             if len(revisions) != 1 + len(expected.signatures):
                 raise NotAsIntended(f"{len(revisions)} revisions for {len(expected.signatures)} signatures")
-            state = hashlib.sha256(memoryview(pdf)[: revisions[0].end])
+            fixed = self._fixed(pdf)
+            state = fixed.state.copy() if fixed else hashlib.sha256()
+            state.update(memoryview(pdf)[len(fixed.content) if fixed else 0 : revisions[0].end])
             if state.digest() != expected.body_digest:
                 raise NotAsIntended("the page isn't the one that was approved")
-            if not self._is_known(pdf, revisions, expected, state):
+            if fixed is None or not self._is_known(pdf, fixed, revisions, expected, state):
                 self.in_full += 1
                 self._read(pdf, revisions, expected)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError, zlib.error, pikepdf.PdfError) as error:
@@ -99,24 +115,33 @@ class DocumentVerifier:
             # A broken document breaks its readers in many ways; each of them is a refusal.
             raise NotAsIntended(f"unreadable: {type(error).__name__} {error}") from error
 
-    def _is_known(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, state: hashlib._Hash) -> bool:
+    def _fixed(self, pdf: bytes) -> _Fixed | None:
+        """The fixed part that this file begins with, if it is one that was read before."""
+        end = _fixed_length(pdf)
+        # The end of the fixed part holds the compressed structure: enough to find it by, and the whole is compared.
+        found = self._fixed_parts.get(pdf[max(0, end - 96) : end])
+        return found if found is not None and len(found.content) == end and pdf.startswith(found.content) else None
+
+    def _is_known(self, pdf: bytes, fixed: _Fixed, revisions: Sequence[Revision], expected: Expectation, state: hashlib._Hash) -> bool:
         """Whether everything shared is byte for byte what was read in full before, and everything else is right."""
         record = _attached(pdf, revisions[0])
         if record is None or hashlib.sha256(record).digest() != expected.content_digest:
             return False
-        shared, view = _shared(pdf, revisions[0]), memoryview(pdf)
+        shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            if span is None:
+                return False
+            first, second, whole = _range_of(pdf, span, revision)
+            if not whole:
                 return False
             kind = self._kinds.get((shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index))
             if kind is None or kind.offsets != _offsets(revision):
                 return False
-            first, second = span.start(4) - 1, span.end(4) + 1
             state.update(view[revision.start : first])
             covered = state.copy()
             covered.update(view[second : revision.end])
-            der = _der_of(span[4])
+            der = _der_of(pdf[first + 1 : second - 1])
             container = kind.containers.get(len(der))
             if container is None or not container.is_right(der, covered.digest()):
                 return False
@@ -151,52 +176,72 @@ class DocumentVerifier:
     def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container]) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
-        shared = _shared(pdf, revisions[0])
+            self._fixed_parts.clear()
+        fixed = self._fixed(pdf)
+        if fixed is None:
+            content = pdf[: _fixed_length(pdf)]
+            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content))
+        shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            if span is None or not _is_whole(span, revision):
+            first, second, whole = _range_of(pdf, span, revision) if span else (0, 0, False)
+            if span is None or not whole:
                 raise NotAsIntended(f"{wanted.field}: the signature's dictionary isn't written the way hocba writes it")
             key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index)
             kind = self._kinds.setdefault(key, _Kind(_offsets(revision), {}))
-            kind.containers[len(_der_of(span[4]))] = container
+            kind.containers[len(_der_of(pdf[first + 1 : second - 1]))] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
-        info = cms.ContentInfo.load(container, strict=True)
-        content = info["content"]
-        if info["content_type"].native != "signed_data" or len(content["signer_infos"]) != 1:
-            raise NotAsIntended(f"{wanted.field}: the container isn't one signature by one signer")
-        signer = content["signer_infos"][0]
-        # Taken before anything inside is read: asn1crypto encodes anew what has been looked at, which takes ten times as long.
-        # RFC 5652 section 5.4: the digest is over the attributes with the tag of a SET.
-        signed = b"\x31" + signer["signed_attrs"].dump()[1:]
-        certificates = [choice.chosen.dump() for choice in content["certificates"]]
-        certificate = next((c for c in certificates if hashlib.sha256(c).digest() == wanted.certificate_sha256), None)
-        if certificate is None:
-            raise NotAsIntended(f"{wanted.field}: not signed with the certificate of the intent")
-        _check_unsigned_parts(content, signer, certificate, wanted)
-        attributes = {a["type"].native: a["values"] for a in signer["signed_attrs"]}
-        if attributes["content_type"][0].native != "data" or "signing_time" in attributes:
-            raise NotAsIntended(f"{wanted.field}: signed attributes are not those of PAdES")
+        """The container, read in full unless it is one of this certificate's around another digest and value."""
         digest = hashlib.sha256(covered).digest()
-        if attributes["message_digest"][0].native != digest:
-            raise NotAsIntended(f"{wanted.field}: the signature covers other bytes")
-        named = attributes["signing_certificate_v2"][0]
-        assert isinstance(named, tsp.SigningCertificateV2)
-        if named["certs"][0]["cert_hash"].native != wanted.certificate_sha256:
-            raise NotAsIntended(f"{wanted.field}: the signed attributes name another certificate")
-        key = _key_of(certificate, signer, wanted)
-        value = signer["signature"].native
-        if not _is_signature(key, value, hashlib.sha256(signed).digest()):
-            raise NotAsIntended(f"{wanted.field}: the signature value is wrong")
+        kept = self._containers.get((wanted.certificate_sha256, len(container)))
+        if kept is None or not kept.is_right(container, digest):
+            if len(self._containers) >= _MOST_REMEMBERED:
+                self._containers.clear()
+            kept = self._containers[wanted.certificate_sha256, len(container)] = _read_container(container, digest, wanted)
         # The container may bring anything as its chain, so the chain is part of what is remembered as good.
-        known = (hashlib.sha256(certificate + b"".join(certificates)).digest(), wanted.signed_at)
+        known = (hashlib.sha256(b"".join(kept.certificates)).digest(), wanted.signed_at)
         if known not in self._chains:
-            self.chain_of(certificate, certificates, wanted.signed_at)
+            if len(self._chains) >= _MOST_REMEMBERED:
+                self._chains.clear()
+            certificate, *others = kept.certificates
+            self.chain_of(certificate, others, wanted.signed_at)
             self._chains.add(known)
-        head, rest = _cut(container, digest, wanted)
-        middle, tail = _cut(rest, value, wanted)
-        before, after = _cut(signed, digest, wanted)
-        return _Container(head, middle, tail, len(value), hashlib.sha256(before), after, key)
+        return kept
+
+
+def _read_container(container: bytes, digest: bytes, wanted: ExpectedSignature) -> _Container:
+    """Read all that a container says; it must be one signature over this digest, with the intent's certificate."""
+    info = cms.ContentInfo.load(container, strict=True)
+    content = info["content"]
+    if info["content_type"].native != "signed_data" or len(content["signer_infos"]) != 1:
+        raise NotAsIntended(f"{wanted.field}: the container isn't one signature by one signer")
+    signer = content["signer_infos"][0]
+    # Taken before anything inside is read: asn1crypto encodes anew what has been looked at, which takes ten times as long.
+    # RFC 5652 section 5.4: the digest is over the attributes with the tag of a SET.
+    signed = b"\x31" + signer["signed_attrs"].dump()[1:]
+    certificates = [choice.chosen.dump() for choice in content["certificates"]]
+    certificate = next((c for c in certificates if hashlib.sha256(c).digest() == wanted.certificate_sha256), None)
+    if certificate is None:
+        raise NotAsIntended(f"{wanted.field}: not signed with the certificate of the intent")
+    _check_unsigned_parts(content, signer, certificate, wanted)
+    attributes = {a["type"].native: a["values"] for a in signer["signed_attrs"]}
+    if attributes["content_type"][0].native != "data" or "signing_time" in attributes:
+        raise NotAsIntended(f"{wanted.field}: signed attributes are not those of PAdES")
+    if attributes["message_digest"][0].native != digest:
+        raise NotAsIntended(f"{wanted.field}: the signature covers other bytes")
+    named = attributes["signing_certificate_v2"][0]
+    assert isinstance(named, tsp.SigningCertificateV2)
+    if named["certs"][0]["cert_hash"].native != wanted.certificate_sha256:
+        raise NotAsIntended(f"{wanted.field}: the signed attributes name another certificate")
+    key = _key_of(certificate, signer, wanted)
+    value = signer["signature"].native
+    if not _is_signature(key, value, hashlib.sha256(signed).digest()):
+        raise NotAsIntended(f"{wanted.field}: the signature value is wrong")
+    head, rest = _cut(container, digest, wanted)
+    middle, tail = _cut(rest, value, wanted)
+    before, after = _cut(signed, digest, wanted)
+    return _Container(head, middle, tail, len(value), hashlib.sha256(before), after, key, (certificate, *certificates))
 
 
 def _check_unsigned_parts(content: Any, signer: Any, certificate: bytes, wanted: ExpectedSignature) -> None:
@@ -248,19 +293,22 @@ def _promised(expected: Expectation, wanted: ExpectedSignature) -> Hashable:
     return tuple(expected.order), tuple(expected.fields), wanted.role, wanted.field, wanted.certificate_sha256, wanted.signed_at
 
 
-def _shared(pdf: bytes, base: Revision) -> Hashable:
-    """The fixed part of the unsigned page, by its bytes, and the cross-references of what stands in it."""
-    length = _FIXED.match(pdf)
-    if length is None:
+def _fixed_length(pdf: bytes) -> int:
+    found = _FIXED.match(pdf)
+    if found is None:
         raise NotAsIntended("the file doesn't begin as hocba's do")
-    end = int(length[1])
-    inside = sum(1 for offset in base.objects.values() if offset >= end)
-    return pdf[:end], base.rows[: len(base.rows) - inside * 7]
+    return int(found[1])
+
+
+def _shared(fixed: _Fixed, base: Revision) -> Hashable:
+    """The fixed part of the unsigned page, and the cross-references of what stands in it."""
+    return fixed, base.index, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
 
 
 def _attached(pdf: bytes, base: Revision) -> bytes | None:
     """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references."""
-    found = _ATTACHED.match(pdf, base.objects.get(base.number - 1, 0))
+    row = base.rows[-2 * ROW_SIZE : -ROW_SIZE]
+    found = _ATTACHED.match(pdf, int.from_bytes(row[1:5], "big")) if row[:1] == b"\x01" else None
     if found is None or int(found[1]) != base.number - 1:
         return None
     inflater = zlib.decompressobj()
@@ -268,10 +316,11 @@ def _attached(pdf: bytes, base: Revision) -> bytes | None:
     return record if inflater.eof and not inflater.unused_data else None
 
 
-def _is_whole(span: re.Match[bytes], revision: Revision) -> bool:
-    """Whether the byte range leaves out the container alone and ends where the revision ends."""
+def _range_of(pdf: bytes, span: re.Match[bytes], revision: Revision) -> tuple[int, int, bool]:
+    """Where a byte range leaves out the container, and whether that is all it leaves out and it ends where the revision ends."""
     first, second, rest = int(span[1]), int(span[2]), int(span[3])
-    return (first, second, second + rest, span.end()) == (span.start(4) - 1, span.end(4) + 1, revision.end, revision.table_at)
+    whole = first == span.end() and second + rest == revision.end and second + len(_SPAN_END) - 1 == revision.table_at
+    return first, second, whole and pdf[first : first + 1] == b"<" and pdf.startswith(_SPAN_END, second - 1)
 
 
 def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
@@ -282,6 +331,8 @@ def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
 def _der_of(digits: bytes) -> bytes:
     """The container without the zeros that pad it to the room kept for it; upper-case digits, as hocba writes them, or nothing."""
     padded = bytes.fromhex(digits.decode())
+    if 2 * len(padded) != len(digits) or digits.upper() != digits:
+        raise NotAsIntended("a container isn't written in upper-case digits")
     if padded[:2] != b"\x30\x82":
         raise NotAsIntended("a container isn't DER of the usual size")
     length = 4 + int.from_bytes(padded[2:4], "big")
@@ -323,17 +374,17 @@ def _said(value: Any) -> object:
 
 
 def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignature, expected: Expectation) -> None:
+    """The first signature certifies, the last one locks everything, an only one does both; no other asks for anything."""
     transforms = {str(r.TransformMethod): r.TransformParams for r in value.get("/Reference", [])}
-    if wanted.role is expected.order[0]:
-        certified = document.Root.Perms.DocMDP
-        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or transforms["/DocMDP"].P != 2:
-            raise NotAsIntended(f"{wanted.field}: no certification with P=2")
-    elif wanted.role is expected.order[-1]:
-        lock = transforms.get("/FieldMDP")
-        if lock is None or str(lock.Action) != "/All" or lock.P != 1:
-            raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
-    elif transforms:
+    first, last = wanted.role is expected.order[0], wanted.role is expected.order[-1]
+    if set(transforms) != {name for name, said in (("/DocMDP", first), ("/FieldMDP", last)) if said}:
         raise NotAsIntended(f"{wanted.field}: unexpected transforms {sorted(transforms)}")
+    if first:
+        certified, allowed = document.Root.Perms.DocMDP, 1 if last else 2
+        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or allowed != transforms["/DocMDP"].P:
+            raise NotAsIntended(f"{wanted.field}: no certification with P={allowed}")
+    if last and (str(transforms["/FieldMDP"].Action) != "/All" or transforms["/FieldMDP"].P != 1):
+        raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
 
 
 def _check_written(revisions: Sequence[Revision], index: int, widget: Any, document: pikepdf.Pdf) -> None:

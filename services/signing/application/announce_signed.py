@@ -77,14 +77,15 @@ class AnnounceSigned:
             refs = [s.waiting.ref for s in kept]
             if completes:
                 await complete(work, manifest, refs, pack, order)
-                if manifest.kind is DocumentKind.SHEET:
-                    await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
             elif last and refs:
                 await release_finish(work, manifest, refs, now, self.express_limit)
             elif refs:
                 following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
                     await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
+            if manifest.kind is DocumentKind.SHEET:
+                # The pupils wait for the teacher's signature, never for a time-stamp authority.
+                await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class AnnounceFinished:
             if manifest is None or manifest.state is not ManifestState.READY or current is None or current.state != "released":
                 return
             open_lines = set(current.lines)
-            still = await work.classes.waiting([one.waiting.ref for one in finished], len(self.order_of_roles))
+            still = await work.classes.waiting([one.waiting.ref for one in finished], len(roles_for(manifest.kind, self.order_of_roles)))
             kept = [one for one in finished if one.waiting.ref in still and one.waiting.ref in open_lines]
             results = [
                 *(LineResult(one.waiting.ref) for one in kept),

@@ -12,7 +12,7 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
 from services.signing.domain.orders import LineResult, Order, order_name
-from services.signing.domain.policy import Policies, SignatureLevel
+from services.signing.domain.policy import Policies
 from services.signing.domain.transcripts import Ref
 
 
@@ -63,10 +63,7 @@ class PreparePages:
                     manifest_id = order_name("manifest", order.order_id, *name)
                     listed = list_of([page.entry for _, page in group])
                     refs = tuple(ref for ref, _ in group)
-                    kind = refs[0].kind
-                    # A sheet is finished with its one signature; what proves its time is the archive's business.
-                    its_level = SignatureLevel.B_B if kind is DocumentKind.SHEET else level
-                    await work.manifests.add(manifest_id, kind, held, listed.root, listed.entries, its_level, now)
+                    await work.manifests.add(manifest_id, refs[0].kind, held, listed.root, listed.entries, level, now)
                     await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
             await work.classes.failed(failures)
             await work.orders.finish_lines(order.order_id, [*(LineResult(ref) for ref, _ in pages), *failures], now)

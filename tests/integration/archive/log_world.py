@@ -11,7 +11,6 @@ import asyncpg
 
 from services.archive.adapters.log_state import PostgresLogState
 from services.archive.adapters.note_keys import NoteSigner, new_key, read_signer, verifier_of
-from services.archive.adapters.object_stores import open_vault
 from services.archive.adapters.statements import QUERIES
 from services.archive.adapters.tile_folder import TileFolder, open_tiles
 from services.archive.application.check_log import CheckLog, LogInspection
@@ -26,6 +25,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.witness.ledger import Ledger
 from services.witness.witnessing import Witnessing
+from tests.support.vaults import a_vault
 
 ORIGIN = "hocba.example/test"
 SCHOOL = str(uuid.uuid4())
@@ -103,8 +103,8 @@ class LogWorld:
         return entries
 
     async def check(self, *, mend: bool = False, documents: bool = False) -> LogInspection:
-        vault = open_vault(str(self.folder / "vault"))
-        return await CheckLog(self.state, self.store, vault, verifier_of(self.signer.public))(documents=documents, mend=mend)
+        vault = a_vault(self.folder, self.database)
+        return await CheckLog(self.state, self.store, vault.objects, vault, verifier_of(self.signer.public))(documents=documents, mend=mend)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the log."""

@@ -14,25 +14,30 @@ from hocba.archive.v1 import events_pb2
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.note_keys import verifier_of
+from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.trust_store import trust_of
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
+from services.archive.application.get_proof import GetProof
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.ports import Filter, Viewer
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT
+from services.archive.domain.log_proof import LogProof, check_proof
 from services.archive.domain.pack import build_pack
 from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import SignedClass, SignedDocument, TranscriptRef
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.errors import NotFound, Refused
+from tests.integration.archive.log_world import make_world
 from tests.support import forgeries
 from tests.support.postgres import DatabaseFactory
 from tests.support.signed_documents import digest, make_pki, record_bytes, shared_pki, signed_transcript
+from tests.support.vaults import a_vault
 
 EVERYTHING = Viewer(everything=True)
 SCHOOL, CLASS = str(uuid.uuid4()), str(uuid.uuid4())
@@ -53,7 +58,7 @@ class Archive:
     def admission(self, *anchors: object) -> AdmitTranscripts:
         store = trust_of(anchors)  # type: ignore[arg-type]  # Certificates of the test PKI.
         check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
-        staging, vault = open_staging(str(self.folder / "staging")), open_vault(str(self.folder / "vault"))
+        staging, vault = open_staging(str(self.folder / "staging")), a_vault(self.folder, self.database)
         return AdmitTranscripts(staging, vault, PostgresAdmissions(self.database), check, SystemClock())
 
     @property
@@ -67,7 +72,7 @@ class Archive:
 
     @property
     def get(self) -> GetTranscript:
-        return GetTranscript(self.catalogue, open_vault(str(self.folder / "vault")))
+        return GetTranscript(self.catalogue, a_vault(self.folder, self.database))
 
     async def events(self) -> list[object]:
         """What was announced, in order."""
@@ -292,6 +297,51 @@ async def test_damaged_store_gives_no_document_rather_than_a_wrong_one(archive: 
     kept.write_bytes(data)
     with pytest.raises(Refused, match="damaged"):
         await archive.get(EVERYTHING, PUPILS[0].transcript_id, 0)
+
+
+async def test_fsck_opens_every_document_and_finds_what_is_damaged_or_lost(archive: Archive) -> None:
+    await archive.admit(staged(archive, *(unique(pupil, 1) for pupil in PUPILS[:2])))
+    await archive.admit(staged(archive, unique(PUPILS[2], 1)))
+    world = make_world(archive.database, archive.owner_url, archive.folder)
+    await world.grow(0)
+    found = await world.check(documents=True)
+    assert (found.whole, found.leaves, found.documents) == (True, 3, 3), found.faults
+    first, second = sorted((archive.folder / "vault").rglob("*.zip"), key=lambda path: -path.stat().st_size)
+    data = bytearray(first.read_bytes())
+    data[500] ^= 1
+    first.write_bytes(data)
+    second.unlink()
+    found = await world.check(documents=True)
+    assert [fault.code for fault in found.faults if first.name in fault.where] == ["object_differs", "archive_damaged"]
+    assert [fault.code for fault in found.faults if second.name in fault.where] == ["object_missing"]
+    # A leaf that names another document than the index, too.
+    forge = "UPDATE transcripts SET sha256 = decode(repeat('ab', 32), 'hex') WHERE leaf_id = 2"
+    await world.do_as_owner("SET hocba.scope = 'system'", "ALTER TABLE transcripts DISABLE TRIGGER USER", forge)
+    assert (await world.check()).first_broken == 1
+    for witnessing in world.witnesses.by_url.values():
+        witnessing.ledger.close()
+
+
+async def test_proof_of_an_admitted_document_holds_offline(archive: Archive) -> None:
+    document, data = unique(PUPILS[0], 1)
+    await archive.admit(staged(archive, (document, data)))
+    world = make_world(archive.database, archive.owner_url, archive.folder)
+    get = GetProof(archive.catalogue, world.tiles, world.state)
+    assert await get(document.ref.public_id) is None, "admitted, and no checkpoint yet"
+    await world.grow(300)
+    found = await get(document.ref.public_id)
+    assert found is not None
+    leaf = check_proof(LogProof.read(found.encoded()), world.policy, verifier_of)
+    assert (leaf.index, Statement.read(leaf.statement).sha256) == (0, digest(data))
+    await archive.admit(staged(archive, unique(PUPILS[1], 1)))
+    assert await get(unique(PUPILS[1], 1)[0].ref.public_id) is None, "its leaf waits for the next checkpoint"
+    with pytest.raises(NotFound, match="no document has this public id"):
+        await get("unknown")
+    (archive.folder / "log" / "tile/0/001.p/45").write_bytes(bytes(45 * 32))
+    with pytest.raises(Refused, match="fsck"):
+        await get(document.ref.public_id)
+    for witnessing in world.witnesses.by_url.values():
+        witnessing.ledger.close()
 
 
 async def test_viewers_see_their_own_rows_only(archive: Archive) -> None:

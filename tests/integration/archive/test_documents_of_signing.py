@@ -12,7 +12,7 @@ import pytest_asyncio
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import app, contracts
 from services.archive.adapters.admissions import PostgresAdmissions
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.domain.findings import Reason
@@ -23,6 +23,7 @@ from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust, trust_in
+from tests.support.vaults import a_vault
 
 LEVELS = ("primary", "lower_secondary", "upper_secondary")
 
@@ -61,7 +62,7 @@ async def boundary(make_database: DatabaseFactory, signers: Trust, tmp_path: Pat
     database = Database(make_database("archive").url, name="archive-test", pool=4)
     await database.open()
     check = app.document_check(signers.pki.anchors)
-    stores = open_staging(str(tmp_path / "staging")), open_vault(str(tmp_path / "vault"))
+    stores = open_staging(str(tmp_path / "staging")), a_vault(tmp_path, database)
     yield Boundary(events, documents, check, AdmitTranscripts(*stores, PostgresAdmissions(database), check, SystemClock()))
     await database.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import app, contracts
 from services.archive.adapters.admissions import PostgresAdmissions
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import Announced
 from services.chassis.clock import SystemClock
@@ -19,6 +19,7 @@ from tests.integration.signing.world import a_world
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import trust_in
+from tests.support.vaults import a_vault
 
 
 async def test_finished_class_is_admitted_and_what_is_cut_off_or_put_behind_is_refused(make_database: DatabaseFactory, tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ async def test_finished_class_is_admitted_and_what_is_cut_off_or_put_behind_is_r
         database = Database(make_database("archive").url, name="archive-test", pool=4)
         await database.open()
         try:
-            stores = open_staging(str(tmp_path / "staging")), open_vault(str(tmp_path / "vault"))
+            stores = open_staging(str(tmp_path / "staging")), a_vault(tmp_path, database)
             admit = AdmitTranscripts(*stores, PostgresAdmissions(database), check, SystemClock())
             assert await admit(contracts.signed_class(event)) == Admission(3, 0, 0)
         finally:

@@ -1,34 +1,45 @@
 """Staging and vault behave alike on every kind of store: written once, read by range, honest about what is missing."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from services.archive.adapters.object_stores import ObjectStaging, ObjectVault, open_staging, open_vault
+from services.archive.adapters.object_stores import ObjectStaging, ObjectStore, open_staging, open_store
 from services.chassis.errors import Conflict, NotFound, Unavailable
+from tests.support.s3 import S3
 
 NAME = "packs/2025/ab/abcd.zip"
 
 
-def local(folder: Path) -> ObjectVault:
-    return open_vault(str(folder / "vault"))
+def local(folder: Path) -> ObjectStore:
+    return open_store(str(folder / "vault"))
 
 
-def by_file_url(folder: Path) -> ObjectVault:
-    return open_vault((folder / "kho lưu #1").as_uri())
+def by_file_url(folder: Path) -> ObjectStore:
+    return open_store((folder / "kho lưu #1").as_uri())
 
 
-def in_memory(folder: Path) -> ObjectVault:
-    return open_vault("memory:///")
+def in_memory(folder: Path) -> ObjectStore:
+    return open_store("memory:///")
 
 
-KINDS = pytest.mark.parametrize("open_it", [local, by_file_url, in_memory])
-Open = Callable[[Path], ObjectVault]
+Open = Callable[[Path], ObjectStore]
 
 
-@KINDS
+@pytest.fixture(params=[local, by_file_url, in_memory, "s3"])
+def open_it(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Open:
+    if request.param != "s3":
+        return cast(Open, request.param)
+    server: S3 = request.getfixturevalue("s3_server")
+    for name, value in server.variables.items():
+        monkeypatch.setenv(name, value)
+    return lambda folder: open_store(f"{server.url}/{uuid.uuid4()}")
+
+
 async def test_object_is_kept_once_and_read_by_range(open_it: Open, tmp_path: Path) -> None:
     vault = open_it(tmp_path)
     await vault.keep(NAME, b"0123456789")
@@ -37,7 +48,6 @@ async def test_object_is_kept_once_and_read_by_range(open_it: Open, tmp_path: Pa
     assert await ObjectStaging(vault.store).read(NAME) == b"0123456789"
 
 
-@KINDS
 async def test_other_bytes_under_a_known_name_are_refused_and_change_nothing(open_it: Open, tmp_path: Path) -> None:
     vault = open_it(tmp_path)
     await vault.keep(NAME, b"first")
@@ -46,7 +56,6 @@ async def test_other_bytes_under_a_known_name_are_refused_and_change_nothing(ope
     assert await vault.read(NAME, 0, 5) == b"first"
 
 
-@KINDS
 async def test_missing_object_is_not_found(open_it: Open, tmp_path: Path) -> None:
     vault = open_it(tmp_path)
     with pytest.raises(NotFound):
@@ -56,7 +65,7 @@ async def test_missing_object_is_not_found(open_it: Open, tmp_path: Path) -> Non
 
 
 async def test_store_that_cannot_be_written_is_unavailable_rather_than_an_answer(tmp_path: Path) -> None:
-    vault = open_vault(str(tmp_path / "vault"))
+    vault = open_store(str(tmp_path / "vault"))
     # A file where a folder must be: what a broken mount looks like, for root too.
     (tmp_path / "vault" / "packs").write_bytes(b"")
     with pytest.raises(Unavailable):

@@ -16,7 +16,7 @@ from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import app, contracts
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
-from services.archive.adapters.object_stores import open_staging, open_vault
+from services.archive.adapters.object_stores import open_staging
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -36,6 +36,7 @@ from tests.support import forgeries
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust, trust_in
+from tests.support.vaults import a_vault
 
 EVERYTHING = Viewer(everything=True)
 
@@ -53,7 +54,7 @@ class Boundary:
 
     @property
     def admit(self) -> AdmitTranscripts:
-        stores = open_staging(str(self.folder / "staging")), open_vault(str(self.folder / "vault"))
+        stores = open_staging(str(self.folder / "staging")), a_vault(self.folder, self.database)
         return AdmitTranscripts(*stores, PostgresAdmissions(self.database), app.document_check(self.anchors, TRANSCRIPT), SystemClock())
 
     @property
@@ -123,7 +124,7 @@ async def test_a_later_version_may_come_first_and_replaces_nothing(boundary: Bou
     catalogue = PostgresCatalogue(boundary.database)
     entries, token = await ListSheets(catalogue)(EVERYTHING, Filter(class_id=CLASS), "")
     assert (sorted((entry.ref.subject, entry.ref.version, entry.rows) for entry in entries), token) == ([("ngu_van", 1, 3), ("toan", 1, 3), ("toan", 2, 1)], "")
-    get = GetSheet(catalogue, open_vault(str(boundary.folder / "vault")))
+    get = GetSheet(catalogue, a_vault(boundary.folder, boundary.database))
     for entry in entries:
         again, data = await get(Viewer(schools=(SCHOOL,)), entry.ref.sheet_id, entry.ref.version)
         assert (again, data) == (entry, boundary.documents[entry.ref.sheet_id, entry.ref.version])

@@ -26,6 +26,8 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from hocba.signing.v1 import events_pb2 as events
+from services.archive.app import document_check
+from services.archive.domain.document import CLASS_SHEET
 from services.signing import app
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.policies import policies_from
@@ -137,6 +139,32 @@ async def test_every_judge_accepts_finished_documents_and_those_that_tell_levels
             assert levels == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set()), report.lines()
             if judge is dss:
                 assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
+
+
+async def test_a_sheet_gets_its_proof_of_time_and_no_pupil_waits_for_it(lta: World, tmp_path: Path) -> None:
+    await lta.seal(sheets=[("toan", 1, lta.pupils)])
+    await lta.work_until("finish")
+    await lta.approve_all()
+    await lta.work_until("finish")
+    assert len(await lta.rows("SELECT FROM signature")) == 1 + 3 * len(lta.pupils), "all signed while no authority was asked for a time"
+    assert await lta.told(events.SheetsSigned) == []
+    await lta.work()
+    (told,) = await lta.told(events.SheetsSigned)
+    assert len(await lta.told(events.TranscriptsSigned)) == 1
+    sheet = (await lta.issued())[told.sheets[0].sheet.sheet_id, 1]
+    verdict = document_check(lta.settings.trust_dir, CLASS_SHEET)(sheet)
+    assert verdict.findings == ()
+    assert verdict.proven_at is not None
+    file = tmp_path / "sheet.pdf"
+    file.write_bytes(sheet)
+    for judge in (pyhanko, pdfsig, openssl, qpdf, verapdf, dss):
+        (report,) = await asyncio.to_thread(judge.judge, [file], [(lta.pki.anchors / "root.cer").read_bytes()])
+        assert report.accepts, report.lines()
+        assert {signature.level for signature in report.signatures} == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set())
+        if judge is dss:
+            assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
+    (progress,) = await lta.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
+    assert (progress.sheets, progress.sheets_signed) == (1, 1)
 
 
 async def _proven_in_the_past(pdf: bytes, world: World, fresh: Sequence[Answer]) -> list[datetime]:

@@ -14,10 +14,12 @@ from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont, newTable
+from fontTools.ttLib.scaleUpem import scale_upem
 from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
 
 FOLDER = Path(__file__).parent
 WEIGHTS = ("Regular", "Bold")
+_UNITS = 1000  # to the em: the unit of widths in a PDF
 _VOWELS = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềếểễệiìíỉĩịoòóỏõọôồốổỗộơờớởỡợuùúủũụưừứửữựyỳýỷỹỵđ"
 _SIGNS = "–—…‘’“”·•→°×½²³«»§ŋ"
 _ASCII = "".join(map(chr, range(0x20, 0x7F)))
@@ -42,11 +44,12 @@ def made(weight: str, codes: dict[str, int]) -> tuple[bytes, list[int]]:
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=[ord(c) for c in codes])
     cutter.subset(font)
+    scale_upem(font, _UNITS)
     glyphs = font.getBestCmap()
-    advance, unit = font["hmtx"], font["head"].unitsPerEm
+    advance = font["hmtx"]
     widths = [0] * 256
     for character, code in codes.items():
-        widths[code] = round(advance[glyphs[ord(character)]][0] * 1000 / unit)
+        widths[code] = advance[glyphs[ord(character)]][0]
     symbols = CmapSubtable.newSubtable(4)
     symbols.platformID, symbols.platEncID, symbols.language = 3, 0, 0
     symbols.cmap = {0xF000 + code: glyphs[ord(character)] for character, code in codes.items()}
