@@ -39,6 +39,8 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
+    proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
+    policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
@@ -60,11 +62,17 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
+    if (proof is None) != (policy is None) or (proof and len(files) > 1):
+        typer.secho("--proof and --policy belong together, for one file at a time", err=True, fg="red")
+        raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
         reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
+        if proof and policy:
+            reports[-1]["log"] = logged = _logged(proof, policy, reports[-1]["sha256"])
+            reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:
@@ -105,6 +113,29 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
     }
 
 
+def _logged(proof: Path, policy: Path, sha256: str) -> dict[str, Any]:
+    """What a proof shows of the document with this digest: its leaf and who has cosigned the log's head, or the problem."""
+    from services.archive.adapters.note_keys import verifier_of
+    from services.archive.domain.log_proof import LogProof, check_proof
+    from services.archive.domain.signed_note import NoteError
+    from services.archive.domain.statement import document_of
+    from services.archive.domain.witness_policy import read_policy
+
+    with reported():
+        told, written = proof.read_bytes(), policy.read_text(encoding="utf-8")
+    try:
+        keys = read_policy(written)
+    except NoteError as error:
+        typer.secho(f"{policy}: {error}", err=True, fg="red")
+        raise typer.Exit(FAILED) from error
+    try:
+        leaf = check_proof(LogProof.read(told), keys, verifier_of)
+    except NoteError as error:
+        return {"problem": str(error)}
+    found = {"log": leaf.checkpoint.origin, "index": leaf.index, "size": leaf.checkpoint.size, "witnesses": list(leaf.witnesses)}
+    return {"problem": None if document_of(leaf.statement) == sha256 else "the proof is of another document", **found}
+
+
 def _record(record: bytes | None) -> dict[str, Any] | None:
     """What a person wants to compare with the page: whose record it is, of which school and year."""
     try:
@@ -139,6 +170,7 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
 _WORDS = {
     "accepted": ("HỢP LỆ", "VALID"),
     "refused": ("KHÔNG HỢP LỆ", "NOT VALID"),
+    "log": ("Có tên trong nhật ký minh bạch", "Stands in the transparency log"),
     "not_made": ("không kiểm tra được ở đây", "could not be checked here"),
     "pupil": ("Học sinh", "Pupil"),
     "school": ("Trường", "School"),
@@ -166,6 +198,11 @@ def _tell(report: dict[str, Any], language: Language) -> None:
     at = list(Language).index(language)
     typer.secho(f"{report['file']}: ", nl=False, bold=True)
     typer.secho(_WORDS["accepted" if report["accepted"] else "refused"][at], fg="green" if report["accepted"] else "red", bold=True)
+    if logged := report.get("log"):
+        good = logged["problem"] is None
+        detail = f"{logged['log']}, {logged['index']} < {logged['size']}, {', '.join(logged['witnesses'])}" if good else logged["problem"]
+        sign, colour = _STATES["passed" if good else "failed"]
+        typer.secho(f"  {sign} {_WORDS['log'][at]}: {detail}", fg=colour)
     for item in report["checks"]:
         sign, colour = _STATES[item["state"]]
         suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""

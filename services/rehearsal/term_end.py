@@ -50,6 +50,7 @@ class Outcome:
     total_seconds: float = 0.0
     documents: str = ""
     anchors: str = ""
+    policy: str = ""
 
     @property
     def reconciled(self) -> bool:
@@ -75,6 +76,7 @@ async def play(deployment: Deployment, pupils: int, seed: int, stage: Stage, doc
     outcome.seconds = {title: round(seconds, 1) for title, seconds in stage.seconds.items()}
     outcome.total_seconds = round(time.monotonic() - began, 1)
     outcome.documents, outcome.anchors = str(documents), str(deployment.signers / "anchors")
+    outcome.policy = str(log_keys.policy_file(deployment.log_keys))
     return outcome
 
 
