@@ -1,5 +1,7 @@
 """Extend the transparency log: sequence, integrate, check, sign. Publication is another step (`publish_log.py`)."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.archive.application.log_ports import CheckpointSigner, LogState, SignedCheckpoint, TileStore
@@ -68,11 +70,8 @@ class ExtendLog:
         entries = await self.state.statements(start, new)
         if len(entries) != new - start:
             raise Conflict(f"the database has {len(entries)} of the leaves from {start} to {new}; look again", code="log_behind")
-        files: dict[str, bytes] = {}
-        for tile, data in grown(old, edge, [leaf_hash(entry) for entry in entries[old - start :]]).items():
-            first = tile.index * WIDTH - start
-            files |= files_of(tile, data, entries[first : first + tile.width] if tile.level == 0 else ())
-        await self.store.keep(files)
+        # Some 20 ms of hashing a batch: away from the event loop, so that calls are answered meanwhile.
+        await self.store.keep(await asyncio.to_thread(_files, old, start, edge, entries))
 
     async def check(self, old: int, new: int) -> Checkpoint:
         """The checkpoint of `new` leaves, from files read again; Refused when they don't fit each other or the last checkpoint."""
@@ -100,3 +99,12 @@ class ExtendLog:
         """The checkpoint as a note; it leaves this process only with the row that wins the swap."""
         note = SignedNote(checkpoint.text, (self.signer.sign(checkpoint.text),))
         return SignedCheckpoint(checkpoint.size, checkpoint.root, note.encoded())
+
+
+def _files(old: int, start: int, edge: Mapping[int, bytes], entries: Sequence[bytes]) -> dict[str, bytes]:
+    """The files that the entries from `start` on add to a log of `old` leaves, by name."""
+    files: dict[str, bytes] = {}
+    for tile, data in grown(old, edge, [leaf_hash(entry) for entry in entries[old - start :]]).items():
+        first = tile.index * WIDTH - start
+        files |= files_of(tile, data, entries[first : first + tile.width] if tile.level == 0 else ())
+    return files
