@@ -20,7 +20,7 @@ from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
-from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_document import CheckByRoles, CheckDocument
 from services.archive.application.check_log import CheckLog
 from services.archive.application.extend_log import ExtendLog
 from services.archive.application.get_proof import GetCheckpoint, GetProof
@@ -34,7 +34,7 @@ from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
@@ -56,6 +56,19 @@ TILES_KEPT = 4096
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
     return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile))
+
+
+def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
+    """The check of transcripts, by each order of signatures that policy knows."""
+    return CheckByRoles({roles: document_check(settings.trust_dir, transcript_of(roles)) for roles in role_orders(settings.role_orders)})
+
+
+def role_orders(text: str) -> list[tuple[str, ...]]:
+    """Orders of roles out of the setting; Malformed names the one that can't be."""
+    try:
+        return [order_of(part) for part in text.split(";")]
+    except ValueError as error:
+        raise Malformed(f"role_orders: {error}", code="settings") from None
 
 
 @cache
@@ -83,7 +96,7 @@ def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
         staging=open_staging(settings.staging_url),
         vault=vault(settings, service),
         admissions=PostgresAdmissions(service.database),
-        check=document_check(settings.trust_dir),
+        check=transcript_check(settings),
         clock=SystemClock(),
     )
 

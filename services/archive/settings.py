@@ -16,6 +16,10 @@ class ArchiveSettings(ServiceSettings):
 
     staging_url: str = Field(description="where signing leaves its packs: a folder, or a URL such as s3://bucket/prefix")
     store_url: str = Field(description="the archive's own store, written once: a folder, or a URL such as s3://bucket/prefix")
+    role_orders: str = Field(
+        "homeroom_teacher,principal,school_seal",
+        description="orders of signatures that some policy of signing asks for, `;` between them: a transcript with any other is refused",
+    )
     trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
     log_dir: Path | None = Field(None, description="folder of the transparency log's tiles and checkpoint; none: admissions queue up for it")
     log_key_file: Path | None = Field(None, description="the log's private key as a signed note's (PRIVATE+KEY+...); its name is the log's origin")

@@ -40,7 +40,8 @@ def verify(
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
-    policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    log_policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
@@ -53,25 +54,28 @@ def verify(
     from services.archive.adapters.cms_signatures import CmsSignatures
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
+    from services.archive.domain.document import TRANSCRIPT, order_of, transcript_of
     from services.archive.domain.examine import profile_of
     from services.chassis.clock import SystemClock
 
     try:
         store = read_trust(trust)
         announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
+        transcript = transcript_of(order_of(roles)) if roles else TRANSCRIPT
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    if (proof is None) != (policy is None) or (proof and len(files) > 1):
-        typer.secho("--proof and --policy belong together, for one file at a time", err=True, fg="red")
+    if (proof is None) != (log_policy is None) or (proof and len(files) > 1):
+        typer.secho("--proof and --log-policy belong together, for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
-        reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
-        if proof and policy:
-            reports[-1]["log"] = logged = _logged(proof, policy, reports[-1]["sha256"])
+        claimed = profile_of(data)
+        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures)(data, announced)))
+        if proof and log_policy:
+            reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))

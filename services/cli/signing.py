@@ -1,4 +1,4 @@
-"""What `hocba signing` adds: progress, retry, check-keys, keys."""
+"""What `hocba signing` adds: retry, check-keys, keys; signing_progress.py adds what shows how far a run is."""
 
 import asyncio
 import json
@@ -18,37 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of w
 def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the commands."""
     signing = groups["signing"]
-    signing.command("progress")(progress)
     signing.command("retry")(retry)
     signing.command("check-keys")(check_keys)
     signing.command("keys")(keys)
-
-
-def progress(
-    class_id: Annotated[str, typer.Option("--class", help="Only this class (UUID).")] = "",
-    school_id: Annotated[str, typer.Option("--school", help="Only this school (UUID).")] = "",
-    as_json: Json = False,
-) -> None:
-    """How far each class is, and what failed with its reason."""
-    from google.protobuf.json_format import MessageToDict
-
-    from hocba.signing.v1 import signing_pb2, signing_pb2_grpc
-
-    async def question(channel: Any, metadata: Any) -> Any:
-        request = signing_pb2.GetProgressRequest(school_id=school_id, class_id=class_id)
-        return await signing_pb2_grpc.SigningStub(channel).GetProgress(request, metadata=metadata, timeout=30)
-
-    answer = ask("signing", ("system_operator@nation",), question)
-    if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), ensure_ascii=False, indent=1))
-        return
-    for one in answer.classes:
-        typer.echo(
-            f"{one.class_id}: {one.sheets_signed} of {one.sheets} class-subject sheets signed; {one.transcripts} transcripts, {one.prepared} prepared,"
-            f" signed {one.homeroom}/{one.principal}/{one.seal}; {one.failed} failed"
-        )
-        for failure in one.failures:
-            typer.secho(f"  {failure}", fg="red")
 
 
 def retry(class_id: Annotated[str, typer.Argument(help="The class (UUID).")]) -> None:

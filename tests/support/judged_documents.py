@@ -20,7 +20,7 @@ from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
-from services.signing.adapters.samples import SHEET, SIZES, canonical, forms, sample
+from services.signing.adapters.samples import SHEETS, SIZES, canonical, forms, sample
 from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.stack.signer_pki import KeyKind, SignerPki
 from tests.support import forgeries
@@ -55,7 +55,7 @@ class Case:
     @property
     def order(self) -> Sequence[SignatureRole]:
         """Who signs it when it is finished."""
-        return SHEET_ORDER if self.form == SHEET else DEFAULT_ORDER
+        return SHEET_ORDER if self.form in SHEETS else DEFAULT_ORDER
 
     @property
     def roles(self) -> Sequence[SignatureRole]:
@@ -82,7 +82,7 @@ def cases() -> Iterator[Case]:
 def content_of(case: Case) -> bytes:
     """The record or sheet of a case; the same for all paths."""
     content = sample(case.form, case.size)
-    content["sheet" if case.form == SHEET else "transcript"]["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case.form}/{case.size}"))
+    content["sheet" if case.form in SHEETS else "transcript"]["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case.form}/{case.size}"))
     return canonical(content)
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 
 from services.signing.adapters.appearances import StampContent
@@ -110,4 +111,4 @@ def an_office(pki: SignerPki, kind: KeyKind = KeyKind.RSA_2048) -> Office:
 
 def a_press() -> Press:
     """The press that app.py wires."""
-    return FormPress(FormRenderer(URL))
+    return FormPress(partial(FormRenderer, URL, "v1"))

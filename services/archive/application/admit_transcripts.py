@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.archive.application.check_document import CheckDocument, Verdict
-from services.archive.application.check_pack import judge_pack
+from services.archive.application.check_document import Verdict
+from services.archive.application.check_pack import Checks, judge_pack
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Deposit, Staging, Vault
 from services.archive.domain.admission import Admit, Already, Held, decide, standing
 from services.archive.domain.class_sheets import Proof, proofs_of
@@ -51,7 +51,7 @@ class AdmitTranscripts:
     staging: Staging
     vault: Vault
     admissions: Admissions
-    check: CheckDocument
+    check: Checks
     clock: Clock
 
     async def __call__(self, signed: SignedClass, *, again: bool = False) -> Admission:

@@ -1,7 +1,7 @@
 """The one check of a document that admission and the offline verifier share."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,12 @@ class Announced:
     content_digest: bytes | None = None
     """SHA-256 of the canonical record that was sealed."""
     serials: tuple[tuple[str, str], ...] = ()
-    """(role, certificate serial in hexadecimal) of each announced signature."""
+    """(role, certificate serial in hexadecimal) of each announced signature, in signing order."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who signed, in signing order, as announced."""
+        return tuple(role for role, _ in self.serials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,26 @@ class CheckDocument:
             # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
             self.shapes.learn(examination)
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckByRoles:
+    """Checks each transcript by the order of roles that was announced for it, if policy knows that order; else by the first that it knows.
+
+    So a document with another order, or with fewer signatures than some policy asks for, is refused as one that lacks them.
+    """
+
+    orders: Mapping[tuple[str, ...], CheckDocument]
+
+    def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
+        """The verdicts on many documents, all of one order by the trust of one moment."""
+        wanted = list(documents)
+        usual = next(iter(self.orders))
+        verdicts: dict[int, Verdict] = {}
+        for roles, check in self.orders.items():
+            mine = [number for number, (_, announced) in enumerate(wanted) if (announced.roles if announced.roles in self.orders else usual) == roles]
+            verdicts.update(zip(mine, check.batch(wanted[number] for number in mine), strict=True))
+        return [verdicts[number] for number in range(len(wanted))]
 
 
 def _proven(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:

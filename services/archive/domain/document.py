@@ -1,7 +1,7 @@
 """What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,20 @@ CLASS_SHEET = Profile(
     time_stamps=TRANSCRIPT.time_stamps,
     is_sheet=True,
 )
+
+
+def order_of(text: str) -> tuple[str, ...]:
+    """An order of roles, with commas between them; ValueError when it can't be one."""
+    order = tuple(role.strip() for role in text.split(","))
+    if not set(order) <= set(ROLES) or len(set(order)) != len(order):
+        raise ValueError(f"{text!r} is no order of {', '.join(ROLES)}, each at most once")
+    return order
+
+
+def transcript_of(roles: tuple[str, ...]) -> Profile:
+    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
+    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
+    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
 
 
 @dataclass(frozen=True, slots=True)

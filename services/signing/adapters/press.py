@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from services.signing.adapters.appearances import StampContent
 from services.signing.adapters.cms_template import CmsTemplate
@@ -20,26 +21,28 @@ from services.signing.domain.class_sheet import ClassSheet
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
 from services.signing.domain.record import UnreadableRecord
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 _MOST_TEMPLATES = 1_024
+_MOST_ORDERS = 8
 
 
 class FormPress:
-    """Fulfils ports.Press: one thread with one renderer."""
+    """Fulfils ports.Press: one thread, with one renderer for each order of signatures."""
 
-    def __init__(self, renderer: FormRenderer) -> None:
-        self._renderer = renderer
+    def __init__(self, renderer_for: Callable[[tuple[SignatureRole, ...]], FormRenderer]) -> None:
+        self._renderer_for = lru_cache(_MOST_ORDERS)(renderer_for)
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...]) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content) for content in contents])
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles) for content in contents])
 
-    def _set(self, content: bytes) -> PageMade | str:
+    def _set(self, content: bytes, roles: tuple[SignatureRole, ...]) -> PageMade | str:
         try:
             document = known(content)
-            body = self._renderer.render(document)
+            body = self._renderer_for(roles).render(document)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
         name = document.sheet_id if isinstance(document, ClassSheet) else document.transcript_id

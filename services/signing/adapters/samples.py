@@ -10,6 +10,8 @@ from typing import Any
 
 SIZES = ("short", "long", "overfull")
 SHEET = "class_subject"
+SHEETS = {SHEET: "LOWER_SECONDARY", "class_subject_primary": "PRIMARY"}
+"""The level of the sheet in each of their forms."""
 # Beside this file where hocba is installed (see pyproject.toml), with the contract in a checkout.
 _EXAMPLES = Path(__file__).resolve().parents[3] / "protos" / "examples"
 _FOLDERS = (Path(__file__).with_name("sample_records"), _EXAMPLES / "record")
@@ -33,13 +35,13 @@ def levels() -> list[str]:
 
 def sample(form: str, size: str = "short") -> dict[str, Any]:
     """A sample record or sheet, free to be changed; LookupError says which forms and sizes there are."""
-    folders, name = (_SHEET_FOLDERS, "lower_secondary") if form == SHEET else (_FOLDERS, form)
+    folders, name = (_SHEET_FOLDERS, "lower_secondary") if form in SHEETS else (_FOLDERS, form)
     file = next((folder / f"{name}.json" for folder in folders if (folder / f"{name}.json").is_file()), None)
     if file is None or size not in SIZES:
         raise LookupError(f"no sample {form!r} of size {size!r}; there are {', '.join(forms())}, each {', '.join(SIZES)}")
     record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if form == SHEET:
-        return _sheet(record, size)
+    if form in SHEETS:
+        return _sheet(record | {"level": SHEETS[form]}, size)
     if size == "short":
         return record
     in_subject, elsewhere = _REPEATED[size]
@@ -59,8 +61,8 @@ def sample(form: str, size: str = "short") -> dict[str, Any]:
 
 
 def forms() -> list[str]:
-    """The forms that there is a sample of: one of each level, and the class-subject sheet."""
-    return [*levels(), SHEET]
+    """The forms that there is a sample of: one of each level, and those of class-subject sheets."""
+    return [*levels(), *SHEETS]
 
 
 def _sheet(sheet: dict[str, Any], size: str) -> dict[str, Any]:
@@ -83,6 +85,11 @@ def _row(like: dict[str, Any], at: int, repeated: int) -> dict[str, Any]:
         "after_retake": like["row"]["after_retake"] if at % 17 == 0 else None,
         "exempt": ["TERM_1"] if at % 13 == 8 else [],
         **{part: f"{(at * step) % 70 / 10 + 3:.1f}" for part, step in (("term_1", 17), ("term_2", 23), ("year", 19))},
+        # A form of another level takes these.
+        "level": "THC"[at % 3],
+        "mark": str(at % 6 + 5),
+        "level_after_supplement": "H" if at % 17 == 0 else None,
+        "mark_after_supplement": "5" if at % 17 == 0 else None,
     }
     if said["exempt"]:
         said["term_1"] = None

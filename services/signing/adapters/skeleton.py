@@ -147,12 +147,13 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     described = objects.stream(metadata, b"/Type/Metadata/Subtype/XML")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
-    widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
+    signed_boxes = [box for box in composer.form.boxes if box.role in order]
+    widget_numbers = {box.role: objects.new() for box in signed_boxes}
     specification, acroform = objects.new(), objects.new()
     document = objects.new()
     parents: list[bytes] = []
     top: list[int] = []
-    boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
+    boxes = sorted(signed_boxes, key=lambda each: order.index(each.role))
     alternative = b"/Alt%b" % text_string(composer.form.facts["attached"]["lookup"])
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}

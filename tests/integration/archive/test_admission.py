@@ -56,15 +56,18 @@ class Archive:
         return self.admission(shared_pki().root.certificate)
 
     def admission(self, *anchors: object) -> AdmitTranscripts:
-        store = trust_of(anchors)  # type: ignore[arg-type]  # Certificates of the test PKI.
-        check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
+        check = CheckDocument(TRANSCRIPT, self.signatures(*anchors))
         staging, vault = open_staging(str(self.folder / "staging")), a_vault(self.folder, self.database)
         return AdmitTranscripts(staging, vault, PostgresAdmissions(self.database), check, SystemClock())
+
+    def signatures(self, *anchors: object) -> CmsSignatures:
+        store = trust_of(anchors)  # type: ignore[arg-type]  # Certificates of the test PKI.
+        return CmsSignatures(lambda: store, SystemClock())
 
     @property
     def admit_sheets(self) -> AdmitSheets:
         one = self.admit
-        return AdmitSheets(one.staging, one.vault, one.admissions, CheckDocument(CLASS_SHEET, one.check.signatures), one.clock, one)
+        return AdmitSheets(one.staging, one.vault, one.admissions, CheckDocument(CLASS_SHEET, self.signatures(shared_pki().root.certificate)), one.clock, one)
 
     @property
     def catalogue(self) -> PostgresCatalogue:

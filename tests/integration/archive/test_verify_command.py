@@ -102,10 +102,10 @@ def test_proof_from_the_log_is_checked_offline(tmp_path: Path, trust: Path) -> N
     file = tmp_path / "hoc-ba.pdf"
     file.write_bytes(signed_transcript())
     proof, policy = logged(tmp_path, signed_transcript())
-    code, report = run_json(file, "--trust", trust, "--proof", proof, "--policy", policy)
+    code, report = run_json(file, "--trust", trust, "--proof", proof, "--log-policy", policy)
     assert (code, report["accepted"]) == (0, True)
     assert report["log"] == {"problem": None, "log": "log.example", "index": 0, "size": 1, "witnesses": ["W"]}
-    code, words = run(file, "--trust", trust, "--proof", proof, "--policy", policy)
+    code, words = run(file, "--trust", trust, "--proof", proof, "--log-policy", policy)
     assert (code, "nhật ký minh bạch" in words) == (0, True)
     assert run(file, "--trust", trust, "--proof", proof)[0] == 2
 
@@ -115,6 +115,6 @@ def test_proof_that_shows_nothing_makes_the_file_invalid(tmp_path: Path, trust: 
     file = tmp_path / "hoc-ba.pdf"
     file.write_bytes(signed_transcript())
     proof, policy = logged(tmp_path, of or signed_transcript(), cosigned=cosigned)
-    code, report = run_json(file, "--trust", trust, "--proof", proof, "--policy", policy)
+    code, report = run_json(file, "--trust", trust, "--proof", proof, "--log-policy", policy)
     assert (code, report["accepted"]) == (1, False)
     assert why in report["log"]["problem"]

@@ -35,7 +35,7 @@ from services.signing.adapters.revocation_answers import Answer
 from services.signing.application.wait import WakeOrders
 from services.signing.domain.patience import LONGEST_WAIT
 from services.signing.domain.revocation import Revoked
-from services.signing.domain.roles import DEFAULT_ORDER
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from tests.integration.signing.world import CLASS, PROVINCE, World, caller, request
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.trust import Trust
@@ -79,8 +79,8 @@ async def _signed(world: World) -> events.SigningOrder:
 
 
 async def _failures(world: World) -> set[str]:
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    return {reason.split(":")[0] for _, reason in progress.failures}
+    _, failures = await world.progress()
+    return {reason.split(":")[0] for _, reason in failures}
 
 
 async def _states(world: World) -> set[str]:
@@ -118,7 +118,7 @@ async def test_level_is_the_one_of_the_day_on_which_the_manifest_was_made(lta: W
     await lta.work_until("finish")
     _with_policy(lta, None)
     (manifest,) = await lta.manifests()
-    assert manifest.signature_level.value == "B-LTA"
+    assert manifest.policy.signature_level.value == "B-LTA"
     await lta.approve_all()
     await lta.work()
     assert {order.step for order in await lta.orders()} == {"prepare", "sign", "finish"}
@@ -163,8 +163,9 @@ async def test_a_sheet_gets_its_proof_of_time_and_no_pupil_waits_for_it(lta: Wor
         assert {signature.level for signature in report.signatures} == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set())
         if judge is dss:
             assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
-    (progress,) = await lta.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    assert (progress.sheets, progress.sheets_signed) == (1, 1)
+    progress, _ = await lta.progress()
+    of_teacher = progress.of(SignatureRole.SUBJECT_TEACHER)
+    assert (of_teacher.needed, of_teacher.signed) == (1, 1)
 
 
 async def _proven_in_the_past(pdf: bytes, world: World, fresh: Sequence[Answer]) -> list[datetime]:

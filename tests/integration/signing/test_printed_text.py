@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from services.signing.adapters.samples import SHEET, canonical, sample
 from services.signing.application.ports import PageMade
+from services.signing.domain.roles import DEFAULT_ORDER
 from tests.support.printed_text import Place, printed, words_outside
 from tests.support.records import LEVELS
 from tests.support.signed_pages import a_press
@@ -36,7 +37,7 @@ remarks = st.lists(words | st.text(ALPHABET + SIGNS, min_size=1, max_size=20), m
 
 def set_page(record: dict[str, Any]) -> PageMade | str:
     """One record through the port."""
-    (outcome,) = asyncio.run(PRESS.set_pages([canonical(record)]))
+    (outcome,) = asyncio.run(PRESS.set_pages([canonical(record)], DEFAULT_ORDER))
     return outcome
 
 

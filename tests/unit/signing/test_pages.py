@@ -17,7 +17,7 @@ from services.signing.adapters.forms.fonts import make
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import MASK, QrCodes
 from services.signing.adapters.renderer import FormRenderer, known
-from services.signing.adapters.samples import SHEET, SIZES, canonical, forms, sample
+from services.signing.adapters.samples import SHEET, SHEETS, SIZES, canonical, forms, sample
 from services.signing.adapters.signatures import Skeletons
 from services.signing.adapters.typefaces import BOLD, LATIN, REGULAR, VIETNAMESE, Unprintable, typeface
 from services.signing.domain.class_sheet import SHEET_ROW, page_of, read_class_sheet
@@ -112,8 +112,8 @@ CODES = QrCodes(f"{URL}/", 26)
 def test_variants_only_ever_get_lower_so_that_the_search_may_begin_anywhere(form: str) -> None:
     for size in SIZES:
         content = canonical(sample(form, size))
-        sheet = page_of(read_class_sheet(content)) if form == SHEET else sheet_of(read_record(content))
-        composer = Composer(form_named(f"{form}/v1"), SHEET_ROW if form == SHEET else ROW_FIELDS[Level(form.upper())])
+        sheet = page_of(read_class_sheet(content)) if form in SHEETS else sheet_of(read_record(content))
+        composer = Composer(form_named(f"{form}/v1"), SHEET_ROW if form in SHEETS else ROW_FIELDS[Level(form.upper())])
         for page, spec in enumerate(composer.form.facts["pages"]):
             heights = [sum(sum(flow.measure(sheet, variant)) for flow in composer._flows[page]) for variant in range(len(spec["variants"]))]
             assert heights == sorted(heights, reverse=True)
@@ -133,7 +133,7 @@ def test_the_page_doesnt_depend_on_what_was_rendered_before(form: str) -> None:
 def test_every_piece_of_content_stands_in_the_structure_once(form: str, size: str, renderer: FormRenderer) -> None:
     body = renderer.render(known(canonical(sample(form, size))))
     assert body.digest == sha256(body.pdf).digest()
-    assert body.skeleton.widgets.keys() == ({"SubjectTeacher"} if form == SHEET else {"HomeroomTeacher", "Principal", "SchoolSeal"})
+    assert body.skeleton.widgets.keys() == ({"SubjectTeacher"} if form in SHEETS else {"HomeroomTeacher", "Principal", "SchoolSeal"})
     with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
         assert pdf.check_pdf_syntax() == []
         parents = dict(zip(*[iter(list(pdf.Root.StructTreeRoot.ParentTree.Nums))] * 2, strict=True))
@@ -161,12 +161,12 @@ def test_overfull_texts_go_on_on_further_pages_with_a_head_and_in_type_that_read
 
 
 @pytest.mark.parametrize("pupils", [1, 30, 40, 60])
-@pytest.mark.parametrize("level", ["PRIMARY", "LOWER_SECONDARY"])
-def test_a_sheet_takes_as_many_pages_as_its_class_and_is_signed_beside_its_last_row(pupils: int, level: str, renderer: FormRenderer) -> None:
-    sheet = sample(SHEET, "overfull")
-    sheet["level"], sheet["rows"] = level, sheet["rows"][:pupils]
+@pytest.mark.parametrize("form", SHEETS)
+def test_a_sheet_takes_as_many_pages_as_its_class_and_is_signed_beside_its_last_row(pupils: int, form: str, renderer: FormRenderer) -> None:
+    sheet = sample(form, "overfull")
+    sheet["rows"] = sheet["rows"][:pupils]
     for line in sheet["rows"]:
-        line["row"] |= {"comment": "Chăm chỉ.", **dict.fromkeys(("level", "mark", "level_after_supplement", "mark_after_supplement"))}
+        line["row"]["comment"] = "Chăm chỉ."
     body = renderer.render(read_class_sheet(canonical(sheet)))
     with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
         assert len(pdf.pages) == (1 if pupils <= 30 else 2)
