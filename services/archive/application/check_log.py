@@ -117,7 +117,9 @@ class CheckLog:
         if self.store is not None:
             if size and found.root_tiles != found.root_signed:
                 found.faults.append(Fault("tiles_root_differs", "tile", found.root_tiles.hex() if found.root_tiles else "can't be made"))
-            self._compare_published(found, published, known, head.published)
+            final = await self.state.final()
+            if not self._compare_published(found, published, known, head.published) and final is not None:
+                files.broken[CHECKPOINT] = final.note
         return files
 
     def _compare_document(self, found: LogInspection, leaf: PlacedLeaf) -> None:
@@ -135,18 +137,20 @@ class CheckLog:
         if not (root == checkpoint.root == told.root and told.size == checkpoint.size and signatures):
             found.faults.append(Fault("checkpoint_differs", str(checkpoint.size), f"the leaves give {root.hex()}"))
 
-    def _compare_published(self, found: LogInspection, data: bytes | None, signed: dict[int, SignedCheckpoint], published: int) -> None:
+    def _compare_published(self, found: LogInspection, data: bytes | None, signed: dict[int, SignedCheckpoint], published: int) -> bool:
+        """Whether the file that everybody sees is a checkpoint; one that was never signed here is a fault, and left for people to see."""
         if data is None:
             if published:
-                found.faults.append(Fault("checkpoint_missing", CHECKPOINT, "the next publication puts it there again"))
-            return
+                found.faults.append(Fault("checkpoint_missing", CHECKPOINT))
+            return not published
         try:
             told = Checkpoint.read(read_note(data).text)
         except NoteError as error:
             found.faults.append(Fault("checkpoint_unreadable", CHECKPOINT, str(error)))
-            return
+            return False
         if told.size not in signed or signed[told.size].root != told.root:
             found.faults.append(Fault("checkpoint_differs", CHECKPOINT, f"{told.size} leaves, root {told.root.hex()}, was never signed"))
+        return True
 
     async def _documents(self, found: LogInspection, progress: Progress) -> None:
         total = await self.state.count_documents()

@@ -8,7 +8,7 @@ from services.archive.application.log_ports import CheckpointSigner, LogState, S
 from services.archive.application.log_tiles import LogTiles, damaged, files_of
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import EMPTY, is_consistent, leaf_hash, root_of
-from services.archive.domain.signed_note import SignedNote
+from services.archive.domain.signed_note import NoteError, SignedNote, read_note
 from services.archive.domain.tiles import CHECKPOINT, HEIGHT, WIDTH, Tile, changed, grown, right_edge, split_hashes
 from services.chassis.clock import Clock
 from services.chassis.errors import Conflict, Refused
@@ -38,8 +38,10 @@ class ExtendLog:
         epoch = await self.state.take_over()
         published = await self.store.read(CHECKPOINT)
         if published is not None:
-            text, _, _ = published.decode("utf-8", "replace").partition("\n\n")
-            told = Checkpoint.read(text + "\n")
+            try:
+                told = Checkpoint.read(read_note(published).text)
+            except NoteError as error:
+                raise damaged(CHECKPOINT, f"no checkpoint ({error})") from error
             known = await self.state.checkpoint(told.size)
             if told.origin != self.signer.public.name or known is None or known.root != told.root:
                 raise Refused(

@@ -25,7 +25,7 @@ class Publication:
 
     published: int
     trouble: tuple[str, ...] = ()
-    """What each witness had against it, in words for an operator."""
+    """What each witness that isn't with us has against it, in words for an operator."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class PublishLog:
     witnesses: WitnessClient
     clock: Clock
     _seen: dict[str, int] = field(default_factory=dict)
-    _resting: dict[str, datetime] = field(default_factory=dict)
+    _resting: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    """Until when a witness is left in peace, and why."""
 
     async def __call__(self) -> Publication:
         """Bring the newest checkpoint before everybody, if it isn't there and the quorum is reached."""
         head = await self.state.head()
         checkpoint = await self.state.checkpoint(head.signed)
         if checkpoint is None or head.signed == head.published:
-            return Publication(head.published)
+            return Publication(head.published, self._trouble)
         lines = dict(await self.state.cosignatures(checkpoint.size))
-        trouble: tuple[str, ...] = ()
         if not self.policy.satisfied(lines.keys()):
-            lines, trouble = await self._witnessed(checkpoint, lines)
+            lines |= await self._witnessed(checkpoint, lines)
         if not self.policy.satisfied(lines.keys()):
-            return Publication(head.published, trouble or ("no witness of the policy has an address to be asked at",))
+            return Publication(head.published, self._trouble or ("no witness of the policy has an address to be asked at",))
         async with self.state.publishing(checkpoint.size) as ours:
             if ours:
                 await self.store.replace(CHECKPOINT, final_note(checkpoint, lines))
@@ -64,27 +64,29 @@ class PublishLog:
                 await self.store.drop_partial(tile.name)
                 if tile.level == 0:
                     await self.store.drop_partial(tile.entries_name)
-        return Publication(checkpoint.size, trouble)
+        return Publication(checkpoint.size, self._trouble)
 
-    async def _witnessed(self, checkpoint: SignedCheckpoint, lines: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    @property
+    def _trouble(self) -> tuple[str, ...]:
+        return tuple(f"{name}: {why}" for name, (_, why) in sorted(self._resting.items()))
+
+    async def _witnessed(self, checkpoint: SignedCheckpoint, lines: Mapping[str, str]) -> dict[str, str]:
         now = self.clock.now()
         lacking = [witness for witness in self.policy.witnesses if witness.url and witness.name not in lines]
-        awake = [witness for witness in lacking if self._resting.get(witness.name, now) <= now]
+        awake = [witness for witness in lacking if witness.name not in self._resting or self._resting[witness.name][0] <= now]
         if not self.policy.satisfied({*lines, *(witness.name for witness in awake)}):
             awake = lacking
         answers = await asyncio.gather(*(self._cosigned(checkpoint, witness) for witness in awake))
         given: dict[str, str] = {}
-        trouble: list[str] = []
         for witness, (line, why) in zip(awake, answers, strict=True):
             if line:
                 given[witness.name] = line
                 self._resting.pop(witness.name, None)
             else:
-                trouble.append(f"{witness.name}: {why}")
-                self._resting[witness.name] = now + REST
+                self._resting[witness.name] = (now + REST, why)
         if given:
             await self.state.add_cosignatures(checkpoint.size, given, now)
-        return {**lines, **given}, tuple(trouble)
+        return given
 
     async def _cosigned(self, checkpoint: SignedCheckpoint, witness: Witness) -> tuple[str, str]:
         """(its signature line, or empty and why there is none)."""

@@ -303,8 +303,24 @@ async def test_fsck_finds_checkpoints_that_were_changed(world: LogWorld) -> None
     await world.grow(5)
     await world.do_as_owner("ALTER TABLE checkpoints DISABLE TRIGGER USER", "UPDATE checkpoints SET root = decode(repeat('00', 32), 'hex') WHERE size = 5")
     assert [(fault.code, fault.where) for fault in (await world.check()).faults] == [("checkpoint_differs", "5")]
-    (world.folder / "log" / "checkpoint").unlink()
-    assert ("checkpoint_missing", "checkpoint") in {(fault.code, fault.where) for fault in (await world.check()).faults}
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, "checkpoint_missing"), (b"", "checkpoint_unreadable"), (b"<html>\n\nmaintenance", "checkpoint_unreadable")]
+)
+async def test_lost_checkpoint_file_is_put_back(world: LogWorld, content: bytes | None, code: str) -> None:
+    await world.grow(5)
+    file = world.folder / "log" / "checkpoint"
+    whole = file.read_bytes()
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+        # Nobody goes on beside a file that can't be read: it may have said that this database is an old one.
+        with pytest.raises(Refused, match="no checkpoint"):
+            await world.extend().take_over()
+    assert [(fault.code, fault.where) for fault in (await world.check()).faults] == [(code, "checkpoint")]
+    mended = await world.check(mend=True)
+    assert (mended.whole, mended.mended, file.read_bytes()) == (True, ["checkpoint"], whole)
 
 
 async def test_full_disk_stops_the_log_and_nothing_else(world: LogWorld) -> None:
@@ -372,7 +388,13 @@ async def test_one_witness_may_fail_and_two_are_one_too_many(world: LogWorld) ->
 async def test_witness_who_was_away_catches_up(world: LogWorld) -> None:
     world.witnesses.moods["http://witness-2"] = "down"
     await world.grow(300)
-    await world.grow(300)
+    publish, extend = world.publisher(), world.extend()
+    epoch = await extend.take_over()
+    for _ in range(3):
+        await world.queue(100)
+        await extend(epoch)
+        assert (await publish()).trouble == ("W2: no answer",), "told in each round, also while it isn't asked"
+    assert (await publish()).trouble == ("W2: no answer",), "and while nothing grows"
     world.witnesses.moods.clear()
     await world.grow(10)
     assert ("http://witness-2", 200) in world.witnesses.asked
