@@ -57,7 +57,7 @@ def signed_sheets(event: signing_pb2.SheetsSigned) -> SignedSheets:
     )
 
 
-def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion], at: datetime) -> events_pb2.TranscriptsArchived:
+def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion], leaf_ids: Sequence[int], at: datetime) -> events_pb2.TranscriptsArchived:
     """The event for what was admitted."""
     return events_pb2.TranscriptsArchived(
         class_id=signed.class_id,
@@ -65,21 +65,24 @@ def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion
         province_id=signed.province_id,
         school_year=signed.school_year,
         transcripts=[
-            events_pb2.ArchivedTranscript(transcript=_ref(version.ref), sha256=version.sha256, supersedes=version.supersedes, register_index=version.leaf_id)
-            for version in versions
+            events_pb2.ArchivedTranscript(transcript=_ref(version.ref), sha256=version.sha256, supersedes=version.supersedes, register_index=leaf_id)
+            for version, leaf_id in zip(versions, leaf_ids, strict=True)
         ],
         archived_at=_timestamp(at),
     )
 
 
-def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], at: datetime) -> events_pb2.SheetsArchived:
+def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], leaf_ids: Sequence[int], at: datetime) -> events_pb2.SheetsArchived:
     """The event for sheets that were admitted."""
     return events_pb2.SheetsArchived(
         class_id=signed.class_id,
         school_id=signed.school_id,
         province_id=signed.province_id,
         school_year=signed.school_year,
-        sheets=[events_pb2.ArchivedSheet(sheet=_sheet_ref(sheet.ref), sha256=sheet.sha256, register_index=sheet.leaf_id) for sheet in sheets],
+        sheets=[
+            events_pb2.ArchivedSheet(sheet=_sheet_ref(sheet.ref), sha256=sheet.sha256, register_index=leaf_id)
+            for sheet, leaf_id in zip(sheets, leaf_ids, strict=True)
+        ],
         archived_at=_timestamp(at),
     )
 

@@ -164,9 +164,9 @@ async def _append_rounds(databases: Any, places: Any, leaves: int, rounds: int, 
 @asynccontextmanager
 async def _log(databases: Any, places: Any) -> AsyncIterator[tuple[Callable[[list[bytes]], Awaitable[None]], Callable[[], Awaitable[int]]]]:
     """(append a transaction's statements, how many leaves are final) over a log that is extended in this process and witnessed by others."""
+    from services.archive.adapters.admissions import queue_leaves
     from services.archive.adapters.log_state import PostgresLogState, alone
     from services.archive.adapters.note_keys import new_key, read_signer, verifier_of
-    from services.archive.adapters.statements import QUERIES
     from services.archive.adapters.tile_folder import open_tiles
     from services.archive.adapters.witness_client import HTTPWitnesses
     from services.archive.application.extend_log import ExtendLog
@@ -198,8 +198,7 @@ async def _log(databases: Any, places: Any) -> AsyncIterator[tuple[Callable[[lis
 
         async def append(statements: list[bytes]) -> None:
             async with database.transaction() as connection:
-                ids = [row["leaf_id"] for row in await connection.fetch(QUERIES["take_leaf_ids"], len(statements))]
-                await connection.execute(QUERIES["add_leaves"], ids, statements)
+                await queue_leaves(connection, statements)
 
         async def published() -> int:
             if keeping.done():

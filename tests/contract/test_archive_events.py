@@ -39,16 +39,16 @@ SHEETS = SignedSheets(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack
 SHEET_FACTS = SheetFacts(SHEET.sheet_id, 1, SHEET.public_id, "toan", "LOWER_SECONDARY", "Trường", bytes(range(32, 64)), 30)
 
 
-def admitted(document: SignedDocument, supersedes: int, index: int) -> AdmittedVersion:
-    return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), index, b"", "PRIMARY", "Trường")
+def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
+    return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), b"", "PRIMARY", "Trường")
 
 
 def produced() -> dict[str, Message]:
     """Every event, by the example it must equal."""
-    versions = [admitted(DOCUMENTS[0], 0, 41), admitted(DOCUMENTS[1], 1, 42)]
+    versions = [admitted(DOCUMENTS[0], 0), admitted(DOCUMENTS[1], 1)]
     return {
-        "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, AT),
-        "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, 40, b"")], AT),
+        "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, [41, 42], AT),
+        "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
         "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }

@@ -88,10 +88,6 @@ class PostgresAdmissionWork:
 
     connection: Connection
 
-    async def take_leaf_ids(self, count: int) -> Sequence[int]:
-        """Numbers that no other transaction gets."""
-        return sorted(row["leaf_id"] for row in await self.connection.fetch(QUERIES["take_leaf_ids"], count))
-
     async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
         """What is admitted, as this transaction sees it."""
         return await _held(self.connection, transcript_ids)
@@ -100,7 +96,7 @@ class PostgresAdmissionWork:
         """Pack, leaves, index rows, void register and the event, in this order."""
         write = self.connection.execute
         await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
-        await write(QUERIES["add_leaves"], *_columns([(version.leaf_id, version.statement) for version in versions]))
+        leaf_ids = await queue_leaves(self.connection, [version.statement for version in versions])
         rows = [
             (
                 uuid.UUID(version.ref.transcript_id),
@@ -112,18 +108,18 @@ class PostgresAdmissionWork:
                 version.offset,
                 version.size,
                 version.supersedes,
-                version.leaf_id,
+                leaf_id,
                 version.level,
                 version.school_name,
             )
-            for version in versions
+            for version, leaf_id in zip(versions, leaf_ids, strict=True)
         ]
         school = (uuid.UUID(signed.class_id), uuid.UUID(signed.school_id), signed.province_id, signed.school_year)
         await write(QUERIES["add_transcripts"], *school, uuid.UUID(signed.manifest_id), pack.digest, at, *_columns(rows))
         voids = [(uuid.UUID(version.ref.transcript_id), skipped, version.ref.version) for version in versions for skipped in version.skipped]
         if voids:
             await write(QUERIES["add_voids"], uuid.UUID(signed.school_id), signed.province_id, at, *_columns(voids))
-        await announce(self.connection, contracts.transcripts_archived(signed, versions, at))
+        await announce(self.connection, contracts.transcripts_archived(signed, versions, leaf_ids, at))
 
     async def held_sheets(self, sheet_ids: Iterable[str]) -> Mapping[tuple[str, int], bytes]:
         """What is admitted of sheets, as this transaction sees it."""
@@ -133,7 +129,7 @@ class PostgresAdmissionWork:
         """Pack, leaves, index rows and the event, in this order."""
         write = self.connection.execute
         await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
-        await write(QUERIES["add_leaves"], *_columns([(sheet.leaf_id, sheet.statement) for sheet in sheets]))
+        leaf_ids = await queue_leaves(self.connection, [sheet.statement for sheet in sheets])
         rows = [
             (
                 uuid.UUID(sheet.ref.sheet_id),
@@ -146,15 +142,15 @@ class PostgresAdmissionWork:
                 sheet.sha256,
                 sheet.offset,
                 sheet.size,
-                sheet.leaf_id,
+                leaf_id,
                 sheet.facts.level,
                 sheet.facts.school_name,
             )
-            for sheet in sheets
+            for sheet, leaf_id in zip(sheets, leaf_ids, strict=True)
         ]
         school = (uuid.UUID(signed.class_id), uuid.UUID(signed.school_id), signed.province_id, signed.school_year)
         await write(QUERIES["add_sheets"], *school, uuid.UUID(signed.manifest_id), pack.digest, at, *_columns(rows))
-        await announce(self.connection, contracts.sheets_archived(signed, sheets, at))
+        await announce(self.connection, contracts.sheets_archived(signed, sheets, leaf_ids, at))
 
     async def reject(self, signed: SignedClass | SignedSheets, rejections: Sequence[Rejection], at: datetime) -> int:
         """Refusals that are new are announced; a repeat of one is not, nor who only waits for a sheet."""
@@ -191,6 +187,12 @@ class PostgresAdmissionWork:
             sheet.subject if sheet else "",
         )
         return row is not None
+
+
+async def queue_leaves(connection: Connection, statements: Sequence[bytes]) -> list[int]:
+    """Queue statements for the log in the transaction of what they tell; their numbers, in the same order."""
+    # Sorted, since the database promises the order of the numbers and not that of its answer.
+    return sorted(row["leaf_id"] for row in await connection.fetch(QUERIES["add_leaves"], list(statements)))
 
 
 def ref_of(row: Any) -> TranscriptRef:

@@ -1,7 +1,3 @@
--- name: take_leaf_ids
--- Numbers for so many new leaves, rising; nobody waits for anybody.
-SELECT nextval('leaf_numbers') AS leaf_id FROM generate_series(1, $1::integer)
-
 -- name: held
 -- Every admitted version of these transcripts.
 SELECT transcript_id, pupil_id, school_year, version, sha256
@@ -13,8 +9,10 @@ INSERT INTO packs (digest, object_name, size, documents, cipher, stored_at) VALU
 ON CONFLICT (digest) DO NOTHING
 
 -- name: add_leaves
--- They wait here for their place in the log.
-INSERT INTO leaves (leaf_id, statement) SELECT * FROM unnest($1::bigint[], $2::bytea[])
+-- They wait here for their place in the log; their numbers rise in the order that is given, and nobody waits for anybody.
+INSERT INTO leaves (leaf_id, statement)
+SELECT nextval('leaf_numbers'), s.statement FROM unnest($1::bytea[]) WITH ORDINALITY AS s (statement, place) ORDER BY s.place
+RETURNING leaf_id
 
 -- name: add_transcripts
 INSERT INTO transcripts (

@@ -100,11 +100,10 @@ def _judged(document: SignedSheet, data: bytes, verdict: Verdict) -> _Checked | 
 
 
 async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:
-    leaf_ids = await work.take_leaf_ids(len(good))
     # Looked up again: another process may have admitted one since the first look.
     held = await work.held_sheets([item.document.ref.sheet_id for item in good])
     admitted: list[AdmittedSheet] = []
-    for item, leaf_id in zip(good, leaf_ids, strict=True):
+    for item in good:
         ref = item.document.ref
         if (ref.sheet_id, ref.version) in held:
             raise Conflict(f"sheet {ref.sheet_id} was admitted by another process meanwhile; look again")
@@ -119,5 +118,5 @@ async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Se
             at=now,
         ).canonical()
         place = pack.places[item.document.file_name]
-        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, len(item.data), place.offset, leaf_id, statement))
+        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, len(item.data), place.offset, statement))
     await work.admit_sheets(signed, pack, admitted, now)

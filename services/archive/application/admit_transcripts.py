@@ -132,13 +132,12 @@ def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tup
 
 
 async def _write(work: AdmissionWork, signed: SignedClass, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:
-    leaf_ids = await work.take_leaf_ids(len(good))
     held = await work.held(item.document.ref.transcript_id for item in good)
-    versions = [_admitted(signed, pack, item, held.get(item.document.ref.transcript_id), leaf_id, now) for item, leaf_id in zip(good, leaf_ids, strict=True)]
+    versions = [_admitted(signed, pack, item, held.get(item.document.ref.transcript_id), now) for item in good]
     await work.admit(signed, pack, versions, now)
 
 
-def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None, leaf_id: int, now: datetime) -> AdmittedVersion:
+def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None, now: datetime) -> AdmittedVersion:
     ref = item.document.ref
     # Decided again: another process may have admitted a version since the first look. One that does so now is stopped by the
     # index itself, which has room for one successor of a version.
@@ -163,7 +162,6 @@ def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None
         offset=place.offset,
         supersedes=decision.supersedes,
         skipped=decision.skipped,
-        leaf_id=leaf_id,
         statement=statement,
         level=item.facts.level,
         school_name=item.facts.school_name,

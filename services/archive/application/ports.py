@@ -181,9 +181,8 @@ class AdmittedVersion:
     """The version it replaces; 0 for a first one."""
     skipped: tuple[int, ...]
     """Versions between the two that were never issued; they go to the void register."""
-    leaf_id: int
-    """Number of the admission; its place in the log is given later."""
     statement: bytes
+    """Its leaf of the log."""
     level: str
     school_name: str
 
@@ -197,7 +196,6 @@ class AdmittedSheet:
     sha256: bytes
     size: int
     offset: int
-    leaf_id: int
     statement: bytes
 
 
@@ -214,6 +212,7 @@ class SheetEntry:
     root: bytes
     rows: int
     leaf_id: int
+    """Number of the admission; its place in the log is given later."""
     admitted_at: datetime
     place: Location
 
@@ -279,10 +278,6 @@ class Filter:
 
 class AdmissionWork(Protocol):
     """One transaction of admission."""
-
-    async def take_leaf_ids(self, count: int) -> Sequence[int]:
-        """Rising numbers for so many new leaves of the log."""
-        ...
 
     async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
         """What is admitted of these transcripts, by transcript id."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import asyncpg
 
+from services.archive.adapters.admissions import queue_leaves
 from services.archive.adapters.log_state import PostgresLogState
 from services.archive.adapters.note_keys import NoteSigner, new_key, read_signer, verifier_of
-from services.archive.adapters.statements import QUERIES
 from services.archive.adapters.tile_folder import TileFolder, open_tiles
 from services.archive.application.check_log import CheckLog, LogInspection
 from services.archive.application.extend_log import BATCH, ExtendLog
@@ -98,8 +98,7 @@ class LogWorld:
         """Statements that wait for their place, in one transaction as an admission writes them."""
         entries = [statement() for _ in range(count)]
         async with self.database.transaction() as connection:
-            ids = [row["leaf_id"] for row in await connection.fetch(QUERIES["take_leaf_ids"], count)]
-            await connection.execute(QUERIES["add_leaves"], ids, entries)
+            await queue_leaves(connection, entries)
         return entries
 
     async def check(self, *, mend: bool = False, documents: bool = False) -> LogInspection:
