@@ -12,6 +12,7 @@ from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
+from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.tile_folder import open_tiles
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.adapters.vault import EncryptedVault
@@ -55,7 +56,7 @@ TILES_KEPT = 4096
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile))
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile), xml_table().difference)
 
 
 def transcript_check(settings: ArchiveSettings) -> CheckByRoles:

@@ -52,6 +52,7 @@ def verify(
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
+    from services.archive.adapters.record_tables import xml_table
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
     from services.archive.domain.document import TRANSCRIPT, order_of, transcript_of
@@ -73,7 +74,7 @@ def verify(
     for file in files:
         data = file.read_bytes()
         claimed = profile_of(data)
-        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures)(data, announced)))
+        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
         if proof and log_policy:
             reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None

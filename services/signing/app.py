@@ -28,6 +28,7 @@ from services.signing.adapters.proof_of_time import PadesLongTerm
 from services.signing.adapters.remote_requests import alone
 from services.signing.adapters.renderer import FormRenderer
 from services.signing.adapters.revocation import HttpRevocations
+from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.staging import PackStaging
 from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
@@ -79,7 +80,7 @@ def doors(settings: SigningSettings, transactions: PostgresTransactions, clock: 
         get_preview=GetPreview(transactions, PackStaging(settings.staging_url)),
         approve_manifest=ApproveManifest(transactions, certificates, clock, settings.express_limit),
         reject_manifest=RejectManifest(transactions, clock),
-        register_certificate=RegisterCertificate(transactions, certificates, clock),
+        register_certificate=RegisterCertificate(transactions, certificates, stencil_of, clock),
         get_progress=GetProgress(transactions),
         get_run_progress=GetRunProgress(transactions),
         list_failures=ListFailures(transactions),

@@ -97,6 +97,7 @@ def registration_of(request: rpc.RegisterCertificateRequest, actor: Actor) -> re
         certificate=request.certificate,
         chain=tuple(request.chain),
         key_name=request.key_name,
+        image=request.image,
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pytest_asyncio
 
+from services.archive import app as archive
+from services.audit import deep
 from services.audit.checks import run_all
 from services.audit.stores import Stores
 from services.rehearsal import plan
@@ -81,6 +83,20 @@ async def test_the_audit_finds_every_invariant_whole(played: Played) -> None:
         findings = await run_all(stores)
     assert {finding.invariant for finding in findings} >= {"I1", "I2", "I6", "I7", "I8", "I9", "I11"}
     assert [str(finding) for finding in findings if finding.problems] == []
+
+
+async def test_the_deep_audit_finds_every_archived_document_valid(played: Played) -> None:
+    told = played.term.deployment.settings_of("archive")
+    settings = archive.SETTINGS.load(**{name.removeprefix("HOCBA_ARCHIVE_").lower(): value for name, value in told.items()})
+    service = archive.build(settings)
+    await service.database.open()
+    try:
+        vault = archive.vault(settings, service)
+        report = await deep.audit(service.database, vault, deep.Law(settings.trust_dir), deep.Range(), 2, None, lambda by: None)
+    finally:
+        await service.database.close()
+    assert report.listed == []
+    assert (report.checked, report.unread) == (played.outcome.validated + played.outcome.sheets_validated, {})
 
 
 async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:

@@ -10,7 +10,7 @@ import itertools
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from services.signing.adapters.samples import SHEETS, SIZES, canonical, forms, sample
+from services.signing.domain.record import Record
 from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.stack.signer_pki import KeyKind, SignerPki
 from tests.support import forgeries
 from tests.support.long_term import sign_long_term
 from tests.support.plain_pyhanko import sign_plainly
-from tests.support.signed_pages import Office, an_office
+from tests.support.signed_pages import Office, an_office, document_of
 
 Sign = Callable[[Office, bytes, bytes, Sequence[SignatureRole]], bytes]
 """(office, page, record or sheet, who signs) to a signed document."""
@@ -38,7 +39,16 @@ def _by_us(office: Office, page: bytes, content: bytes, roles: Sequence[Signatur
     return office.sign(page, content, roles)
 
 
-PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": sign_plainly}
+def _with_pictures(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole]) -> bytes:
+    return replace(office, pictured=True).sign(page, content, roles)
+
+
+def _with_xml(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole]) -> bytes:
+    document = document_of(content)
+    return office.sign(office.renderer.render(document, with_xml=isinstance(document, Record)).pdf, content, roles)
+
+
+PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": sign_plainly, "pictures": _with_pictures, "xml": _with_xml}
 
 
 @dataclass(frozen=True)
@@ -127,12 +137,12 @@ def _changed(pdf: bytes, at: int) -> bytes:
     return pdf[:at] + bytes((pdf[at] ^ 1,)) + pdf[at + 1 :]
 
 
-def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes) -> bytes:
-    """One bit in the middle of a stream, wherever the writer has put it."""
+def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes, at: float = 0.5) -> bytes:
+    """One bit of a stream, wherever the writer has put it: in its middle, or in another part of its length."""
     with pikepdf.open(io.BytesIO(pdf)) as document:
         raw = find(document).read_raw_bytes()
     assert pdf.count(raw) == 1
-    return _changed(pdf, pdf.index(raw) + len(raw) // 2)
+    return _changed(pdf, pdf.index(raw) + int(len(raw) * at))
 
 
 def _first_content(document: pikepdf.Pdf) -> pikepdf.Object:
@@ -178,7 +188,8 @@ def painted_field(pdf: bytes) -> bytes:
 
 PAINTED_BETWEEN = "field painted between signatures"
 FORGERIES: dict[str, Callable[[bytes], bytes]] = {
-    "page content": partial(_in_stream, _first_content),
+    # At its head: what a bit further inside does to compressed content is chance.
+    "page content": partial(_in_stream, _first_content, at=0),
     "XMP": partial(_in_stream, _metadata),
     "attachment": partial(_in_stream, _attachment),
     **{f"dictionary {number + 1}": partial(_in_dictionary, number) for number in range(len(DEFAULT_ORDER))},

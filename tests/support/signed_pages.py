@@ -18,6 +18,7 @@ from services.signing.adapters.keys.router import KeyRouter
 from services.signing.adapters.official_forms import Form, form_named
 from services.signing.adapters.press import FormPress
 from services.signing.adapters.renderer import Body, FormRenderer
+from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
 from services.signing.application.ports import Press
 from services.signing.domain.class_sheet import ClassSheet, is_class_sheet, read_class_sheet
@@ -26,6 +27,7 @@ from services.signing.domain.record import Record, read_record
 from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
 from services.stack.signer_pki import KeyKind, Signer, SignerCertificate, SignerPki
+from tests.support.signature_pictures import png_of
 
 URL = "https://tracuu.hocba.example/t"
 SCHOOL = "Trường Mẫu"
@@ -56,6 +58,8 @@ class Office:
     keys: KeyRouter
     renderer: FormRenderer
     signed_at: datetime
+    pictured: bool = False
+    """Whether signatures and seal show their pictures."""
 
     def page(self, content: bytes) -> Body:
         """The unsigned page of a record or sheet."""
@@ -65,7 +69,8 @@ class Office:
         """The page with the signatures of these roles, or of all, in their order."""
         form, order = form_for(content), order_of(content)
         for role in order if roles is None else roles:
-            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at)
+            image = stencil_of(png_of(role), role) if self.pictured else None
+            stamp = StampContent(role, facts_of(self.made[role].certificate), self.signed_at, image=image, box=form.box_of(role))
             terms = SignatureTerms(role, form.box_of(role).field, order, stamp, self.templates[role])
             skeleton = Skeletons().of(pdf)
             document = opened(pdf, skeleton)

@@ -1,7 +1,7 @@
 """The one check of a document that admission and the offline verifier share."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,6 +64,8 @@ class CheckDocument:
     signatures: Signatures
     shapes: KnownShapes | None = None
     """What documents have been found to have in common; without it each of them is examined in full."""
+    xml_difference: Callable[[bytes, bytes], str] | None = None
+    """The first place where an attached XML says something else than the record; without it an XML is accepted with no document."""
 
     def __call__(self, data: bytes, announced: Announced = Announced()) -> Verdict:
         """The verdict on `data`. Never raises for what the bytes hold."""
@@ -103,6 +105,7 @@ class CheckDocument:
                 proven_at, wrong = _proven(examination, judge, signers)
                 findings += wrong
             findings += _record(examination.record, announced)
+            findings += self._alternative(examination)
             if examination.record is None:
                 skipped.add(Check.SHEETS)
             else:
@@ -114,6 +117,13 @@ class CheckDocument:
             # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
             self.shapes.learn(examination)
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+
+    def _alternative(self, examination: Examination) -> list[Finding]:
+        """The XML beside the record must say what the record says, or two readers would see two transcripts."""
+        if examination.xml is None or examination.record is None:
+            return []
+        differs = "nothing here can compare them" if self.xml_difference is None else self.xml_difference(examination.record, examination.xml)
+        return [Finding(Reason.RECORD_DIFFERS, f"the attached XML isn't the record: {differs}")] if differs else []
 
 
 @dataclass(frozen=True, slots=True)

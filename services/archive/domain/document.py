@@ -41,6 +41,8 @@ class Profile:
     """The fields of the two document time stamps that may follow the last signature."""
     body_revisions: int = 1
     """How many revisions the unsigned body has; the first signature covers them all."""
+    alternative: str = ""
+    """Under which name the record may be attached as XML too; empty: it may not."""
     is_sheet: bool = False
     """Whether what is attached is a class-subject sheet and no transcript's record."""
 
@@ -56,6 +58,7 @@ TRANSCRIPT = Profile(
         SignatureRule(SCHOOL_SEAL, "SchoolSeal"),
     ),
     attachment="hoc-ba.json",
+    alternative="hoc-ba.xml",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
 CLASS_SHEET = Profile(
@@ -108,5 +111,7 @@ class Examination:
     """Those that prove the time of all signatures, if the document has them; `role` and `field` are the field's name."""
     certificates: tuple[bytes, ...] = ()
     """DER, from the validation data."""
+    xml: bytes | None = None
+    """The record as XML, if it is attached like that too."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

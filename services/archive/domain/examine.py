@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
-from services.archive.domain.content import attached_stream, check_content
+from services.archive.domain.content import alternative_stream, attached_stream, check_content
 from services.archive.domain.coverage import coverage
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
@@ -79,16 +79,16 @@ def _examined(file: PdfFile, profile: Profile) -> Examination:
     findings += check_certification(file, fields, profile)
     findings += check_changes(file, fields, profile)
     findings += check_content(file, last, fields)
+    record, xml = None, None
     try:
-        attached = attached_stream(file, last, profile)
-        record = None if attached is None else decoded(attached)
+        attached, alternative = attached_stream(file, last, profile), alternative_stream(file, last, profile)
+        record, xml = (None if stream is None else decoded(stream) for stream in (attached, alternative))
     except MalformedPdf as error:
-        record = None
         findings.append(Finding(Reason.RECORD_MISSING, f"the attached file can't be read: {error}"))
     else:
         if record is None:
             findings.append(Finding(Reason.RECORD_MISSING, f"no file named {profile.attachment} is attached, or not it alone"))
-    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), file=file)
+    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), xml=xml, file=file)
 
 
 def _order(file: PdfFile, profile: Profile) -> Iterator[Finding]:

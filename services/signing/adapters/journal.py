@@ -40,6 +40,7 @@ class PostgresJournal:
             first.certificate_serial,
             first.signed_at,
             now,
+            first.image_digest,
             [intent.intent_id for intent in intents],
             [intent.transcript_id for intent in intents],
             [intent.version for intent in intents],
@@ -116,6 +117,7 @@ def _intent(row: Row) -> Intent:
         row["certificate_serial"],
         row["signed_at"],
         row["attempt"],
+        bytes(row["image_digest"]),
     )
 
 

@@ -1,8 +1,8 @@
 -- name: intend
 INSERT INTO intent (intent_id, manifest_id, order_id, transcript_id, version, role, attempt, template_digest, before_digest, to_be_signed,
-    certificate_sha256, certificate_serial, signed_at, recorded_at)
-SELECT i.id, $1, $2, i.transcript, i.version, $3, $4, i.template, i.before, i.tbs, $5, $6, $7, $8
-FROM unnest($9::uuid[], $10::uuid[], $11::integer[], $12::bytea[], $13::bytea[], $14::bytea[]) AS i (id, transcript, version, template, before, tbs)
+    certificate_sha256, certificate_serial, signed_at, recorded_at, image_digest)
+SELECT i.id, $1, $2, i.transcript, i.version, $3, $4, i.template, i.before, i.tbs, $5, $6, $7, $8, $9
+FROM unnest($10::uuid[], $11::uuid[], $12::integer[], $13::bytea[], $14::bytea[], $15::bytea[]) AS i (id, transcript, version, template, before, tbs)
 ON CONFLICT ON CONSTRAINT one_intent_per_signature DO NOTHING
 
 -- name: intents

@@ -106,6 +106,7 @@ class PostgresManifests:
             approval.authority,
             approval.certificate_sha256,
             approval.approved_at,
+            approval.image_digest,
         )
         version: int = await self._connection.fetchval(QUERIES["touch_manifest"], manifest_id)
         return version
@@ -160,6 +161,7 @@ def _approval(row: Row) -> Approval:
         row["authority"],
         bytes(row["certificate_sha256"]),
         row["approved_at"],
+        bytes(row["image_digest"]),
     )
 
 

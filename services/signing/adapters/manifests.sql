@@ -42,8 +42,8 @@ FROM manifest_entry AS e JOIN transcript AS t USING (transcript_id, version)
 WHERE e.manifest_id = $1 AND e.transcript_id = $2
 
 -- name: approve
-INSERT INTO approval (manifest_id, role, merkle_root, account_id, person_id, staff_id, authority, certificate_sha256, approved_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO approval (manifest_id, role, merkle_root, account_id, person_id, staff_id, authority, certificate_sha256, approved_at, image_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: touch_manifest
 UPDATE manifest SET version = version + 1 WHERE manifest_id = $1 RETURNING version

@@ -25,6 +25,10 @@ class SignatureBox:
     width: float
     height: float
     hint: str = ""
+    stamp: float = 0
+    """How much of it from below is for the stamp; what is above shows the captions of the page."""
+    date_at: float | None = None
+    """Where in its first line the date of signing begins, from the left; None where the form has no date."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,18 @@ class Form:
     def boxes(self) -> tuple[SignatureBox, ...]:
         """The signature boxes in the form's order."""
         return tuple(
-            SignatureBox(b["field"], SignatureRole(b["role"]), b["x"] * MM, b["y"] * MM, b["w"] * MM, b["h"] * MM, b["hint"]) for b in self.facts["boxes"]
+            SignatureBox(
+                b["field"],
+                SignatureRole(b["role"]),
+                b["x"] * MM,
+                b["y"] * MM,
+                b["w"] * MM,
+                b["h"] * MM,
+                b["hint"],
+                b.get("stamp", b["h"]) * MM,
+                b["date_at"] * MM if "date_at" in b else None,
+            )
+            for b in self.facts["boxes"]
         )
 
     def box_of(self, role: SignatureRole) -> SignatureBox:

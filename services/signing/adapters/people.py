@@ -15,6 +15,7 @@ from services.signing.adapters.rows import Row, staff_of
 from services.signing.application.ports import Holder
 from services.signing.domain.people import StaffMember
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 
 QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
@@ -76,7 +77,21 @@ class PostgresPeople:
             holder.key_name,
             by,
             now,
+            holder.image_digest,
         )
+
+    async def keep_image(self, school_id: str, province_id: str, image: Stencil, now: datetime) -> None:
+        """Keep a picture once."""
+        await self._connection.execute(QUERIES["keep_image"], school_id, image.digest, province_id, image.width, image.height, image.dots, now)
+
+    async def image(self, school_id: str, digest: bytes) -> Stencil | None:
+        """A picture."""
+        if not digest:
+            return None
+        row = await self._connection.fetchrow(QUERIES["image"], school_id, digest)
+        if row is None:
+            raise Refused(f"school {school_id} has no picture {digest.hex()}, which an approval names", code="image_missing")
+        return Stencil(row["width"], row["height"], bytes(row["dots"]))
 
     async def holder_for(self, school_id: str, role: SignatureRole, staff_id: str | None) -> Holder | None:
         """The newest certificate."""
@@ -100,4 +115,4 @@ def _holder(row: Row | None) -> Holder | None:
     if row is None:
         return None
     certificate = bytes(row["certificate"])
-    return Holder(certificate, tuple(bytes(der) for der in row["chain"]), row["key_name"], facts_of(certificate))
+    return Holder(certificate, tuple(bytes(der) for der in row["chain"]), row["key_name"], facts_of(certificate), bytes(row["image_digest"]))

@@ -35,17 +35,25 @@ SELECT * FROM staff WHERE school_id = $1 AND person_id = $2 ORDER BY staff_id
 SELECT * FROM staff WHERE staff_id = $1
 
 -- name: register
-INSERT INTO certificate (sha256, school_id, province_id, role, staff_id, serial, certificate, chain, key_name, registered_by, registered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (sha256, school_id, role) DO NOTHING
+-- Registering it again changes its picture, if it brings one, and nothing else.
+INSERT INTO certificate (sha256, school_id, province_id, role, staff_id, serial, certificate, chain, key_name, registered_by, registered_at, image_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (sha256, school_id, role) DO UPDATE SET image_digest = EXCLUDED.image_digest WHERE EXCLUDED.image_digest <> ''
+
+-- name: keep_image
+INSERT INTO signature_image (school_id, digest, province_id, width, height, dots, kept_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING
+
+-- name: image
+SELECT width, height, dots FROM signature_image WHERE school_id = $1 AND digest = $2
 
 -- name: holder_for
-SELECT certificate, chain, key_name FROM certificate
+SELECT certificate, chain, key_name, image_digest FROM certificate
 WHERE school_id = $1 AND role = $2 AND staff_id IS NOT DISTINCT FROM $3::uuid AND revoked_at IS NULL
 ORDER BY registered_at DESC LIMIT 1
 
 -- name: holder
-SELECT certificate, chain, key_name FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
+SELECT certificate, chain, key_name, image_digest FROM certificate WHERE school_id = $1 AND role = $2 AND sha256 = $3 AND revoked_at IS NULL
 
 -- name: revoked
 UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL

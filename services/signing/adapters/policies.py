@@ -9,6 +9,7 @@ provinces = ["2025-79"]         # absent: all
 school_levels = ["primary"]     # absent: all
 valid_from = 2026-05-01         # absent: always
 valid_until = 2027-04-30        # absent: for good
+record_xml = true               # absent: records are attached as JSON alone
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def _rule(file: Path, number: int, told: dict[str, Any]) -> PolicyRule:
         optional("roles", _roles, some_roles),
         optional("sheets_required", _truth, "true or false"),
         optional("deputies", _roles, some_roles),
+        optional("record_xml", _truth, "true or false"),
     )
     if fault := rule.fault():
         raise wrong(fault)

@@ -35,14 +35,14 @@ class FormPress:
         self._renderer_for = lru_cache(_MOST_ORDERS)(renderer_for)
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles) for content in contents])
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles, with_xml) for content in contents])
 
-    def _set(self, content: bytes, roles: tuple[SignatureRole, ...]) -> PageMade | str:
+    def _set(self, content: bytes, roles: tuple[SignatureRole, ...], with_xml: bool) -> PageMade | str:
         try:
             document = known(content)
-            body = self._renderer_for(roles).render(document)
+            body = self._renderer_for(roles).render(document, with_xml=with_xml and not isinstance(document, ClassSheet))
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
         name = document.sheet_id if isinstance(document, ClassSheet) else document.transcript_id
@@ -117,7 +117,7 @@ class PadesSignatory:
 
     def _terms(self, task: Task, terms: Terms) -> SignatureTerms:
         box = form_named(task.waiting.template_version).box_of(terms.role)
-        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
+        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority, terms.image, box)
         return SignatureTerms(terms.role, box.field, task.expectation.order, stamp, self._container(terms.holder))
 
     def _container(self, holder: Holder) -> CmsTemplate:
@@ -144,4 +144,5 @@ def _intent(task: Task, terms: Terms, half_done: Waiting) -> Intent:
         certificate_serial=terms.holder.facts.serial,
         signed_at=order.fixed_at,
         attempt=order.attempt,
+        image_digest=terms.image.digest if terms.image else b"",
     )

@@ -22,11 +22,13 @@ from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.increments import Tip, cross_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
+from services.signing.adapters.record_tables import record_table
 from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
 from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
 from services.signing.adapters.xmp import metadata
 from services.signing.domain.class_sheet import SHEET_ROW, ClassSheet, is_class_sheet, known_class_sheet, page_of
 from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
+from services.signing.domain.record_xml import Unmapped, to_xml
 from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
@@ -69,8 +71,9 @@ class FormRenderer:
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, document: Record | ClassSheet, banner: str = "") -> Body:
+    def render(self, document: Record | ClassSheet, banner: str = "", *, with_xml: bool = False) -> Body:
         """The page of one document. Text that the form's fonts can't show is refused, never replaced by boxes."""
+        xml = _as_xml(document) if with_xml else None
         composer: Composer
         order: tuple[SignatureRole, ...]
         if isinstance(document, ClassSheet):
@@ -82,17 +85,19 @@ class FormRenderer:
             shape, pages = composer.compose(said, qr, banner)
         except Unprintable as error:
             raise _misplaced(document, error) from None
-        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"])
-        tail, tip = _tail(skeleton, pages, document)
+        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
+        tail, tip = _tail(skeleton, pages, document, xml)
         state = skeleton.hashed.copy()
         state.update(tail)
         form = composer.form
-        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version, order))
+        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version, order, with_xml))
 
-    def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], order: Sequence[SignatureRole], school_year: str) -> Skeleton:
-        return skeleton_of(composer, shape, alphabets, order, metadata(composer.form, school_year))
+    def _skeleton(
+        self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], order: Sequence[SignatureRole], school_year: str, with_xml: bool
+    ) -> Skeleton:
+        return skeleton_of(composer, shape, alphabets, order, metadata(composer.form, school_year), with_xml)
 
-    def _template_digest(self, template_version: str, order: Sequence[SignatureRole]) -> bytes:
+    def _template_digest(self, template_version: str, order: Sequence[SignatureRole], with_xml: bool) -> bytes:
         """SHA-256 over all that the bytes depend on besides what is printed: files, our own code, makers' versions and settings."""
         digest = hashlib.sha256()
         code = Path(__file__).parent
@@ -110,13 +115,14 @@ class FormRenderer:
             "typefaces",
             "xmp",
         )
-        domain = ("class_sheet", "record", "sheet", "sheet_primary", "sheet_secondary", "words")
+        domain = ("class_sheet", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
         files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
         files += [*(FORMS / template_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
         for file in sorted(files):
             digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         versions = {"deflate": version("deflate"), "segno": version("segno"), "zlib": zlib.ZLIB_RUNTIME_VERSION}
         digest.update(json.dumps([versions, self._url, order], sort_keys=True).encode())
+        digest.update(repr(record_table()).encode() if with_xml else b"")
         return digest.digest()
 
 
@@ -130,7 +136,14 @@ def _deflated(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, _LEVEL))
 
 
-def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet) -> tuple[bytes, Tip]:
+def _as_xml(document: Record | ClassSheet) -> bytes:
+    try:
+        return to_xml(document.data, record_table())
+    except Unmapped as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet, xml: bytes | None) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
     rows: list[bytes] = [skeleton.rows]
@@ -141,18 +154,22 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSh
         hashed.update(packed)
         parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
         number += 1
-    packed = _deflated(document.content)
-    parts.append(
-        b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(D:20000101000000Z)>>"
-        b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(document.content), len(packed), packed)
-    )
+    for kind, content in ((b"xml", xml), (b"json", document.content)):
+        if content is None:
+            continue
+        packed = _deflated(content)
+        parts.append(
+            b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F%b/Params<</Size %d/ModDate(D:20000101000000Z)>>"
+            b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, kind, len(content), len(packed), packed)
+        )
+        number += 1
     for part in parts:
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number + 1, b"".join(rows), f"0 {number + 2}", CATALOG, file_id, None, position))
+    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
     tail = b"".join(parts)
-    return tail, Tip(skeleton.size + len(tail), position, number + 2, CATALOG, file_id)
+    return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 
 
 def known(content: bytes) -> Record | ClassSheet:

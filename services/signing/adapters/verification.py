@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Hashable, Sequence
@@ -26,6 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
+from services.signing.adapters.record_tables import record_table
+from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
@@ -36,7 +39,8 @@ _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
 _SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
 _SPAN_END = b">>>\nendobj\n"
-_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_ALTERNATIVE = "hoc-ba.xml"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
 
@@ -81,6 +85,8 @@ class _Fixed:
     content: bytes
     state: hashlib._Hash
     """SHA-256 over it, to be copied."""
+    has_xml: bool
+    """Whether documents with it carry their record as XML too."""
 
 
 @dataclass(slots=True)
@@ -127,6 +133,11 @@ class DocumentVerifier:
         record = _attached(pdf, revisions[0])
         if record is None or hashlib.sha256(record).digest() != expected.content_digest:
             return False
+        if fixed.has_xml:
+            xml = _attached(pdf, revisions[0], from_end=2)
+            if xml is None:
+                return False
+            _check_alternative(record, xml)
         shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -154,7 +165,7 @@ class DocumentVerifier:
             check_layout(pdf, revision)
         containers: list[_Container] = []
         with pikepdf.open(io.BytesIO(pdf)) as document, pikepdf.open(io.BytesIO(pdf[: revisions[0].end])) as unsigned:
-            _check_content(document, expected)
+            has_xml = _check_content(document, expected)
             fields = _fields(document)
             if [name for name, _ in fields] != list(expected.fields):
                 raise NotAsIntended(f"fields are {[name for name, _ in fields]}, not {list(expected.fields)}")
@@ -171,16 +182,16 @@ class DocumentVerifier:
                 containers.append(self._check_cms(container, covered, wanted))
                 _check_time(value, wanted)
         if _attached(pdf, revisions[0]) is not None:
-            self._remember(pdf, revisions, expected, containers)
+            self._remember(pdf, revisions, expected, containers, has_xml)
 
-    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container]) -> None:
+    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], has_xml: bool) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
             self._fixed_parts.clear()
         fixed = self._fixed(pdf)
         if fixed is None:
             content = pdf[: _fixed_length(pdf)]
-            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content))
+            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), has_xml)
         shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -305,11 +316,11 @@ def _shared(fixed: _Fixed, base: Revision) -> Hashable:
     return fixed, base.index, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
 
 
-def _attached(pdf: bytes, base: Revision) -> bytes | None:
-    """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references."""
-    row = base.rows[-2 * ROW_SIZE : -ROW_SIZE]
+def _attached(pdf: bytes, base: Revision, from_end: int = 1) -> bytes | None:
+    """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references; its XML is the one before (2)."""
+    row = base.rows[-(from_end + 1) * ROW_SIZE : -from_end * ROW_SIZE]
     found = _ATTACHED.match(pdf, int.from_bytes(row[1:5], "big")) if row[:1] == b"\x01" else None
-    if found is None or int(found[1]) != base.number - 1:
+    if found is None or int(found[1]) != base.number - from_end:
         return None
     inflater = zlib.decompressobj()
     record = inflater.decompress(pdf[found.end() : found.end() + int(found[2])], _LARGEST_RECORD)
@@ -341,13 +352,23 @@ def _der_of(digits: bytes) -> bytes:
     return padded[:length]
 
 
-def _check_content(document: pikepdf.Pdf, expected: Expectation) -> None:
+def _check_content(document: pikepdf.Pdf, expected: Expectation) -> bool:
+    """The record is the sealed one; and whether it is there as XML too, which then says the same."""
     names = list(document.attachments)
-    if len(names) != 1:
+    if len(names) != 1 and names[1:] != [_ALTERNATIVE]:
         raise NotAsIntended(f"attachments are {names}, not the record alone")
     content = document.attachments[names[0]].get_file().read_bytes()
     if hashlib.sha256(content).digest() != expected.content_digest:
         raise NotAsIntended("the attached record isn't the sealed one")
+    if len(names) == 1:
+        return False
+    _check_alternative(content, document.attachments[_ALTERNATIVE].get_file().read_bytes())
+    return True
+
+
+def _check_alternative(record: bytes, xml: bytes) -> None:
+    if from_xml(xml, record_table()) != json.loads(record):
+        raise NotAsIntended("the attached XML isn't the record")
 
 
 def _fields(document: pikepdf.Pdf) -> list[tuple[str, Any]]:
@@ -388,8 +409,12 @@ def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignat
 
 
 def _check_written(revisions: Sequence[Revision], index: int, widget: Any, document: pikepdf.Pdf) -> None:
-    """An increment writes its own field, for the first signature the catalogue, the value and the appearance: nothing else."""
+    """An increment writes its own field, for the first signature the catalogue, the value, and the appearance with its picture: nothing else."""
     wanted = {widget.objgen[0], widget.V.objgen[0], widget.AP.N.objgen[0], revisions[index + 1].number}
+    pictures = list(widget.AP.N.Resources.get("/XObject", {}).values())
+    if len(pictures) > 1 or any(picture.get("/Subtype") != "/Image" or picture.get("/ImageMask") is not True for picture in pictures):
+        raise NotAsIntended(f"the appearance in revision {index + 2} draws something besides text and one picture of dots")
+    wanted |= {picture.objgen[0] for picture in pictures}
     if index == 0:
         wanted.add(document.Root.objgen[0])
     written = set(revisions[index + 1].objects)

@@ -77,6 +77,7 @@ class ApproveManifest:
             authority.authority,
             holder.facts.sha256,
             now,
+            holder.image_digest,
         )
         version = await work.manifests.approve(manifest.manifest_id, approval)
         entries = tuple(row.ref for row in await work.manifests.entries(manifest.manifest_id))

@@ -16,6 +16,7 @@ from services.signing.domain.policy import Policy
 from services.signing.domain.remote import RemoteRequest
 from services.signing.domain.revocation import Revocation, Revoked, Unknown
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
 from services.signing.domain.validation import ValidationData
 from services.signing.domain.verdict import Expectation
@@ -42,6 +43,8 @@ class Approval:
     authority: str
     certificate_sha256: bytes
     approved_at: datetime
+    image_digest: bytes = b""
+    """The signer's picture at that time; empty when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Holder:
     chain: tuple[bytes, ...]
     key_name: str
     facts: CertificateFacts
+    image_digest: bytes = b""
+    """The picture that new approvals with it take; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,7 @@ class PageMade:
 class Press(Protocol):
     """Sets pages. Failures are per pupil and come back as text, since a class never dies for one of them."""
 
-    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
         """A page or a reason for each record or class-subject sheet, in their order; `roles` sign the transcripts, in that order."""
         ...
 
@@ -244,6 +249,7 @@ class Terms:
     role: SignatureRole
     holder: Holder
     authority: str
+    image: Stencil | None = None
 
 
 class Batch(Protocol):

@@ -46,7 +46,7 @@ class PreparePages:
             return
         failures = [LineResult(ref, _NO_SHEETS) for ref in refs if policy.sheets_required and _lacks_sheets(ref, contents[ref])]
         refs = [ref for ref in refs if ref not in {failure.ref for failure in failures}]
-        made = await self.press.set_pages([contents[ref] for ref in refs], policy.roles)
+        made = await self.press.set_pages([contents[ref] for ref in refs], policy.roles, with_xml=policy.record_xml)
         pages = [(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, PageMade)]
         failures += [LineResult(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, str)]
         pack = None

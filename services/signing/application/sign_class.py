@@ -133,6 +133,7 @@ class SignClass:
             if approval is None or approval.merkle_root != list_of(lines).root:
                 raise Refused(f"manifest {manifest.manifest_id} isn't approved for {order.role.value}", code="not_approved")
             holder = await work.people.holder(order.place.school_id, order.role, approval.certificate_sha256)
+            image = await work.people.image(order.place.school_id, approval.image_digest)
             approved = {_content_of(line) for line in lines}
             found = await work.classes.waiting(order.lines, manifest.policy.roles.index(order.role))
             waiting = {ref: w for ref, w in found.items() if (ref.transcript_id, ref.version, ref.content_digest, w.body_digest) in approved}
@@ -146,7 +147,7 @@ class SignClass:
             finished.ref: tuple(ExpectedSignature(s.role, self.signatory_field(s.role), certificates[s.role], s.signed_at) for s in finished.signatures)
             for finished in earlier
         }
-        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority), approval.staff_id or "", waiting, signatures)
+        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority, image), approval.staff_id or "", waiting, signatures)
 
     @staticmethod
     def signatory_field(role: SignatureRole) -> str:

@@ -34,6 +34,7 @@ from services.signing.domain.people import Caller, StaffMember
 from services.signing.domain.policy import Policy
 from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
 from services.signing.domain.validation import ValidationData
 
@@ -360,7 +361,15 @@ class People(Protocol):
         ...
 
     async def register(self, school_id: str, province_id: str, role: SignatureRole, staff_id: str | None, holder: Holder, by: str, now: datetime) -> None:
-        """Keep a certificate; registering it again changes nothing."""
+        """Keep a certificate; registering it again changes nothing but its picture, if the holder names one."""
+        ...
+
+    async def keep_image(self, school_id: str, province_id: str, image: Stencil, now: datetime) -> None:
+        """Keep a picture once, by its digest."""
+        ...
+
+    async def image(self, school_id: str, digest: bytes) -> Stencil | None:
+        """The picture of this digest; None for the empty one."""
         ...
 
     async def holder_for(self, school_id: str, role: SignatureRole, staff_id: str | None) -> Holder | None:

@@ -120,7 +120,8 @@ def page_of(sheet: ClassSheet) -> dict[str, Any]:
         "reference": f"Phiên bản {sheet.version}",
         "count": f"Danh sách có {len(rows)} học sinh.",
         "root": f"Gốc cây băm (RFC 6962) của các dòng: {about['root']}",
-        "issued_at": f"{place}, ngày ký ghi trong chữ ký số" if place else "",
+        # The date behind it is the teacher's: the signature brings it.
+        "issued_at": f"{place}," if place else "",
         "lookup": f"Mã tra cứu: {grouped(sheet.public_id.upper())} · Phiên bản {sheet.version} · Mã bảng điểm: {sheet.sheet_id}",
         "digest": f"SHA-256 của dữ liệu đính kèm: {sheet.digest.hex()}",
         "history": (),

@@ -35,6 +35,8 @@ class Policy:
     """Whether every record must name class-subject sheets. Those that it names are signed before it in any case."""
     deputies: tuple[SignatureRole, ...] = tuple(SignatureRole)
     """In which roles a deputy with a recorded decision may approve."""
+    record_xml: bool = False
+    """Whether transcripts carry their record as XML too."""
 
     def of(self, kind: DocumentKind) -> Policy:
         """The same for a kind of document: a class-subject sheet has its teacher's signature alone."""
@@ -53,6 +55,7 @@ class PolicyRule:
     roles: tuple[SignatureRole, ...] | None = None
     sheets_required: bool | None = None
     deputies: tuple[SignatureRole, ...] | None = None
+    record_xml: bool | None = None
 
     @property
     def says(self) -> dict[str, Any]:

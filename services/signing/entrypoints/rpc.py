@@ -58,7 +58,7 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
 
     async def RegisterCertificate(self, request: signing_pb2.RegisterCertificateRequest, context: Any) -> signing_pb2.RegisterCertificateResponse:
         answer = await self.register_certificate(contracts.registration_of(request, current_actor()))
-        return signing_pb2.RegisterCertificateResponse(certificate_serial=answer["serial"])
+        return signing_pb2.RegisterCertificateResponse(certificate_serial=answer["serial"], image_digest=bytes.fromhex(answer.get("image", "")))
 
     async def GetProgress(self, request: signing_pb2.GetProgressRequest, context: Any) -> signing_pb2.GetProgressResponse:
         found = await self.get_progress(contracts.caller_of(current_actor()), request.school_id, request.class_id)

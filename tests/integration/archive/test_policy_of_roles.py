@@ -24,6 +24,7 @@ from services.signing.adapters.policies import policies_from
 from services.signing.domain.people import Appointment
 from services.signing.domain.roles import SignatureRole
 from tests.integration.signing.world import SCHOOL, STAFF, World, a_world, caller
+from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.trust import Trust, trust_in
@@ -89,6 +90,17 @@ async def test_documents_carry_exactly_the_signatures_of_policy_and_the_archive_
         assert await taking(contracts.signed_class(event), again=True) == Admission(3, 0, 0)
     finally:
         await database.close()
+
+
+async def test_every_judge_accepts_a_document_without_the_seal(world: World, tmp_path: Path) -> None:
+    under(world, tmp_path, 'roles = ["homeroom_teacher", "principal"]')
+    await issue(world)
+    file = tmp_path / "hoc-ba.pdf"
+    file.write_bytes((await world.issued())[world.pupils[0], 1])
+    for judge in (pyhanko, pdfsig, openssl, qpdf, verapdf, dss):
+        (report,) = await asyncio.to_thread(judge.judge, [file], [(world.pki.anchors / "root.cer").read_bytes()])
+        assert report.accepts, report.lines()
+        assert len(report.signatures) in (0, 2)
 
 
 async def test_verify_command_takes_the_order_that_policy_asks_for_and_no_other(world: World, tmp_path: Path) -> None:

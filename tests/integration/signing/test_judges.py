@@ -38,7 +38,7 @@ ALL_CASES = list(cases())
 # so only those notice who compare revisions. qpdf and veraPDF look at no signature, but know a broken file when they see one.
 NOTICED_BY: dict[str, set[str]] = {
     **{name: set(READERS_OF_SIGNATURES) for name in FORGERIES},
-    # A bit in the middle of compressed content breaks what can be read of it.
+    # Compressed content whose head is broken can't be read.
     "page content": {*READERS_OF_SIGNATURES, "qpdf"},
     "XMP": {*READERS_OF_SIGNATURES, "verapdf"},
     "cut revision": {*READERS_OF_SIGNATURES, "qpdf", "verapdf"},

@@ -44,6 +44,13 @@ def test_file_gives_rules_in_its_order(tmp_path: Path) -> None:
     assert policies_from(None) == Policies()
 
 
+def test_xml_is_for_provinces_that_ask_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[[policy]]\nrecord_xml = true\nprovinces = ["2025-79"]\n')
+    policies = policies_from(file)
+    assert [policies.policy_for(province, "PRIMARY", DAY).record_xml for province in ("2025-79", "2025-01")] == [True, False]
+
+
 def test_each_thing_is_said_by_the_last_rule_that_sets_it(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(
@@ -72,6 +79,7 @@ def test_a_sheet_has_its_teacher_alone() -> None:
         ('[[policy]]\nsignature_level = "B-B"\nprovince = "79"\n', "no key 'province'"),
         ('[[policy]]\nsignature_level = "B-B"\nschool_levels = ["kindergarten"]\n', "school_levels are of"),
         ('[[policy]]\nsignature_level = "B-B"\nvalid_from = "2026-01-01"\n', "without quotes"),
+        ('[[policy]]\nrecord_xml = "true"\n', "record_xml is true or false, not 'true'"),
         ('[[policy]]\nsheets_required = "yes"\n', "sheets_required is true or false, not 'yes'"),
         ('[[policy]]\nroles = "principal"\n', "roles is a list of subject_teacher"),
         ('[[policy]]\nroles = ["headmaster"]\n', "roles is a list of subject_teacher"),

@@ -377,6 +377,7 @@ class RegisterCertificateRequest(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _builtins.int
     CHAIN_FIELD_NUMBER: _builtins.int
     KEY_NAME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     school_id: _builtins.str
     staff_id: _builtins.str
@@ -385,6 +386,10 @@ class RegisterCertificateRequest(_message.Message):
     certificate: _builtins.bytes
     """DER"""
     key_name: _builtins.str
+    image: _builtins.bytes
+    """PNG of the handwritten signature (blue) or of the seal (red), without background: decree 30/2020, annex I. Empty: no picture, or the
+    one that was registered before.
+    """
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """DER"""
@@ -399,10 +404,11 @@ class RegisterCertificateRequest(_message.Message):
         certificate: _builtins.bytes = ...,
         chain: _abc.Iterable[_builtins.bytes] | None = ...,
         key_name: _builtins.str = ...,
+        image: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "chain", b"chain", "key_name", b"key_name", "request_id", b"request_id", "role", b"role", "school_id", b"school_id", "staff_id", b"staff_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "chain", b"chain", "image", b"image", "key_name", b"key_name", "request_id", b"request_id", "role", b"role", "school_id", b"school_id", "staff_id", b"staff_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,15 +419,19 @@ class RegisterCertificateResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CERTIFICATE_SERIAL_FIELD_NUMBER: _builtins.int
+    IMAGE_DIGEST_FIELD_NUMBER: _builtins.int
     certificate_serial: _builtins.str
+    image_digest: _builtins.bytes
+    """of the picture as it will be on pages; empty when none came with this request"""
     def __init__(
         self,
         *,
         certificate_serial: _builtins.str = ...,
+        image_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_serial", b"certificate_serial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_serial", b"certificate_serial", "image_digest", b"image_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
