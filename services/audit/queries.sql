@@ -51,7 +51,7 @@ FROM transcripts ORDER BY transcript_id, version
 SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest FROM sheets
 
 -- name: archive.documents
--- A page of the documents of a range in the register's order: those behind line $8, and those of lines $9 that could not be read before.
+-- A page of the documents of a range in the order of admission: those behind $8, and those of $9 that could not be read before.
 SELECT d.leaf_id, d.kind, d.name, d.version, d.sha256, d.size, d.content_digest, p.object_name, d.pack_offset, d.owner_id, d.province_id, p.cipher
 FROM (
     SELECT 'transcript' AS kind, transcript_id::text AS name, version, sha256, size, content_digest, pack_digest, pack_offset, leaf_id,
