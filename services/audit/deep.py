@@ -74,7 +74,7 @@ class Archived:
     """A document as the archive's index has it."""
 
     index: int
-    """Its line in the register."""
+    """The number of its admission."""
     kind: str
     name: str
     version: int
@@ -102,7 +102,7 @@ class Report:
     listed: list[Verdict] = field(default_factory=list)
     unread: dict[int, Verdict] = field(default_factory=dict)
     through: int = 0
-    """The register's last line that was come by."""
+    """The last admission that was come by."""
 
     def add(self, verdicts: Iterable[Verdict]) -> None:
         """Count a batch in; what could not be read before may be in it again."""
@@ -177,7 +177,7 @@ async def count(database: Database, wanted: Range) -> int:
 
 
 async def _batches(database: Database, wanted: Range, report: Report, size: int) -> AsyncIterator[Sequence[Archived]]:
-    """What is still to be judged: those that could not be read before, then the rest in the register's order."""
+    """What is still to be judged: those that could not be read before, then the rest in the order of admission."""
     again, after = sorted(report.unread), report.through
     while True:
         async with database.transaction(SYSTEM) as connection:
@@ -185,13 +185,13 @@ async def _batches(database: Database, wanted: Range, report: Report, size: int)
         if not rows:
             return
         yield [_archived(row) for row in rows]
-        last = rows[-1]["register_index"]
+        last = rows[-1]["leaf_id"]
         again, after = [index for index in again if index > last], max(after, last)
 
 
 def _archived(row: Any) -> Archived:
     place = Location(row["object_name"], row["pack_offset"], row["size"], row["sha256"], row["owner_id"], row["province_id"], bool(row["cipher"]))
-    return Archived(row["register_index"], row["kind"], row["name"], row["version"], row["content_digest"], place)
+    return Archived(row["leaf_id"], row["kind"], row["name"], row["version"], row["content_digest"], place)
 
 
 async def _judged(vault: Vault, pool: Executor, document: Archived, law: Law) -> Verdict:

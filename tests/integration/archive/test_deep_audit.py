@@ -114,7 +114,7 @@ async def test_harm_to_the_store_is_found_and_its_neighbours_stay_good(archive: 
 
 async def offset_of(archive: Archive, index: int) -> int:
     async with archive.database.transaction() as connection:
-        return int(await connection.fetchval("SELECT pack_offset FROM transcripts WHERE register_index = $1", index))
+        return int(await connection.fetchval("SELECT pack_offset FROM transcripts WHERE leaf_id = $1", index))
 
 
 async def test_who_is_not_trusted_is_found_by_both(archive: Archive, trust: Path) -> None:
