@@ -12,46 +12,74 @@ from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_policy
+from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.log_state import PostgresLogState, alone
+from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
+from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.tile_folder import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.adapters.vault import EncryptedVault
+from services.archive.adapters.witness_client import HTTPWitnesses
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
-from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_document import CheckByRoles, CheckDocument
+from services.archive.application.check_log import CheckLog
 from services.archive.application.evidence_window import EvidenceWindow
+from services.archive.application.extend_log import ExtendLog
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
+from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.log_tiles import LogTiles
 from services.archive.application.ports import WrappingKeys
+from services.archive.application.publish_log import PublishLog
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
-from services.archive.application.verify_register import VerifyRegister
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
+from services.archive.domain.signed_note import NoteError
+from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
+from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
+from services.chassis.errors import Malformed
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "evidence")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence")}
+TILES_KEPT = 4096
+"""Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile) if not profile.is_sheet else None)
+    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile), xml_table().difference)
+
+
+def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
+    """The check of transcripts, by each order of signatures that policy knows."""
+    return CheckByRoles({roles: document_check(settings.trust_dir, transcript_of(roles)) for roles in role_orders(settings.role_orders)})
+
+
+def role_orders(text: str) -> list[tuple[str, ...]]:
+    """Orders of roles out of the setting; Malformed names the one that can't be."""
+    try:
+        return [order_of(part) for part in text.split(";")]
+    except ValueError as error:
+        raise Malformed(f"role_orders: {error}", code="settings") from None
 
 
 @cache
@@ -79,7 +107,7 @@ def admission(settings: ArchiveSettings, service: Service) -> AdmitTranscripts:
         staging=open_staging(settings.staging_url),
         vault=vault(settings, service),
         admissions=PostgresAdmissions(service.database),
-        check=document_check(settings.trust_dir),
+        check=transcript_check(settings),
         clock=SystemClock(),
     )
 
@@ -103,7 +131,7 @@ def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected
 
 def tokens(trust_dir: Path) -> TrustedTokens:
     """Time-stamp tokens judged by the anchors and the table of algorithms in `trust_dir`."""
-    return TrustedTokens(TrustDirectory(trust_dir), lambda: read_policy(trust_dir))
+    return TrustedTokens(TrustDirectory(trust_dir), lambda: read_algorithms(trust_dir))
 
 
 def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:
@@ -124,23 +152,70 @@ def renewals(settings: ArchiveSettings, service: Service) -> tuple[RenewStamps, 
     return RenewStamps(ledger, stamp, clock), RenewTrees(ledger, BatchRecords(ledger, evidence_records), vault(settings, service), stamp, clock)
 
 
+def policy_of(settings: ArchiveSettings) -> WitnessPolicy | None:
+    """Whose word makes a checkpoint final; Malformed when the file can't be read as a policy."""
+    if settings.log_policy_file is None:
+        return None
+    try:
+        return read_policy(settings.log_policy_file.read_text(encoding="utf-8"))
+    except (OSError, NoteError) as error:
+        raise Malformed(f"HOCBA_ARCHIVE_LOG_POLICY_FILE {settings.log_policy_file}: {error}", code="settings") from error
+
+
+def add_log(settings: ArchiveSettings, service: Service, folder: Path) -> None:
+    """The roles `log` and `tiles`. Whatever of key and policy is missing or contradicts the other is Malformed at the start."""
+    policy = policy_of(settings)
+    if policy is None or settings.log_key_file is None:
+        raise Malformed("HOCBA_ARCHIVE_LOG_DIR needs HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE beside it", code="settings")
+    try:
+        signer = read_signer(settings.log_key_file)
+    except NoteError as error:
+        raise Malformed(f"HOCBA_ARCHIVE_LOG_KEY_FILE: {error}", code="settings") from error
+    if signer.public != policy.log:
+        raise Malformed(f"the log's key is {signer.public.text}, the policy's is {policy.log.text}", code="settings")
+    state, store, clock = PostgresLogState(service.database), open_tiles(folder), SystemClock()
+    keeper = LogKeeper(
+        extend=ExtendLog(state, store, signer, clock),
+        publish=PublishLog(state, store, policy, verifier_of, HTTPWitnesses(), clock),
+        alone=lambda: alone(service.database),
+        interval_seconds=settings.log_interval_seconds,
+    )
+    service.add_background("log", keeper.run)
+    if settings.log_listen:
+        service.add_background("tiles", lambda stop: LogFiles(store).run(settings.log_listen, stop))
+
+
+def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
+    """The check of log and store over the service's database."""
+    policy = policy_of(settings)
+    tiles = open_tiles(settings.log_dir) if settings.log_dir else None
+    state, objects = PostgresLogState(service.database), open_store(settings.store_url)
+    return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
+
+
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
-    catalogue, documents = PostgresCatalogue(service.database), vault(settings, service)
+    catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, documents),
         list_transcripts=ListTranscripts(catalogue),
         get_status=GetStatus(catalogue, SystemClock()),
         list_rejected=ListRejected(catalogue),
-        verify_register=VerifyRegister(catalogue),
+        check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
+        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_dir), TILES_KEPT) if settings.log_dir else None, log_state),
+        get_checkpoint=GetCheckpoint(log_state),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    if settings.log_dir is not None:
+        add_log(settings, service, settings.log_dir)
+    else:
+        service.add_background("log", no_log)
     service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
     return service

@@ -9,10 +9,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.archive.application.check_log import LogInspection
 from services.archive.application.get_evidence import Evidence
+from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
-from services.archive.domain.register import Inspection
+from services.archive.domain.log_proof import LogProof
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
@@ -56,7 +58,7 @@ def signed_sheets(event: signing_pb2.SheetsSigned) -> SignedSheets:
     )
 
 
-def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion], at: datetime) -> events_pb2.TranscriptsArchived:
+def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion], leaf_ids: Sequence[int], at: datetime) -> events_pb2.TranscriptsArchived:
     """The event for what was admitted."""
     return events_pb2.TranscriptsArchived(
         class_id=signed.class_id,
@@ -64,21 +66,24 @@ def transcripts_archived(signed: SignedClass, versions: Sequence[AdmittedVersion
         province_id=signed.province_id,
         school_year=signed.school_year,
         transcripts=[
-            events_pb2.ArchivedTranscript(transcript=_ref(version.ref), sha256=version.sha256, supersedes=version.supersedes, register_index=version.index)
-            for version in versions
+            events_pb2.ArchivedTranscript(transcript=_ref(version.ref), sha256=version.sha256, supersedes=version.supersedes, register_index=leaf_id)
+            for version, leaf_id in zip(versions, leaf_ids, strict=True)
         ],
         archived_at=_timestamp(at),
     )
 
 
-def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], at: datetime) -> events_pb2.SheetsArchived:
+def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], leaf_ids: Sequence[int], at: datetime) -> events_pb2.SheetsArchived:
     """The event for sheets that were admitted."""
     return events_pb2.SheetsArchived(
         class_id=signed.class_id,
         school_id=signed.school_id,
         province_id=signed.province_id,
         school_year=signed.school_year,
-        sheets=[events_pb2.ArchivedSheet(sheet=_sheet_ref(sheet.ref), sha256=sheet.sha256, register_index=sheet.index) for sheet in sheets],
+        sheets=[
+            events_pb2.ArchivedSheet(sheet=_sheet_ref(sheet.ref), sha256=sheet.sha256, register_index=leaf_id)
+            for sheet, leaf_id in zip(sheets, leaf_ids, strict=True)
+        ],
         archived_at=_timestamp(at),
     )
 
@@ -128,8 +133,7 @@ def entry(item: Entry) -> archive_pb2.TranscriptEntry:
         size=item.size,
         supersedes=item.supersedes,
         superseded_by=item.superseded_by,
-        register_index=item.index,
-        register_hash=item.hash,
+        register_index=item.leaf_id,
         archived_at=_timestamp(item.admitted_at),
         class_id=item.class_id,
         school_id=item.school_id,
@@ -145,8 +149,7 @@ def sheet_entry(item: SheetEntry) -> archive_pb2.SheetEntry:
         size=item.size,
         root=item.root,
         rows=item.rows,
-        register_index=item.index,
-        register_hash=item.hash,
+        register_index=item.leaf_id,
         archived_at=_timestamp(item.admitted_at),
         class_id=item.class_id,
         school_id=item.school_id,
@@ -177,13 +180,24 @@ def rejected(item: RejectedEntry) -> archive_pb2.RejectedEntry:
     return told
 
 
-def inspection(found: Inspection) -> archive_pb2.VerifyRegisterResponse:
-    """What following the register showed."""
+def proof(found: LogProof | None) -> archive_pb2.GetProofResponse:
+    """A proof, or that there is none yet."""
+    return archive_pb2.GetProofResponse() if found is None else archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index)
+
+
+def checkpoint(final: SignedCheckpoint | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:
+    """How far the log is final."""
+    waiting = head.sequenced + head.waiting - head.published
+    if final is None:
+        return archive_pb2.GetCheckpointResponse(waiting=waiting)
+    return archive_pb2.GetCheckpointResponse(checkpoint=final.note, size=final.size, root=final.root, waiting=waiting)
+
+
+def inspection(found: LogInspection) -> archive_pb2.VerifyRegisterResponse:
+    """What rebuilding the log showed."""
+    broken = found.first_broken
     return archive_pb2.VerifyRegisterResponse(
-        entries=found.head.entries,
-        unbroken=found.first_broken is None,
-        first_broken_index=found.first_broken or 0,
-        head=found.head.hash,
+        entries=found.leaves, unbroken=found.whole, first_broken_index=0 if broken is None else broken + 1, head=found.root_database or b""
     )
 
 

@@ -4,9 +4,10 @@
     I2  one signed document per version, and it is the one that the intent and the archive name
     I5  the keys did nothing else: every intent is announced, void with a reason, or still open
     I6  no mark changed after its seal without an unlock that two persons carried; the audit trail's chain holds
-    I7  the archive's register is an unbroken chain
-    I8  a correction supersedes exactly the version before it; each transcript has one head
+    I7  every admitted version is exactly one leaf of the archive's log, and the leaf names its document
+    I8  a correction supersedes exactly the version before it, in the log too; each transcript has one head
     I9  reporting counts what the archive holds, by class, school and province
+    I11 the log only grows: each signed checkpoint is the root of the leaves below it
     I10 replaying every topic changes nothing: `hocba audit fingerprint` before and after
 
 Call them when nothing is under way; what is, is told as a note and not as a problem.
@@ -15,8 +16,12 @@ Call them when nothing is under way; what is, is told as a note and not as a pro
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from services.archive.domain import register
+from services.archive.domain.checkpoint import Checkpoint
+from services.archive.domain.merkle import Frontier, leaf_hash
+from services.archive.domain.signed_note import NoteError, read_note
+from services.archive.domain.statement import FORM_OF_THE_REGISTER, Kind, Statement, document_of
 from services.audit.stores import Stores
 from services.chassis.errors import Refused
 from services.locking.domain import audit as trail
@@ -129,31 +134,83 @@ async def no_change_without_unlock(stores: Stores) -> Finding:
     return Finding("I6", "no change after the seal without two persons", len(changes) + len(lines), problems)
 
 
-async def register_is_unbroken(stores: Stores) -> Finding:
-    """I7, the register's part."""
-    rows = await stores.rows("archive.register")
-    lines = [register.Line(row["register_index"], bytes(row["statement"]), bytes(row["hash"]), row["sha256"]) for row in rows]
-    seen = register.inspect(lines, register.Head(0, register.GENESIS))
-    problems = [f"register line {seen.first_broken} does not follow from the one before"] if seen.first_broken else []
-    [head] = await stores.rows("archive.register_head")
-    if not problems and seen.head != register.Head(head["entries"], bytes(head["hash"])):
-        problems.append(f"the register ends at line {seen.head.entries}, its head says {head['entries']}")
-    return Finding("I7", "the register is an unbroken chain", len(rows), problems)
+async def each_version_is_one_leaf(stores: Stores) -> Finding:
+    """I7, the log's part."""
+    leaves = await stores.rows("archive.leaves")
+    documents = [row for name in ("archive.transcripts", "archive.sheets") for row in await stores.rows(name)]
+    logged = Counter((row["id"], row["version"]) for row in leaves if row["id"])
+    problems = [f"archived {row['id']} v{row['version']} is no leaf of the log" for row in documents if (row["id"], row["version"]) not in logged]
+    problems += [f"{key[0]} v{key[1]} is {count} leaves of the log" for key, count in logged.items() if count > 1]
+    problems += [
+        f"leaf {row['log_index']} names another document than {row['id']} v{row['version']}"
+        for row in leaves
+        if row["id"] and document_of(bytes(row["statement"])) != row["sha256"]
+    ]
+    admissions = {str(kind).encode() for kind in (Kind.ISSUE, Kind.SUPERSEDE, Kind.SHEET)}
+    problems += [
+        f"leaf {row['log_index']} tells of an admission that the index doesn't hold"
+        for row in leaves
+        if not row["id"] and bytes(row["statement"]).split(b"\n")[1:2] and bytes(row["statement"]).split(b"\n")[1] in admissions
+    ]
+    return Finding("I7", "each admitted version is one leaf of the log", len(leaves), problems)
+
+
+async def log_only_grows(stores: Stores) -> Finding:
+    """I11: the root is computed anew below each checkpoint; that all of them fit the same leaves makes each continue those before."""
+    leaves = [row for row in await stores.rows("archive.leaves") if row["log_index"] is not None]
+    waiting = len(await stores.rows("archive.leaves")) - len(leaves)
+    checkpoints = {row["size"]: row for row in await stores.rows("archive.checkpoints")}
+    [head] = await stores.rows("archive.log_head")
+    problems = [f"leaf {place} is missing from the log" for place, row in enumerate(leaves) if row["log_index"] != place][:1]
+    if head["sequenced"] != len(leaves):
+        problems.append(f"{len(leaves)} leaves have a place, the log's head says {head['sequenced']}")
+    if head["signed"] != max(checkpoints, default=0) or head["published"] not in {0, *checkpoints}:
+        problems.append(f"the log's head names {head['signed']} signed and {head['published']} published leaves; there is no such checkpoint")
+    tree = Frontier()
+    for row in leaves:
+        tree.append(leaf_hash(bytes(row["statement"])))
+        if (checkpoint := checkpoints.pop(tree.size, None)) is not None and not _tells(checkpoint, tree):
+            problems.append(f"checkpoint {tree.size} isn't the root of the leaves below it")
+    problems += [f"checkpoint {size} is larger than the log" for size in checkpoints]
+    notes = [f"{count} leaves {what}" for count, what in ((waiting, "wait for their place"), (head["sequenced"] - head["published"], "aren't final")) if count]
+    return Finding("I11", "the log only grows", len(leaves), problems, notes)
+
+
+def _tells(checkpoint: Any, tree: Frontier) -> bool:
+    try:
+        told = Checkpoint.read(read_note(bytes(checkpoint["note"])).text)
+    except NoteError:
+        return False
+    return (told.size, told.root, bytes(checkpoint["root"])) == (tree.size, tree.root, tree.root)
 
 
 async def corrections_supersede(stores: Stores) -> Finding:
     """I8."""
     versions: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    digests: dict[Key, str] = {}
     for row in await stores.rows("archive.transcripts"):
         versions[row["id"]].append((row["version"], row["supersedes"]))
+        digests[row["id"], row["version"]] = row["sha256"]
+    logged = {(row["id"], row["version"]): bytes(row["statement"]) for row in await stores.rows("archive.leaves")}
     problems = []
     for transcript, found in versions.items():
         before = 0
         for version, supersedes in sorted(found):
             if supersedes != before:
                 problems.append(f"{transcript} v{version} supersedes v{supersedes}, not v{before}")
+            elif (statement := logged.get((transcript, version))) is not None and not _names(statement, digests.get((transcript, before))):
+                problems.append(f"the log doesn't say that {transcript} v{version} takes the place of v{before}")
             before = version
     return Finding("I8", "a correction supersedes the version before it", len(versions), problems)
+
+
+def _names(statement: bytes, previous: str | None) -> bool:
+    """Whether a statement names this document as the one that went before; those of the former register name none."""
+    try:
+        told = Statement.read(statement)
+    except ValueError:
+        return statement.startswith(FORM_OF_THE_REGISTER.encode())
+    return (told.previous.hex() if told.previous else None) == previous
 
 
 async def reporting_counts_the_archive(stores: Stores) -> Finding:
@@ -177,9 +234,10 @@ CHECKS: tuple[Callable[[Stores], Awaitable[Finding]], ...] = (
     one_document_per_version,
     keys_did_nothing_else,
     no_change_without_unlock,
-    register_is_unbroken,
+    each_version_is_one_leaf,
     corrections_supersede,
     reporting_counts_the_archive,
+    log_only_grows,
 )
 
 

@@ -50,15 +50,45 @@ FROM transcripts ORDER BY transcript_id, version
 -- Class-subject sheets: documents as well, whose versions stand side by side.
 SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest FROM sheets
 
+-- name: archive.documents
+-- A page of the documents of a range in the order of admission: those behind $8, and those of $9 that could not be read before.
+SELECT d.leaf_id, d.kind, d.name, d.version, d.sha256, d.size, d.content_digest, p.object_name, d.pack_offset, d.owner_id, d.province_id, p.cipher
+FROM (
+    SELECT 'transcript' AS kind, transcript_id::text AS name, version, sha256, size, content_digest, pack_digest, pack_offset, leaf_id,
+        pupil_id::text AS owner_id, province_id, school_id, class_id, admitted_at FROM transcripts
+    UNION ALL SELECT 'sheet', sheet_id::text, version, sha256, size, content_digest, pack_digest, pack_offset, leaf_id,
+        class_id::text, province_id, school_id, class_id, admitted_at FROM sheets
+) d JOIN packs p ON p.digest = d.pack_digest
+WHERE ($1 = '' OR d.province_id = $1) AND ($2 = '' OR d.school_id::text = $2) AND ($3 = '' OR d.class_id::text = $3)
+    AND ($4::timestamptz IS NULL OR d.admitted_at >= $4) AND ($5::timestamptz IS NULL OR d.admitted_at < $5)
+    -- The first 32 bits of a digest are as good as drawn by lot, and anybody can draw the same lots again.
+    AND ('x' || left(encode(sha256(d.sha256 || convert_to($7::text, 'UTF8')), 'hex'), 8))::bit(32)::bigint < $6::float8 * 4294967296
+    AND (d.leaf_id > $8 OR d.leaf_id = ANY ($9::bigint[]))
+ORDER BY d.leaf_id LIMIT $10
+
+-- name: archive.documents_count
+SELECT count(*) FROM (
+    SELECT sha256, province_id, school_id, class_id, admitted_at FROM transcripts
+    UNION ALL SELECT sha256, province_id, school_id, class_id, admitted_at FROM sheets
+) d
+WHERE ($1 = '' OR d.province_id = $1) AND ($2 = '' OR d.school_id::text = $2) AND ($3 = '' OR d.class_id::text = $3)
+    AND ($4::timestamptz IS NULL OR d.admitted_at >= $4) AND ($5::timestamptz IS NULL OR d.admitted_at < $5)
+    AND ('x' || left(encode(sha256(d.sha256 || convert_to($7::text, 'UTF8')), 'hex'), 8))::bit(32)::bigint < $6::float8 * 4294967296
+
 -- name: archive.rejected
 SELECT transcript_id::text AS id, version, reason FROM rejected
 
--- name: archive.register
-SELECT r.register_index, r.statement, r.hash, coalesce(t.sha256, s.sha256) AS sha256
-FROM register r LEFT JOIN transcripts t USING (register_index) LEFT JOIN sheets s USING (register_index) ORDER BY r.register_index
+-- name: archive.leaves
+-- In the log's order, those without a place last, with the document that the index gives each.
+SELECT l.log_index, l.statement, coalesce(t.transcript_id, s.sheet_id)::text AS id, coalesce(t.version, s.version) AS version,
+       encode(coalesce(t.sha256, s.sha256), 'hex') AS sha256
+FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id) ORDER BY l.log_index NULLS LAST, l.leaf_id
 
--- name: archive.register_head
-SELECT entries, hash FROM register_head
+-- name: archive.checkpoints
+SELECT size, root, note FROM checkpoints ORDER BY size
+
+-- name: archive.log_head
+SELECT sequenced, signed, published FROM log_head
 
 -- name: parked
 SELECT count(*) AS records FROM hocba_parked WHERE replayed_at IS NULL

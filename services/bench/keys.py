@@ -26,6 +26,7 @@ from typing import Annotated, Any
 import typer
 
 PASSWORD = b"only for this bench"
+NO_SOFTHSM = "the Debian package softhsm2 isn't installed"
 _LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so")
 
 Sign = Callable[[list[bytes]], Awaitable[Any]]
@@ -153,11 +154,11 @@ async def _tokens(
     from services.signing.adapters.keys.pkcs11 import Pkcs11Keys, TokenLibrary
     from services.signing.domain.key_names import KeyName
 
-    library = next((Path(place) for place in _LIBRARIES if shutil.which(place, mode=os.F_OK)), None)
-    if library is None or shutil.which("softhsm2-util") is None:
-        absent["pkcs11, SoftHSM2"] = "the Debian package softhsm2 isn't installed"
+    library = softhsm()
+    if library is None:
+        absent["pkcs11, SoftHSM2"] = NO_SOFTHSM
         return
-    await asyncio.to_thread(_make_token, folder, made)
+    await asyncio.to_thread(make_token, folder, {name: made[name] for name in ("rsa-2048", "p-256")})
     for sessions in (1, 2):
         home = Pkcs11Keys(TokenLibrary(library, folder / "pin", sessions))
         for name in ("rsa-2048", "p-256"):
@@ -166,7 +167,14 @@ async def _tokens(
         await home.close()
 
 
-def _make_token(folder: Path, made: dict[str, Any]) -> None:
+def softhsm() -> Path | None:
+    """The library of SoftHSM2, where its tool is installed too."""
+    library = next((Path(place) for place in _LIBRARIES if shutil.which(place, mode=os.F_OK)), None)
+    return library if shutil.which("softhsm2-util") else None
+
+
+def make_token(folder: Path, made: dict[str, Any]) -> None:
+    """A SoftHSM2 token `bench` with these keys under their names, its PIN in the file `pin`; for this process and its children."""
     from cryptography.hazmat.primitives import serialization
 
     (folder / "tokens").mkdir()
@@ -174,7 +182,7 @@ def _make_token(folder: Path, made: dict[str, Any]) -> None:
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
     os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
     words = [["--init-token", "--free", "--label", "bench", "--so-pin", "1234-bench-so", "--pin", "1234-bench"]]
-    for number, name in enumerate(("rsa-2048", "p-256")):
+    for number, name in enumerate(made):
         pem = folder / f"{name}.pem"
         plain = serialization.NoEncryption()
         pem.write_bytes(made[name].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 _DOCUMENTS = 40
-_RESERVED = 3072
+RESERVED = 3072
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _ways(folder: Path) -> tuple[dict[str, tuple[Callable[[int], Any], int]], di
             waiting = desk._signing(body.skeleton, step, one.tip.size, body).on(one)
             one = waiting.go_on(desk.keys._sign(name, [waiting.to_be_signed])[0])
         documents.append(one.pdf)
-    data, revisions = _data(trust, desk.certificates), TwoRevisions(_RESERVED)
+    data, revisions = answers(trust, desk.certificates), TwoRevisions(RESERVED)
     finished = [_finished(revisions, pdf, data, stampers["RSA-2048"]) for pdf in documents]
 
     def write(count: int) -> None:
@@ -110,13 +110,13 @@ def _ways(folder: Path) -> tuple[dict[str, tuple[Callable[[int], Any], int]], di
             check_finished(made, pdf, data, (first, second), lambda token, digest: authority.read(token, digest).at)
 
     imprint = revisions.over_signatures(signed(documents[0])).imprint
-    request = _request(imprint)
+    asked = request(imprint)
     read = _times(lambda: authority.read(finished[0][1], imprint))
     ways: dict[str, tuple[Callable[[int], Any], int]] = {
         "bare RSA-2048": (_times(lambda: stampers["RSA-2048"]._sign(imprint)), 100),
         "bare P-256": (_times(lambda: stampers["P-256"]._sign(imprint)), 400),
-        "time-stamp request answered, RSA-2048": (_times(lambda: _token(stampers["RSA-2048"], request)), 100),
-        "time-stamp request answered, P-256": (_times(lambda: _token(stampers["P-256"], request)), 400),
+        "time-stamp request answered, RSA-2048": (_times(lambda: token(stampers["RSA-2048"], asked)), 100),
+        "time-stamp request answered, P-256": (_times(lambda: token(stampers["P-256"], asked)), 400),
         "proof of time written": (write, _DOCUMENTS),
         "finished document checked (two tokens in it)": (check, _DOCUMENTS),
         "token checked": (read, 40),
@@ -133,32 +133,33 @@ def _times(work: Callable[[], Any]) -> Callable[[int], None]:
     return repeated
 
 
-def _request(imprint: bytes) -> bytes:
+def request(imprint: bytes) -> bytes:
+    """A time-stamp request of ours."""
     from asn1crypto import tsp
 
     wanted = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint}
     return bytes(tsp.TimeStampReq({"version": 1, "message_imprint": wanted, "nonce": 1 << 63, "cert_req": True}).dump())
 
 
-def _token(stamper: Any, request: bytes) -> bytes:
+def token(stamper: Any, asked: bytes) -> bytes:
     """A request as it comes over the line, answered; without the response's frame."""
     from services.trust_services.time_stamps import Question
 
-    token: bytes = stamper.token(Question.of(request), datetime.now(UTC))
-    return token
+    made: bytes = stamper.token(Question.of(asked), datetime.now(UTC))
+    return made
 
 
 def _finished(revisions: Any, pdf: bytes, data: Any, stamper: Any) -> tuple[bytes, bytes, bytes]:
     from services.signing.adapters.long_term import signed
 
     first = revisions.over_signatures(signed(pdf))
-    one = _token(stamper, _request(first.imprint))
+    one = token(stamper, request(first.imprint))
     second = revisions.over_validation(first.stamped(one), data)
-    two = _token(stamper, _request(second.imprint))
+    two = token(stamper, request(second.imprint))
     return second.stamped(two).pdf, one, two
 
 
-def _data(trust: Any, certificates: list[bytes]) -> Any:
+def answers(trust: Any, certificates: list[bytes]) -> Any:
     """What the authority says of three signers and of the one who stamps."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -168,9 +169,9 @@ def _data(trust: Any, certificates: list[bytes]) -> Any:
     from services.trust_services.revocation import Revocations
 
     at, says = datetime.now(UTC).replace(microsecond=0), Revocations(trust, trust.responder)
-    answers = []
+    found = []
     for der in (*certificates, trust.time_stamps.der):
         builder = ocsp.OCSPRequestBuilder().add_certificate(x509.load_der_x509_certificate(der), trust.issuing.certificate, hashes.SHA1())  # noqa: S303
         nonce = x509.OCSPNonce(hashlib.sha256(der).digest()[:16])
-        answers.append(says.answer(builder.add_extension(nonce, critical=False).build().public_bytes(serialization.Encoding.DER), at))
-    return ValidationData((trust.issuing.der,), tuple(sorted(answers)), (says.listed("root", at),))
+        found.append(says.answer(builder.add_extension(nonce, critical=False).build().public_bytes(serialization.Encoding.DER), at))
+    return ValidationData((trust.issuing.der,), tuple(sorted(found)), (says.listed("root", at),))

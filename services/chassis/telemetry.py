@@ -32,7 +32,7 @@ _ROW_VALUES = re.compile(r"DETAIL:  .*?(?=\nHINT:|\n\n(?:During handling|The abo
 
 
 class _Metrics:
-    """Every metric of the house, by name, with its unit; labels hold service, method, code or type, never a person or a school."""
+    """Every metric of the house, by name, with its unit; labels hold service, method, code, type, lane or state, never a person or a school."""
 
     def __init__(self) -> None:
         meter = otel_metrics.get_meter("hocba")
@@ -43,6 +43,7 @@ class _Metrics:
         self.consumed = meter.create_counter("hocba.consumer.events", unit="{event}", description="events applied, by type")
         self.parked = meter.create_counter("hocba.consumer.parked", unit="{event}", description="events put aside, by type")
         self.unproven = meter.create_gauge("hocba.archive.unproven", unit="s", description="how long the oldest document has waited for a time stamp")
+        self.backlog = meter.create_gauge("hocba.work.backlog", unit="{document}", description="work that waits or is under way, by lane and state")
         self.event_age = meter.create_histogram("hocba.consumer.event_age", unit="s", description="from announcement to application")
 
 

@@ -1,4 +1,4 @@
-"""`hocba verify` (offline) and what `hocba archive` adds: fetch, status, rejected, retry-rejected, check-register."""
+"""`hocba verify` (offline) and what `hocba archive` adds: fetch, status, rejected, retry-rejected, proof, fsck."""
 
 import json
 import uuid
@@ -32,13 +32,17 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     archive.command("status")(status)
     archive.command("rejected")(rejected)
     archive.command("retry-rejected")(retry_rejected)
-    archive.command("check-register")(check_register)
+    archive.command("proof")(proof)
+    archive.command("fsck")(fsck)
 
 
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
+    proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
+    log_policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
     ] = None,
@@ -52,27 +56,37 @@ def verify(
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
-    from services.archive.adapters.evidence_tokens import read_policy
+    from services.archive.adapters.evidence_tokens import read_algorithms
+    from services.archive.adapters.record_tables import xml_table
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
     from services.archive.application.check_document import Announced, CheckDocument
-    from services.archive.domain.document import profile_of
+    from services.archive.domain.document import TRANSCRIPT, order_of, transcript_of
+    from services.archive.domain.examine import profile_of
     from services.chassis.clock import SystemClock
 
     try:
         store = read_trust(trust)
-        algorithms = read_policy(trust)
+        algorithms = read_algorithms(trust)
         announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
+        transcript = transcript_of(order_of(roles)) if roles else TRANSCRIPT
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
     if evidence and len(files) > 1:
         typer.secho("--evidence is for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
+    if (proof is None) != (log_policy is None) or (proof and len(files) > 1):
+        typer.secho("--proof and --log-policy belong together, for one file at a time", err=True, fg="red")
+        raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
-        reports.append(_report(file, CheckDocument(profile_of(data), signatures)(data, announced)))
+        claimed = profile_of(data)
+        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
+        if proof and log_policy:
+            reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
+            reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
         if evidence:
             reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
             reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
@@ -116,6 +130,29 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
     }
 
 
+def _logged(proof: Path, policy: Path, sha256: str) -> dict[str, Any]:
+    """What a proof shows of the document with this digest: its leaf and who has cosigned the log's head, or the problem."""
+    from services.archive.adapters.note_keys import verifier_of
+    from services.archive.domain.log_proof import LogProof, check_proof
+    from services.archive.domain.signed_note import NoteError
+    from services.archive.domain.statement import document_of
+    from services.archive.domain.witness_policy import read_policy
+
+    with reported():
+        told, written = proof.read_bytes(), policy.read_text(encoding="utf-8")
+    try:
+        keys = read_policy(written)
+    except NoteError as error:
+        typer.secho(f"{policy}: {error}", err=True, fg="red")
+        raise typer.Exit(FAILED) from error
+    try:
+        leaf = check_proof(LogProof.read(told), keys, verifier_of)
+    except NoteError as error:
+        return {"problem": str(error)}
+    found = {"log": leaf.checkpoint.origin, "index": leaf.index, "size": leaf.checkpoint.size, "witnesses": list(leaf.witnesses)}
+    return {"problem": None if document_of(leaf.statement) == sha256 else "the proof is of another document", **found}
+
+
 def _record(record: bytes | None) -> dict[str, Any] | None:
     """What a person wants to compare with the page: whose record it is, of which school and year."""
     try:
@@ -150,6 +187,7 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
 _WORDS = {
     "accepted": ("HỢP LỆ", "VALID"),
     "refused": ("KHÔNG HỢP LỆ", "NOT VALID"),
+    "log": ("Có tên trong nhật ký minh bạch", "Stands in the transparency log"),
     "not_made": ("không kiểm tra được ở đây", "could not be checked here"),
     "pupil": ("Học sinh", "Pupil"),
     "school": ("Trường", "School"),
@@ -177,6 +215,11 @@ def _tell(report: dict[str, Any], language: Language) -> None:
     at = list(Language).index(language)
     typer.secho(f"{report['file']}: ", nl=False, bold=True)
     typer.secho(_WORDS["accepted" if report["accepted"] else "refused"][at], fg="green" if report["accepted"] else "red", bold=True)
+    if logged := report.get("log"):
+        good = logged["problem"] is None
+        detail = f"{logged['log']}, {logged['index']} < {logged['size']}, {', '.join(logged['witnesses'])}" if good else logged["problem"]
+        sign, colour = _STATES["passed" if good else "failed"]
+        typer.secho(f"  {sign} {_WORDS['log'][at]}: {detail}", fg=colour)
     for item in report["checks"]:
         sign, colour = _STATES[item["state"]]
         suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""
@@ -223,7 +266,7 @@ def fetch(
         "superseded_by": answer.entry.superseded_by,
         "register_index": answer.entry.register_index,
     }
-    typer.echo(json.dumps(told) if as_json else f"{path}: version {told['version']}, SHA-256 {told['sha256']}, register line {told['register_index']}")
+    typer.echo(json.dumps(told) if as_json else f"{path}: version {told['version']}, SHA-256 {told['sha256']}, admission {told['register_index']}")
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
@@ -297,19 +340,84 @@ def retry_rejected(as_json: Json = False) -> None:
     typer.echo(json.dumps(told) if as_json else ", ".join(f"{name}: {count}" for name, count in told.items()))
 
 
-def check_register(from_index: Annotated[int, typer.Option(help="Begin at this line.")] = 0, as_json: Json = False) -> None:
-    """Follow the register's hash chain to its end; exit code 1 when it is broken."""
+def proof(
+    public_id: Annotated[str, typer.Argument(help="What the QR code carries.")],
+    out: Annotated[Path, typer.Option(help="Where to write the proof.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
-    async def question(channel: Any, metadata: Any) -> archive_pb2.VerifyRegisterResponse:
+    async def question(channel: Any, metadata: Any) -> archive_pb2.GetProofResponse:
         stub: Any = archive_pb2_grpc.ArchiveStub(channel)
-        request = archive_pb2.VerifyRegisterRequest(from_index=from_index)
-        answer: archive_pb2.VerifyRegisterResponse = await stub.VerifyRegister(request, metadata=metadata, timeout=600)
+        answer: archive_pb2.GetProofResponse = await stub.GetProof(archive_pb2.GetProofRequest(public_id=public_id), metadata=metadata)
         return answer
 
-    answer = ask("archive", ("system_operator@nation",), question)
-    told = {"entries": answer.entries, "unbroken": answer.unbroken, "first_broken_index": answer.first_broken_index, "head": answer.head.hex()}
-    words = f"{answer.entries} lines, unbroken, head {told['head']}" if answer.unbroken else f"broken at line {answer.first_broken_index}"
+    answer = ask("archive", ("public@nation",), question)
+    if answer.final:
+        with reported():
+            out.write_bytes(answer.proof)
+    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None}
+    words = f"{out}: leaf {answer.log_index}" if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
     typer.echo(json.dumps(told) if as_json else words)
-    if not answer.unbroken:
+    if not answer.final:
         raise typer.Exit(REFUSED)
+
+
+def fsck(
+    mend: Annotated[bool, typer.Option("--mend", help="Make lost or changed tiles again, if the database still gives the signed root.")] = False,
+    documents: Annotated[bool, typer.Option(help="Hash every stored document too, not the log alone.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Rebuild the log's root from the database and from the tiles, compare both with every signed checkpoint, and each object with its digest.
+
+    Runs beside the service, with its settings. Exit code 0: all is as it was signed; 1: something isn't; 2: the check could not be made.
+    """
+    import asyncio
+
+    from rich.progress import Progress
+
+    from services.archive import app as archive
+    from services.archive.application.check_log import LogInspection
+
+    words = {"leaves": "Nhật ký (leaves of the log)", "documents": "Tệp đã lưu (stored documents)"}
+
+    async def run(progress: Progress) -> LogInspection:
+        settings = archive.SETTINGS.load()
+        service = archive.build(settings)
+        bars = {what: progress.add_task(title, total=None, start=False) for what, title in words.items()}
+
+        def advance(what: str, done: int, total: int) -> None:
+            progress.start_task(bars[what])
+            progress.update(bars[what], completed=done, total=total)
+
+        await service.database.open()
+        try:
+            return await archive.check_log(settings, service)(advance, documents=documents, mend=mend)
+        finally:
+            await service.database.close()
+
+    with reported():
+        take_local_settings("archive")
+        with Progress(disable=as_json, transient=True) as progress:
+            found = asyncio.run(run(progress))
+    if as_json:
+        typer.echo(json.dumps(_inspection(found), indent=1))
+    else:
+        for fault in found.faults:
+            typer.secho(f"✗ {fault.code} {fault.where} {fault.detail}", fg="red")
+        for name in found.mended:
+            typer.secho(f"made again: {name}", fg="yellow")
+        root = found.root_database.hex() if found.root_database else "-"
+        typer.echo(
+            f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, root {root}: {'whole' if found.whole else 'NOT whole'}"
+        )
+    if not found.whole:
+        raise typer.Exit(REFUSED)
+
+
+def _inspection(found: Any) -> dict[str, Any]:
+    roots = {name: value.hex() if (value := getattr(found, name)) else None for name in ("root_signed", "root_database", "root_tiles")}
+    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "mended")}
+    faults = [{"code": fault.code, "where": fault.where, "detail": fault.detail} for fault in found.faults]
+    return {"whole": found.whole, **counts, **roots, "faults": faults}

@@ -16,7 +16,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 def preview(
     record: Annotated[Path | None, typer.Argument(help="A canonical record or class-subject sheet (JSON).", exists=True, dir_okay=False, readable=True)] = None,
-    sample: Annotated[str, typer.Option(help="Instead of a record: sample data of this level, such as primary.")] = "",
+    sample: Annotated[str, typer.Option(help="Instead of a record: sample data of this form, such as primary or class_subject.")] = "",
     size: Annotated[str, typer.Option(help="How much text the sample has: short, long or overfull.")] = "short",
     every: Annotated[bool, typer.Option("--all", help="Every form with every sample; --out is then a folder.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The PDF to write (preview.pdf); with --all the folder (previews).")] = None,
@@ -33,13 +33,12 @@ def preview(
     import json
 
     from services.signing.adapters import samples
-    from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
     from services.signing.adapters.renderer import FormRenderer
     from services.signing.domain.class_sheet import is_class_sheet, read_class_sheet
     from services.signing.domain.record import UnreadableRecord, read_record
 
     if sum((record is not None, bool(sample), every)) != 1:
-        raise typer.BadParameter("give a record, or --sample LEVEL, or --all")
+        raise typer.BadParameter("give a record, or --sample FORM, or --all")
     try:
         if record:
             # People edit records by hand to try a form.
@@ -49,14 +48,11 @@ def preview(
         else:
             folder = out or Path("previews")
             folder.mkdir(parents=True, exist_ok=True)
-            contents = {folder / f"{level}-{each}.pdf": samples.canonical(samples.sample(level, each)) for level in samples.levels() for each in samples.SIZES}
+            contents = {folder / f"{form}-{each}.pdf": samples.canonical(samples.sample(form, each)) for form in samples.forms() for each in samples.SIZES}
         renderer = FormRenderer(url, form_version)
         for target, content in contents.items():
-            if is_class_sheet(content):
-                target.write_bytes(ClassSheetRenderer(url).render(read_class_sheet(content)).pdf)
-                typer.echo(f"{target}")
-                continue
-            body = renderer.render(read_record(content), _BANNER if draft else "")
+            document = read_class_sheet(content) if is_class_sheet(content) else read_record(content)
+            body = renderer.render(document, _BANNER if draft else "")
             target.write_bytes(body.pdf)
             typer.echo(f"{target}: {body.template_version}, {len(body.pdf)} bytes, SHA-256 {body.digest.hex()}")
             if png:

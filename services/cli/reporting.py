@@ -42,6 +42,7 @@ REASONS = {
     "not_sealed": "chưa khóa sổ",
     "rejected": "bị từ chối lưu trữ",
     "signing_failed": "ký lỗi",
+    "awaiting_subject_teacher": "chờ giáo viên bộ môn ký bảng điểm môn",
     "awaiting_homeroom_teacher": "chờ giáo viên chủ nhiệm ký",
     "awaiting_principal": "chờ hiệu trưởng ký",
     "awaiting_school_seal": "chờ đóng dấu",

@@ -1,8 +1,9 @@
-"""What `hocba signing` adds: progress, retry, check-keys, keys."""
+"""What `hocba signing` adds: retry, check-keys, keys, register-certificate; signing_progress.py adds what shows how far a run is."""
 
 import asyncio
 import json
 import uuid
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,37 +19,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of w
 def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the commands."""
     signing = groups["signing"]
-    signing.command("progress")(progress)
     signing.command("retry")(retry)
     signing.command("check-keys")(check_keys)
     signing.command("keys")(keys)
-
-
-def progress(
-    class_id: Annotated[str, typer.Option("--class", help="Only this class (UUID).")] = "",
-    school_id: Annotated[str, typer.Option("--school", help="Only this school (UUID).")] = "",
-    as_json: Json = False,
-) -> None:
-    """How far each class is, and what failed with its reason."""
-    from google.protobuf.json_format import MessageToDict
-
-    from hocba.signing.v1 import signing_pb2, signing_pb2_grpc
-
-    async def question(channel: Any, metadata: Any) -> Any:
-        request = signing_pb2.GetProgressRequest(school_id=school_id, class_id=class_id)
-        return await signing_pb2_grpc.SigningStub(channel).GetProgress(request, metadata=metadata, timeout=30)
-
-    answer = ask("signing", ("system_operator@nation",), question)
-    if as_json:
-        typer.echo(json.dumps(MessageToDict(answer, preserving_proto_field_name=True), ensure_ascii=False, indent=1))
-        return
-    for one in answer.classes:
-        typer.echo(
-            f"{one.class_id}: {one.sheets_signed} of {one.sheets} class-subject sheets signed; {one.transcripts} transcripts, {one.prepared} prepared,"
-            f" signed {one.homeroom}/{one.principal}/{one.seal}; {one.failed} failed"
-        )
-        for failure in one.failures:
-            typer.secho(f"  {failure}", fg="red")
+    signing.command("register-certificate")(register_certificate)
 
 
 def retry(class_id: Annotated[str, typer.Argument(help="The class (UUID).")]) -> None:
@@ -61,6 +35,48 @@ def retry(class_id: Annotated[str, typer.Argument(help="The class (UUID).")]) ->
 
     answer = ask("signing", ("system_operator@nation",), question)
     typer.echo(f"{answer.retried} pupils ordered again")
+
+
+class Role(StrEnum):
+    """The roles that sign."""
+
+    SUBJECT_TEACHER = "subject_teacher"
+    HOMEROOM_TEACHER = "homeroom_teacher"
+    PRINCIPAL = "principal"
+    SCHOOL_SEAL = "school_seal"
+
+
+def register_certificate(
+    certificate: Annotated[Path, typer.Argument(help="The certificate (DER).", exists=True, dir_okay=False)],
+    school: Annotated[str, typer.Option(help="The school (UUID).")],
+    role: Annotated[Role, typer.Option(help="In which role it signs.")],
+    key: Annotated[str, typer.Option(help="Where its key lives, such as pkcs12:file or agent:word.")],
+    staff: Annotated[str, typer.Option(help="The member of staff (UUID); none for the seal.")] = "",
+    chain: Annotated[list[Path] | None, typer.Option(help="Certificates above it (DER), once each.", exists=True, dir_okay=False)] = None,
+    image: Annotated[Path | None, typer.Option(help="PNG of the signature (blue) or the seal (red), no background.", exists=True, dir_okay=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Register a certificate, with a picture of the handwritten signature or of the seal if there is one; again with a picture, to change that."""
+    from hocba.common.v1 import common_pb2
+    from hocba.signing.v1 import signing_pb2, signing_pb2_grpc
+
+    request = signing_pb2.RegisterCertificateRequest(
+        request_id=str(uuid.uuid4()),
+        school_id=school,
+        staff_id=staff,
+        role=common_pb2.SignatureRole.Value(f"SIGNATURE_ROLE_{role.name}"),
+        certificate=certificate.read_bytes(),
+        chain=[file.read_bytes() for file in chain or []],
+        key_name=key,
+        image=image.read_bytes() if image else b"",
+    )
+
+    async def question(channel: Any, metadata: Any) -> Any:
+        return await signing_pb2_grpc.SigningStub(channel).RegisterCertificate(request, metadata=metadata, timeout=30)
+
+    answer = ask("signing", ("system_operator@nation",), question)
+    told = {"serial": answer.certificate_serial, "image": answer.image_digest.hex()}
+    typer.echo(json.dumps(told) if as_json else f"certificate {told['serial']}" + (f" with picture {told['image']}" if told["image"] else ""))
 
 
 def check_keys(

@@ -13,6 +13,8 @@ from services.rehearsal.doors import Doors, all_of, new_id, open_doors, settled
 from services.rehearsal.gradebook import Correction
 from services.rehearsal.plan import PROVINCE, SCHOOL_YEAR, Plan
 from services.rehearsal.progress import Stage
+from services.rehearsal.transparency import Onlooker
+from services.stack import log_keys
 from services.stack.deployment import Deployment
 from services.stack.signer_pki import SignerPki
 
@@ -41,16 +43,20 @@ class Outcome:
     validated: int = 0
     validators: list[str] = field(default_factory=list)
     bytes_per_transcript: int = 0
+    log_leaves: int = 0
+    log_witnesses: int = 0
     differences: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
     documents: str = ""
     anchors: str = ""
+    policy: str = ""
 
     @property
     def reconciled(self) -> bool:
-        """Whether everything that was sealed is archived and every difference is zero."""
+        """Whether everything that was sealed is archived, the log has a leaf for each document, and every difference is zero."""
         whole = self.archived == self.sealed == self.validated - self.superseded and self.sheets_signed == self.sheets_validated
+        whole = whole and self.log_leaves == self.validated + self.sheets_validated
         return whole and not any(self.differences.values())
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,16 +69,18 @@ async def play(deployment: Deployment, pupils: int, seed: int, stage: Stage, doc
     doors = open_doors(deployment.addresses, ca=deployment.keys.ca, certificate=leaf.certificate, key=leaf.key, issuer=deployment)
     began = time.monotonic()
     try:
-        outcome = await _acts(doors, plan.make(pupils, seed), SignerPki(deployment.signers), stage, documents)
+        onlooker = Onlooker.with_policy(doors, log_keys.policy_file(deployment.log_keys))
+        outcome = await _acts(doors, plan.make(pupils, seed), SignerPki(deployment.signers), onlooker, stage, documents)
     finally:
         await doors.close()
     outcome.seconds = {title: round(seconds, 1) for title, seconds in stage.seconds.items()}
     outcome.total_seconds = round(time.monotonic() - began, 1)
     outcome.documents, outcome.anchors = str(documents), str(deployment.signers / "anchors")
+    outcome.policy = str(log_keys.policy_file(deployment.log_keys))
     return outcome
 
 
-async def _acts(doors: Doors, cast: Plan, pki: SignerPki, stage: Stage, documents: Path) -> Outcome:
+async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, stage: Stage, documents: Path) -> Outcome:
     officer = doors.as_(OFFICER, f"doet_officer@province:{PROVINCE}")
     outcome = Outcome(schools=len(cast.schools), classes=len(list(cast.classes())), pupils=cast.pupils)
     outcome.staff = sum(len(school.staff()) for school in cast.schools)
@@ -105,9 +113,11 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, stage: Stage, document
         _, sheets = await signatures.approve(doors, cast, {corrected.class_id: 1}, _silent(step))
         await signatures.archived(doors, officer, outcome.sealed, step)
     outcome.sheets_signed += sheets
+    with stage.act("Nhật ký minh bạch (the log is final over all of them)", outcome.sealed + len(outcome.corrections) - 1 + outcome.sheets_signed) as step:
+        outcome.log_leaves, outcome.log_witnesses = await onlooker.covered(step)
     total = sum(len(school_class.pupils) for _, school_class in cast.classes()) + len(outcome.corrections) + outcome.sheets_signed
     with stage.act("Thẩm định mọi tệp đã lưu (every archived file validated)", total) as step:
-        report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, step)
+        report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, onlooker, step)
     outcome.validated, outcome.superseded, outcome.sheets_validated = report.valid, report.superseded, report.sheets
     outcome.validators, outcome.bytes_per_transcript = report.validators, report.mean_bytes
     if report.problems:

@@ -1,4 +1,4 @@
-"""Every archived PDF, fetched through the archive's door and judged again: by hocba's verifier, by pyHanko, by pdfsig if it is there."""
+"""Every archived PDF, fetched through the archive's door and judged again: by its digest, its proof from the log, pyHanko, and pdfsig if it is there."""
 
 import asyncio
 import hashlib
@@ -16,6 +16,7 @@ from hocba.archive.v1 import archive_pb2
 from services.rehearsal.doors import Doors, Metadata, all_of
 from services.rehearsal.plan import SCHOOL_YEAR, Plan
 from services.rehearsal.progress import Step
+from services.rehearsal.transparency import Onlooker
 
 PROCESSES = 2
 ON_TRANSCRIPTS, ON_SHEETS = 3, 1
@@ -34,12 +35,12 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Path, documents: Path, step: Step) -> Report:
+async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Path, documents: Path, onlooker: Onlooker, step: Step) -> Report:
     """Fetch and judge every version of every transcript and class-subject sheet; problems name document, version and reason."""
     classes = [school_class.class_id for _, school_class in cast.classes()]
     entries = [entry for class_id in classes for entry in await _entries(doors, officer, class_id)]
     sheets = [entry for class_id in classes for entry in await _sheets(doors, officer, class_id)]
-    report = Report(validators=["digest", "pyHanko"] + (["pdfsig"] if shutil.which("pdfsig") else []))
+    report = Report(validators=["digest", "log proof", "pyHanko"] + (["pdfsig"] if shutil.which("pdfsig") else []))
     sizes: list[int] = []
     loop = asyncio.get_running_loop()
     # Spawned, not forked: gRPC's threads do not survive a fork.
@@ -51,20 +52,21 @@ async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Pat
             answer = await doors.archive.GetTranscript(request, metadata=officer, timeout=60)
             sizes.append(len(answer.pdf))
             report.superseded += bool(entry.superseded_by)
-            good = await stands(f"{ref.transcript_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ON_TRANSCRIPTS)
+            good = await stands(f"{ref.transcript_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ref.public_id, ON_TRANSCRIPTS)
             report.valid += good
 
         async def one_sheet(entry: Any) -> None:
             ref = entry.sheet
             request = archive_pb2.GetSheetRequest(sheet_id=ref.sheet_id, version=ref.version)
             answer = await doors.archive.GetSheet(request, metadata=officer, timeout=60)
-            good = await stands(f"sheet-{ref.subject}-{ref.sheet_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ON_SHEETS)
+            good = await stands(f"sheet-{ref.subject}-{ref.sheet_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ref.public_id, ON_SHEETS)
             report.sheets += good
 
-        async def stands(name: str, pdf: bytes, sha256: bytes, signatures: int) -> bool:
+        async def stands(name: str, pdf: bytes, sha256: bytes, public_id: str, signatures: int) -> bool:
             path = documents / name
             path.write_bytes(pdf)
-            problems = [] if hashlib.sha256(pdf).digest() == sha256 else ["the bytes are not those of the register"]
+            problems = [] if hashlib.sha256(pdf).digest() == sha256 else ["the bytes are not those of the index"]
+            problems += await onlooker.proof(public_id, sha256, path.with_suffix(".tlog-proof"))
             problems += await loop.run_in_executor(pool, judge, str(path), str(anchors), signatures)
             report.problems += [f"{path.name}: {problem}" for problem in problems]
             step.advance()

@@ -14,7 +14,7 @@ from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.identity import Actor
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, PupilNews, Viewer
-from services.reporting.domain.classes import School, Sheet, Unlock
+from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
 from services.reporting.domain.counting import REASON_PREFIX, ClassFacts
 from services.reporting.domain.facts import (
     HOMEROOM_TEACHER,
@@ -72,7 +72,8 @@ def pupil_transferred(event: enrollment_pb2.PupilTransferred, at: datetime) -> B
 
 def class_sealed(event: grading_pb2.ClassSealed, at: datetime) -> BatchNews:
     """Each pupil's outcome; nothing of the sealed records is opened here."""
-    hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, event.school_year, event.grade))
+    sealed = SheetsSealed(event.class_version, _sheet_versions(item.sheet for item in event.sheets))
+    hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, event.school_year, event.grade), sealed, at)
     news = [
         PupilNews(
             event.class_id,
@@ -99,6 +100,9 @@ def manifest_moved(event: signing_pb2.ManifestMoved, at: datetime) -> BatchNews:
 
 def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
     """Signatures, and failures with their reasons."""
+    if event.role == common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER:
+        # Transcripts wait for the signature alone, and not for the sheet's proof of time.
+        return _sheets_signed(event, _sheet_versions(item.sheet for item in event.outcomes if item.signed), at)
     role = ROLE_NAMES.get(event.role)
     if role is None:
         return [], []
@@ -107,6 +111,11 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
         version = item.transcript.version
         news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
     return _news_of_class(event, news, at)
+
+
+def sheets_signed(event: signing_pb2.SheetsSigned, at: datetime) -> BatchNews:
+    """Class-subject sheets are complete."""
+    return _sheets_signed(event, _sheet_versions(item.sheet for item in event.sheets), at, event.school_year)
 
 
 def transcripts_signed(event: signing_pb2.TranscriptsSigned, at: datetime) -> BatchNews:
@@ -225,6 +234,14 @@ def _news_of_class(
 ) -> BatchNews:
     hint = ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, school_year))
     return [PupilNews(event.class_id, ref.pupil_id, school_year, item, at) for ref, item in news], [hint]
+
+
+def _sheets_signed(event: signing_pb2.RoleSigned | signing_pb2.SheetsSigned, sheets: frozenset[SheetVersion], at: datetime, school_year: int = 0) -> BatchNews:
+    return [], [ClassNews(event.class_id, ClassFacts(0, event.province_id, event.school_id, school_year), SheetsSigned(sheets), at)]
+
+
+def _sheet_versions(sheets: Iterable[common_pb2.SheetRef]) -> frozenset[SheetVersion]:
+    return frozenset((sheet.sheet_id, sheet.version) for sheet in sheets)
 
 
 def _reason(code: str, pupils: int) -> reporting_pb2.Reason:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
@@ -10,7 +11,6 @@ from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
 from services.signing.adapters.certificates import X509Certificates
-from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.http import Http
 from services.signing.adapters.key_journal import FileKeyJournal, key_uses
@@ -28,6 +28,7 @@ from services.signing.adapters.proof_of_time import PadesLongTerm
 from services.signing.adapters.remote_requests import alone
 from services.signing.adapters.renderer import FormRenderer
 from services.signing.adapters.revocation import HttpRevocations
+from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.staging import PackStaging
 from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
@@ -43,17 +44,19 @@ from services.signing.application.open_digests import ListOpenDigests, SubmitSig
 from services.signing.application.ports import KeyJournal, KeyStore
 from services.signing.application.preflight import Preflight
 from services.signing.application.prepare_pages import PreparePages
+from services.signing.application.progress import GetProgress, GetRunProgress, ListFailures
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
+from services.signing.application.release_queued import LetGo, MeasureBacklog, ReleaseQueued
 from services.signing.application.retry_failed import RetryFailed
 from services.signing.application.sign_class import SignClass
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.application.take_values import Resume
-from services.signing.application.views import GetManifest, GetPreview, GetProgress, ListManifests
+from services.signing.application.views import GetManifest, GetPreview, ListManifests
 from services.signing.application.wait import PutOff, WakeOrders
 from services.signing.domain.key_names import Home
-from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.entrypoints.consumers import SigningConsumers
+from services.signing.entrypoints.releaser import Releaser
 from services.signing.entrypoints.remote import Notices, RemotePoller
 from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.waker import Waker
@@ -62,7 +65,7 @@ from services.signing.settings import SigningSettings
 
 SETTINGS = SigningSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits"), "work": ("work",)}
+ROLES = {"serve": ("rpc", "consumers", "relay", "remote", "waits", "releases"), "work": ("work",)}
 WORKER_GROUP = "signing-worker"
 ORDERS_AT_ONCE = 4
 """Orders that a worker takes from the broker in one go: few, so that a drain ends soon and a kill repeats little."""
@@ -75,10 +78,12 @@ def doors(settings: SigningSettings, transactions: PostgresTransactions, clock: 
         list_manifests=ListManifests(transactions),
         get_manifest=GetManifest(transactions),
         get_preview=GetPreview(transactions, PackStaging(settings.staging_url)),
-        approve_manifest=ApproveManifest(transactions, certificates, clock, DEFAULT_ORDER, settings.express_limit),
-        reject_manifest=RejectManifest(transactions, clock, DEFAULT_ORDER),
-        register_certificate=RegisterCertificate(transactions, certificates, clock),
+        approve_manifest=ApproveManifest(transactions, certificates, clock, settings.express_limit),
+        reject_manifest=RejectManifest(transactions, clock),
+        register_certificate=RegisterCertificate(transactions, certificates, stencil_of, clock),
         get_progress=GetProgress(transactions),
+        get_run_progress=GetRunProgress(transactions),
+        list_failures=ListFailures(transactions),
         retry_failed=RetryFailed(transactions, clock, settings.express_limit),
         halt_class=HaltClass(transactions, clock),
         list_open_digests=ListOpenDigests(transactions, clock),
@@ -90,7 +95,7 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
     """A worker over the service's database, its staging and its keys."""
     certificates = X509Certificates(settings.trust_dir)
     staging = PackStaging(settings.staging_url)
-    renderer = FormRenderer(settings.verification_url, settings.form_version, DEFAULT_ORDER)
+    press = FormPress(partial(FormRenderer, settings.verification_url, settings.form_version))
     keys, journal = _keys(settings, clock)
     sign = SignClass(
         transactions=transactions,
@@ -101,15 +106,15 @@ def worker(settings: SigningSettings, transactions: PostgresTransactions, clock:
         preflight=Preflight(transactions, certificates, revocations(settings, certificates, clock), clock),
         put_off=PutOff(transactions, clock),
         clock=clock,
-        announce_signed=AnnounceSigned(transactions, clock, DEFAULT_ORDER, settings.express_limit),
-        order_of_roles=DEFAULT_ORDER,
+        announce_signed=AnnounceSigned(transactions, clock, settings.express_limit),
         check_value=is_by,
         remote_batch=settings.remote_batch,
     )
     return SigningWorker(
-        PreparePages(transactions, FormPress(renderer, ClassSheetRenderer(settings.verification_url)), staging, clock, policies_from(settings.policy_file)),
+        PreparePages(transactions, press, staging, clock, policies_from(settings.policy_file)),
         sign,
         finisher(settings, transactions, clock),
+        LetGo(transactions),
     )
 
 
@@ -125,8 +130,7 @@ def finisher(settings: SigningSettings, transactions: PostgresTransactions, cloc
         staging=PackStaging(settings.staging_url),
         put_off=PutOff(transactions, clock),
         clock=clock,
-        announce_finished=AnnounceFinished(transactions, clock, DEFAULT_ORDER),
-        order_of_roles=DEFAULT_ORDER,
+        announce_finished=AnnounceFinished(transactions, clock),
     )
 
 
@@ -185,13 +189,13 @@ def add_remote(service: Service, settings: SigningSettings, transactions: Postgr
 
 def key_use(service: Service, journals: Path) -> CheckKeyUse:
     """What the keys did, as the journals in a folder say, against the intents of the service's database."""
-    return CheckKeyUse(PostgresTransactions(service.database, DEFAULT_ORDER), lambda: key_uses(journals))
+    return CheckKeyUse(PostgresTransactions(service.database), lambda: key_uses(journals))
 
 
 def build(settings: SigningSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service, clock = Service("signing", settings), SystemClock()
-    transactions = PostgresTransactions(service.database, DEFAULT_ORDER)
+    transactions = PostgresTransactions(service.database)
     rpc = doors(settings, transactions, clock)
     service.add_rpc("hocba.signing.v1.Signing", lambda server: signing_pb2_grpc.add_SigningServicer_to_server(rpc, server))
     take = TakeSealedClass(transactions, clock, settings.express_limit)
@@ -199,5 +203,7 @@ def build(settings: SigningSettings) -> Service:
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
     add_remote(service, settings, transactions, clock)
     service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
+    release = ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum)
+    service.add_background("releases", Releaser(release, MeasureBacklog(transactions), transactions.queued).run)
     service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
     return service

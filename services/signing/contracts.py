@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,7 +20,8 @@ from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
 from services.chassis.requests import digest_for
 from services.signing.application import approve_manifest, know_people, register_certificate, reject_manifest
-from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, OpenRequest, Request
+from services.signing.application.ports import EntryRow, Failure, FailureSpot, ManifestRow, OpenRequest, Progress, Reason, Request
+from services.signing.domain.cures import cure_for
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, Event, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned
 from services.signing.domain.orders import LineResult, Order, Step
@@ -95,6 +97,7 @@ def registration_of(request: rpc.RegisterCertificateRequest, actor: Actor) -> re
         certificate=request.certificate,
         chain=tuple(request.chain),
         key_name=request.key_name,
+        image=request.image,
     )
 
 
@@ -264,7 +267,9 @@ def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
         responsible_staff_id=manifest.responsible_staff_id or "",
         approved=[_role(approval.role) for approval in manifest.approvals],
         signed=[_role(role) for role in manifest.signed],
-        signature_level=manifest.signature_level.value,
+        roles=[_role(role) for role in manifest.policy.roles],
+        deputies=[_role(role) for role in manifest.policy.deputies],
+        signature_level=manifest.policy.signature_level.value,
     )
 
 
@@ -304,20 +309,97 @@ def open_digests_message(found: OpenRequest) -> rpc.OpenDigests:
     )
 
 
-def progress_message(progress: ClassProgress) -> rpc.ClassProgress:
-    """How far a class is."""
-    return rpc.ClassProgress(
-        class_id=progress.class_id,
-        transcripts=progress.transcripts,
-        prepared=progress.prepared,
-        homeroom=progress.signed.get(SignatureRole.HOMEROOM_TEACHER, 0),
-        principal=progress.signed.get(SignatureRole.PRINCIPAL, 0),
-        seal=progress.signed.get(SignatureRole.SCHOOL_SEAL, 0),
-        sheets=progress.sheets,
-        sheets_signed=progress.sheets_signed,
-        failed=len(progress.failures),
-        failures=[f"{transcript_id}: {reason}" for transcript_id, reason in progress.failures],
+def optional_uuid_of(message: Message, field: str) -> str:
+    """An id of a request, or empty."""
+    return uuid_of(message, field) if getattr(message, field) else ""
+
+
+def progress_answer(classes: Sequence[Progress], failures: Sequence[Failure]) -> rpc.GetProgressResponse:
+    """How far classes are, each with its failures."""
+    failed: dict[str, list[str]] = {}
+    for failure in failures:
+        failed.setdefault(failure.spot.class_id, []).append(f"{failure.spot.transcript_id}: {failure.reason}")
+    return rpc.GetProgressResponse(
+        classes=[
+            rpc.ClassProgress(
+                class_id=one.class_id,
+                transcripts=one.transcripts,
+                prepared=one.prepared,
+                homeroom=one.of(SignatureRole.HOMEROOM_TEACHER).signed,
+                principal=one.of(SignatureRole.PRINCIPAL).signed,
+                seal=one.of(SignatureRole.SCHOOL_SEAL).signed,
+                sheets=one.of(SignatureRole.SUBJECT_TEACHER).needed,
+                sheets_signed=one.of(SignatureRole.SUBJECT_TEACHER).signed,
+                failed=len(failed.get(one.class_id, ())),
+                failures=failed.get(one.class_id, ()),
+            )
+            for one in classes
+        ]
     )
+
+
+def run_progress_answer(school_year: int, found: Sequence[Progress]) -> rpc.GetRunProgressResponse:
+    """How far a run is, by province, school or class."""
+    return rpc.GetRunProgressResponse(
+        school_year=school_year,
+        parts=[
+            rpc.RunProgress(
+                province_id=one.province_id,
+                school_id=one.school_id,
+                class_id=one.class_id,
+                school_name=one.school_name,
+                grade=one.grade,
+                classes=one.classes,
+                transcripts=one.transcripts,
+                prepared=one.prepared,
+                completed=one.completed,
+                roles=[
+                    rpc.RoleProgress(role=_ROLES[each.role], needed=each.needed, signed=each.signed, ordered=each.ordered, awaiting=each.turn - each.ordered)
+                    for each in one.roles
+                    if each.needed
+                ],
+                reasons=[_stuck(each) for each in one.reasons],
+            )
+            for one in found
+        ],
+    )
+
+
+def _stuck(reason: Reason) -> rpc.StuckReason:
+    cure = cure_for(reason.code, reason.waiting)
+    return rpc.StuckReason(code=reason.code, waiting=reason.waiting, documents=reason.documents, cure=cure.vi, cure_en=cure.en)
+
+
+def failures_answer(found: Sequence[Failure]) -> rpc.ListFailuresResponse:
+    """Documents that don't go on, and where the next page begins."""
+    told = []
+    for one in found:
+        cure = cure_for(one.code, one.waiting)
+        told.append(
+            rpc.StuckDocument(
+                province_id=one.spot.province_id,
+                school_id=one.spot.school_id,
+                class_id=one.spot.class_id,
+                transcript_id=one.spot.transcript_id,
+                version=one.spot.version,
+                sheet_subject=one.subject,
+                code=one.code,
+                reason=one.reason,
+                waiting=one.waiting,
+                cure=cure.vi,
+                cure_en=cure.en,
+            )
+        )
+    return rpc.ListFailuresResponse(documents=told, next="/".join(map(str, astuple(found[-1].spot))) if found else "")
+
+
+def spot_of(text: str) -> FailureSpot:
+    """Where a page begins, as the one before told it."""
+    try:
+        province_id, school_id, class_id, transcript_id, version = text.split("/")
+        return FailureSpot(province_id, str(uuid.UUID(school_id)), str(uuid.UUID(class_id)), str(uuid.UUID(transcript_id)), int(version))
+    except ValueError:
+        raise Malformed(f"after {text!r} isn't the `next` of another answer", code="after") from None
 
 
 T = TypeVar("T")

@@ -29,6 +29,8 @@ class SigningSettings(ServiceSettings):
     policy_file: Path | None = Field(None, description="TOML file with the signature level (B-B or B-LTA) by province; without it B-B everywhere")
     validate_every: int = Field(500, ge=0, description="workers: one document in so many is also validated in full by pyHanko before it is announced; 0: none")
     express_limit: int = Field(3, ge=0, description="orders of at most so many pupils go by the express topic, past a mass run")
+    release_limit: int = Field(4000, ge=1, description="documents of mass orders that may be with the workers; the others wait for their province's turn")
+    release_quantum: int = Field(50, ge=1, description="documents that a province is granted when it is its turn: about a class")
     revocation_kept_seconds: float = Field(600.0, ge=0, description="how long an answer about a certificate serves the batches of its signer")
     revocation_longest_hours: float = Field(24.0, gt=0, description="age beyond which no answer about revocation counts, whatever it says of itself")
     tsa_url: str = Field("", description="workers only: address of the time-stamp authority (RFC 3161 over HTTP); B-LTA documents wait without one")

@@ -14,9 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from services.chassis.settings import ServiceSettings
-from services.stack import pki
+from services.stack import log_keys, pki
 from services.stack.places import SERVICES, Places, StackError, write_atomically
 
+ARCHIVE_LOG = "archive-log"
+"""Whose address is that of the log's files over HTTP."""
 _FILE = "deployment.json"
 _PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -72,6 +74,21 @@ class Deployment:
     def archive_store(self) -> Path:
         return self.places.objects / "archive"
 
+    @property
+    def log_files(self) -> Path:
+        """The transparency log's tiles and checkpoint."""
+        return self.places.objects / "log"
+
+    @property
+    def log_keys(self) -> Path:
+        """The keys of the log and its witnesses, and the policy that names them."""
+        return self.places.keys / "log"
+
+    @property
+    def witness_states(self) -> Path:
+        """What each witness remembers."""
+        return self.state / "witnesses"
+
     def token(self, account: str, person: str, roles: Iterable[str] = (), *, valid_for: timedelta = timedelta(hours=8)) -> str:
         """A bearer token of the local issuer; roles are `role@scope`, such as `principal@school:<uuid>`."""
         return self.keys.token(account, person, tuple(roles), valid_for=valid_for)
@@ -117,6 +134,10 @@ class Deployment:
             "staging_url": str(self.staging),
             "store_url": str(self.archive_store),
             "trust_dir": str(self.signers / "anchors"),
+            "log_dir": str(self.log_files),
+            "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
+            "log_policy_file": str(log_keys.policy_file(self.log_keys)),
+            "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.stack import given, healthy, kafka, pki, ports, postgresql
+from services.stack import given, healthy, kafka, log_keys, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
-from services.stack.deployment import Deployment, available_services, refuse_misspelt
+from services.stack.deployment import ARCHIVE_LOG, Deployment, available_services, refuse_misspelt
 from services.stack.places import CHECKOUT, SERVICES, Places, StackError, write_atomically
 from services.stack.signer_pki import SignerPki
 
@@ -32,7 +32,8 @@ POPULATION = "population"
 POSTGRESQL, KAFKA = "postgresql", "kafka"
 TRUST_SERVICES = "trust-services"
 REMOTE_SIGNING = "remote-signing"
-STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING)
+WITNESSES = log_keys.WITNESSES
+STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING, *WITNESSES)
 """Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -56,6 +57,10 @@ class Program:
         if self.service not in STAND_INS:
             return [sys.executable, "-m", "services", self.service, self.command]
         options: dict[str, str | Path] = {"listen": deployment.addresses[self.service], "health-listen": deployment.health[self.name]}
+        if self.service in WITNESSES:
+            folder = deployment.log_keys
+            options |= {"key": log_keys.key_file(folder, self.name), "policy": log_keys.policy_file(folder), "state": deployment.witness_states / self.name}
+            return [sys.executable, "-m", "services", "witness", *(f"--{name}={value}" for name, value in options.items())]
         if self.service == POPULATION:
             leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
             options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
@@ -86,6 +91,8 @@ def programs(workers: int = 2, services: Iterable[str] | None = None, *, remote_
     found = [Program(name, name, "serve") for name in wanted]
     if "enrollment" in wanted:
         found.append(Program(POPULATION, POPULATION, "serve"))
+    if "archive" in wanted:
+        found += [Program(name, name, "serve") for name in WITNESSES]
     if "signing" in wanted:
         found.append(Program(TRUST_SERVICES, TRUST_SERVICES, "serve"))
         found += [Program(REMOTE_SIGNING, REMOTE_SIGNING, "serve")] if remote_signing else []
@@ -302,10 +309,11 @@ async def _assemble(
         folder.mkdir(parents=True, exist_ok=True)
     services = sorted({program.service for program in wanted} - set(STAND_INS))
     # All have an address even if only some run: their callers start in any order and with any of them missing.
-    chosen = ports.choose(places, (*SERVICES, *STAND_INS, *(f"{program.name}-health" for program in wanted)))
+    chosen = ports.choose(places, (*SERVICES, *STAND_INS, ARCHIVE_LOG, *(f"{program.name}-health" for program in wanted)))
     # Certificates name the place where their revocation can be asked for, so the address comes first.
     signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
     signers.folder.chmod(0o700)
+    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES})
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
     databases = {service: await asyncio.to_thread(server.provide, service) for service in services}
@@ -315,7 +323,7 @@ async def _assemble(
         state=places.state,
         kafka=broker.bootstrap,
         postgresql=server.place,
-        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS)},
+        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS, ARCHIVE_LOG)},
         health={program.name: f"{ports.LOOPBACK}:{chosen[f'{program.name}-health']}" for program in wanted},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},
@@ -376,6 +384,6 @@ def ledger(places: Places) -> Ledger:
 def wipe(places: Places) -> None:
     """Remove a stopped stack's data and logs; its keys stay."""
     postgresql.wipe(places)
-    for name in ("kafka", "objects", "key-journal", "logs"):
+    for name in ("kafka", "objects", "key-journal", "witnesses", "logs"):
         shutil.rmtree(places.state / name, ignore_errors=True)
     places.make()

@@ -3,7 +3,7 @@ What must exist before services can start beside a PostgreSQL and a Kafka that s
 
 In two steps, since the database server needs its administrator's password before it starts:
 
-    keys   the CA and a leaf per service, the token issuer, readers' keys, signers' test keys, a password per database role
+    keys   the CA and a leaf per service, the token issuer, readers' keys, signers' test keys, keys of the log and its witnesses, a password per database role
     rest   roles, databases, migrations, topics, offsets, and the description with which the CLI finds the services
 
 Both may be repeated: what is there stays, leaves are renewed.
@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from services.stack import migrate, pki, postgresql
-from services.stack.deployment import Deployment
+from services.stack import log_keys, migrate, pki, postgresql
+from services.stack.deployment import ARCHIVE_LOG, Deployment
 from services.stack.places import SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
-GRPC_PORT, HEALTH_PORT = 50051, 8081
-TRUST_SERVICES = "trust-services:8080"
+GRPC_PORT, HTTP_PORT, HEALTH_PORT = 50051, 8080, 8081
+TRUST_SERVICES = f"trust-services:{HTTP_PORT}"
 
 
 def keys(places: Places) -> None:
@@ -28,6 +28,7 @@ def keys(places: Places) -> None:
     made = pki.prepare(places.make())
     signers = SignerPki(made.folder / "signers", services=f"http://{TRUST_SERVICES}")
     signers.folder.chmod(0o700)
+    log_keys.prepare(made.folder / "log", {name: f"{name}:{HTTP_PORT}" for name in log_keys.WITNESSES})
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
     # A server that is given is neither made nor started; its passwords are what is wanted here.
@@ -51,7 +52,7 @@ def rest(places: Places) -> Deployment:
         state=places.state,
         kafka=os.environ["HOCBA_KAFKA"],
         postgresql=server.place,
-        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")} | {"trust-services": TRUST_SERVICES},
+        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")} | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}"},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

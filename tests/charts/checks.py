@@ -234,11 +234,17 @@ def scaled_by_lag(objects: Objects) -> list[str]:
             faults.append(f"{where}: up at once, down after five calm minutes")
         for trigger in spec["triggers"]:
             faults += [f"{where}: trigger {key} must be a string" for key, value in trigger["metadata"].items() if not isinstance(value, str)]
+            if trigger["type"] == "postgresql":
+                if not str(trigger["metadata"].get("targetQueryValue", "")).isdigit() or not trigger.get("authenticationRef"):
+                    faults.append(f"{where}: what waits in the database is asked for with a target and a password from a Secret")
+                continue
             if trigger["type"] != "kafka" or trigger["metadata"].get("offsetResetPolicy") != "earliest":
                 faults.append(f"{where}: lag is read from Kafka, from the earliest record on")
             threshold = str(trigger["metadata"].get("lagThreshold", ""))
             if not threshold.isdigit() or int(threshold) < 1:
                 faults.append(f"{where}: lagThreshold must be a positive number")
+        if not any("order_backlog" in trigger["metadata"].get("query", "") for trigger in spec["triggers"]):
+            faults.append(f"{where}: the lag is bounded by the release of orders, so without the queue's length the workers stay few")
     return faults
 
 

@@ -147,6 +147,14 @@ def latest(objects: Objects) -> None:
     scaled(objects)["triggers"][0]["metadata"]["offsetResetPolicy"] = "latest"
 
 
+def queue_unseen(objects: Objects) -> None:
+    scaled(objects)["triggers"] = [trigger for trigger in scaled(objects)["triggers"] if trigger["type"] == "kafka"]
+
+
+def queue_without_password(objects: Objects) -> None:
+    del scaled(objects)["triggers"][-1]["authenticationRef"]
+
+
 BROKEN: list[tuple[Callable[[Objects], list[str]], Callable[[Objects], None], str]] = [
     (checks.names_are_unique, double, "minimal"),
     (checks.no_secret_inline, inline_secret, "minimal"),
@@ -178,6 +186,8 @@ BROKEN: list[tuple[Callable[[Objects], list[str]], Callable[[Objects], None], st
     (checks.scaled_by_lag, nervous, "keda"),
     (checks.scaled_by_lag, number_for_string, "keda"),
     (checks.scaled_by_lag, latest, "keda"),
+    (checks.scaled_by_lag, queue_unseen, "keda"),
+    (checks.scaled_by_lag, queue_without_password, "keda"),
 ]
 
 

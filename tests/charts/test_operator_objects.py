@@ -47,6 +47,33 @@ KAFKA_TRIGGER = closed(
     "topic",
     "lagThreshold",
 )
+POSTGRESQL_TRIGGER = closed(
+    {
+        "host": STRING,
+        "port": NUMBER_WORD,
+        "userName": STRING,
+        "dbName": STRING,
+        "sslmode": {"enum": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]},
+        "query": STRING,
+        "targetQueryValue": NUMBER_WORD,
+        "activationTargetQueryValue": NUMBER_WORD,
+    },
+    "host",
+    "port",
+    "userName",
+    "dbName",
+    "sslmode",
+    "query",
+    "targetQueryValue",
+)
+
+
+def trigger(kind: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    """A trigger of one kind, with how KEDA shows itself there."""
+    reference = closed({"name": STRING, "kind": STRING}, "name")
+    return closed({"type": {"const": kind}, "name": STRING, "metadata": metadata, "authenticationRef": reference}, "type", "metadata")
+
+
 FALLBACK = closed(
     {"failureThreshold": WHOLE, "replicas": WHOLE, "behavior": {"enum": ["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"]}},
     "failureThreshold",
@@ -72,16 +99,11 @@ SPECIFICATIONS: dict[tuple[str, str], dict[str, Any]] = {
             "triggers": {
                 "type": "array",
                 "minItems": 1,
-                "items": closed(
-                    {
-                        "type": {"const": "kafka"},
-                        "name": STRING,
-                        "metadata": KAFKA_TRIGGER,
-                        "authenticationRef": closed({"name": STRING, "kind": STRING}, "name"),
-                    },
-                    "type",
-                    "metadata",
-                ),
+                "items": {
+                    "if": {"properties": {"type": {"const": "postgresql"}}},
+                    "then": trigger("postgresql", POSTGRESQL_TRIGGER),
+                    "else": trigger("kafka", KAFKA_TRIGGER),
+                },
             },
         },
         "scaleTargetRef",

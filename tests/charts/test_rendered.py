@@ -89,16 +89,26 @@ def test_image_is_named_by_digest_where_one_is_given(render: Callable[[str], Obj
 
 def test_workers_scale_on_lag_within_their_partitions(render: Callable[[str], Objects]) -> None:
     (scaled,) = checks.of_kind(render("keda-values.yaml"), "ScaledObject")
-    lag = {t["metadata"]["topic"]: int(t["metadata"]["lagThreshold"]) for t in scaled["spec"]["triggers"]}
+    lag = {t["metadata"]["topic"]: int(t["metadata"]["lagThreshold"]) for t in scaled["spec"]["triggers"] if t["type"] == "kafka"}
     assert lag == {"hocba.signing.order.v1": 20, "hocba.signing.express.v1": 5}
     assert scaled["spec"]["maxReplicaCount"] <= max(VALUES["kafka"]["topics"][topic]["partitions"] for topic in lag)
     assert scaled["spec"]["pollingInterval"] == 10
 
 
+def test_workers_scale_on_what_waits_for_its_turn_too(render: Callable[[str], Objects]) -> None:
+    objects = render("keda-values.yaml")
+    (scaled,) = checks.of_kind(objects, "ScaledObject")
+    (queue,) = [t for t in scaled["spec"]["triggers"] if t["type"] == "postgresql"]
+    assert queue["metadata"]["targetQueryValue"] == "20"
+    assert (queue["metadata"]["dbName"], queue["metadata"]["userName"]) == ("hocba_signing", "hocba_signing")
+    (shown,) = [a for a in checks.of_kind(objects, "TriggerAuthentication") if a["metadata"]["name"] == queue["authenticationRef"]["name"]]
+    assert shown["spec"]["secretTargetRef"] == [{"parameter": "password", "name": "hocba-signing-database", "key": "password"}]
+
+
 def test_scaler_shows_a_certificate_where_brokers_ask_for_one(render: Callable[[str], Objects]) -> None:
     (scaled,) = checks.of_kind(render("full-values.yaml"), "ScaledObject")
-    (authentication,) = checks.of_kind(render("full-values.yaml"), "TriggerAuthentication")
-    for trigger in scaled["spec"]["triggers"]:
+    authentication = checks.of_kind(render("full-values.yaml"), "TriggerAuthentication")[0]
+    for trigger in (t for t in scaled["spec"]["triggers"] if t["type"] == "kafka"):
         assert trigger["metadata"]["tls"] == "enable"
         assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
         assert trigger["metadata"]["topic"].startswith("north.")

@@ -11,10 +11,12 @@ from google.protobuf.message import Message
 from hocba.archive.v1 import archive_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import contracts
+from services.archive.application.check_log import Fault, LogInspection
+from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
 from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import ROLES
-from services.archive.domain.register import GENESIS, Head, Inspection
+from services.archive.domain.log_proof import LogProof
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
@@ -37,16 +39,16 @@ SHEETS = SignedSheets(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack
 SHEET_FACTS = SheetFacts(SHEET.sheet_id, 1, SHEET.public_id, "toan", "LOWER_SECONDARY", "Trường", bytes(range(32, 64)), 30)
 
 
-def admitted(document: SignedDocument, supersedes: int, index: int) -> AdmittedVersion:
-    return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), index, b"", b"", "PRIMARY", "Trường")
+def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
+    return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), b"", "PRIMARY", "Trường")
 
 
 def produced() -> dict[str, Message]:
     """Every event, by the example it must equal."""
-    versions = [admitted(DOCUMENTS[0], 0, 41), admitted(DOCUMENTS[1], 1, 42)]
+    versions = [admitted(DOCUMENTS[0], 0), admitted(DOCUMENTS[1], 1)]
     return {
-        "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, AT),
-        "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, 40, b"", b"")], AT),
+        "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, [41, 42], AT),
+        "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
         "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }
@@ -116,8 +118,21 @@ def test_unknown_and_malformed_public_ids_get_one_answer() -> None:
 
 
 def test_inspection_is_told_with_the_broken_line() -> None:
-    assert contracts.inspection(Inspection(Head(2, GENESIS), 3)).first_broken_index == 3
-    assert contracts.inspection(Inspection(Head(2, GENESIS), None)).unbroken
+    found = LogInspection(leaves=3, root_database=bytes(32))
+    assert contracts.inspection(found).unbroken
+    found.faults.append(Fault("document_differs", "2"))
+    told = contracts.inspection(found)
+    assert (told.entries, told.unbroken, told.first_broken_index, told.head) == (3, False, 3, bytes(32))
+
+
+def test_log_answers() -> None:
+    note = b"a note"
+    told = contracts.checkpoint(SignedCheckpoint(7, bytes(32), note), LogHead(1, 9, 8, 7, 3))
+    assert (told.checkpoint, told.size, told.root, told.waiting) == (note, 7, bytes(32), 5)
+    assert contracts.checkpoint(None, LogHead(1, 0, 0, 0, 3)) == archive_pb2.GetCheckpointResponse(waiting=3)
+    assert contracts.proof(None) == archive_pb2.GetProofResponse()
+    proof = contracts.proof(LogProof(b"statement", 4, (bytes(32),), note))
+    assert (proof.final, proof.log_index, LogProof.read(proof.proof).statement) == (True, 4, b"statement")
 
 
 @pytest.mark.parametrize(

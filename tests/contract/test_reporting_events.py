@@ -21,6 +21,7 @@ from services.chassis.consumer import Received, handlers_of
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
@@ -61,7 +62,7 @@ def test_what_happens_to_a_sheet_is_no_pupils_step(name: str) -> None:
     if name.startswith("ManifestMoved"):
         assert contracts.manifest_moved(ParseDict(told, signing_pb2.ManifestMoved()), AT) == ([], [])
     else:
-        assert contracts.role_signed(ParseDict(told, signing_pb2.RoleSigned()), AT) == ([], [])
+        assert contracts.role_signed(ParseDict(told, signing_pb2.RoleSigned()), AT)[0] == []
 
 
 def test_sealed_class_tells_outcomes_by_class_version() -> None:
@@ -71,7 +72,26 @@ def test_sealed_class_tells_outcomes_by_class_version() -> None:
         Judged(CLASS, Outcome(2, True, 2, ())),
         Judged(CLASS, Outcome(2, False, 0, ("missing_marks", "no_personal_number"))),
     ]
-    assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8))]
+    sheet_id = told["sheets"][0]["sheet"]["sheet_id"]
+    assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8), SheetsSealed(2, frozenset({(sheet_id, 1)})), AT)]
+
+
+def test_signed_sheets_are_news_of_their_class() -> None:
+    told = json.loads((EXAMPLES / "SheetsSigned/one_sheet.json").read_text(encoding="utf-8"))
+    event = ParseDict(told, signing_pb2.SheetsSigned())
+    news, (of_class,) = contracts.sheets_signed(event, AT)
+    assert news == []
+    assert of_class.sheets == SheetsSigned(frozenset((item.sheet.sheet_id, item.sheet.version) for item in event.sheets))
+    assert (of_class.class_id, of_class.at) == (event.class_id, AT)
+
+
+def test_teachers_signature_counts_without_the_sheets_proof_of_time() -> None:
+    ref = common_pb2.SheetRef(sheet_id="s", version=2, subject="toan")
+    other = common_pb2.SheetRef(sheet_id="o", version=1, subject="ngu_van")
+    outcomes = [signing_pb2.PupilSigning(sheet=ref, signed=True), signing_pb2.PupilSigning(sheet=other, reason="certificate_revoked")]
+    event = signing_pb2.RoleSigned(class_id=CLASS, role=common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER, outcomes=outcomes)
+    news, (of_class,) = contracts.role_signed(event, AT)
+    assert (news, of_class.sheets) == ([], SheetsSigned(frozenset({("s", 2)})))
 
 
 def test_archived_transcripts_are_told_by_pupil() -> None:

@@ -1,11 +1,18 @@
 """The demo's term end on a small cast, and what must be true of everything it leaves behind."""
 
+import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest_asyncio
 
+from services.archive import app as archive
+from services.audit import deep
 from services.audit.checks import run_all
 from services.audit.stores import Stores
 from services.rehearsal import plan
@@ -39,7 +46,20 @@ async def test_everything_sealed_is_archived_validated_and_reconciled(played: Pl
     assert outcome.superseded == 1
     # Version 1 of a class is its first term, 2 its year, 3 the year with the mark put right.
     assert [correction["class_version"] for correction in outcome.corrections] == [3, 3]
+    assert outcome.log_leaves == outcome.archived + outcome.superseded + outcome.sheets_signed
+    assert outcome.log_witnesses >= 2
     assert outcome.reconciled
+
+
+async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -> None:
+    command = [sys.executable, "-m", "services", "archive", "fsck", "--json"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, env={**os.environ, "HOCBA_STATE": str(played.term.deployment.state)}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["leaves"] == told["documents"] == played.outcome.log_leaves
+    assert told["root_signed"] == told["root_database"] == told["root_tiles"]
 
 
 async def test_each_correction_makes_a_sheet_of_one_row_and_is_signed_for_one_pupil(played: Played) -> None:
@@ -61,8 +81,22 @@ async def test_each_correction_makes_a_sheet_of_one_row_and_is_signed_for_one_pu
 async def test_the_audit_finds_every_invariant_whole(played: Played) -> None:
     async with Stores.of(played.term.deployment) as stores:
         findings = await run_all(stores)
-    assert {finding.invariant for finding in findings} >= {"I1", "I2", "I6", "I8", "I9"}
+    assert {finding.invariant for finding in findings} >= {"I1", "I2", "I6", "I7", "I8", "I9", "I11"}
     assert [str(finding) for finding in findings if finding.problems] == []
+
+
+async def test_the_deep_audit_finds_every_archived_document_valid(played: Played) -> None:
+    told = played.term.deployment.settings_of("archive")
+    settings = archive.SETTINGS.load(**{name.removeprefix("HOCBA_ARCHIVE_").lower(): value for name, value in told.items()})
+    service = archive.build(settings)
+    await service.database.open()
+    try:
+        vault = archive.vault(settings, service)
+        report = await deep.audit(service.database, vault, deep.Law(settings.trust_dir), deep.Range(), 2, None, lambda by: None)
+    finally:
+        await service.database.close()
+    assert report.listed == []
+    assert (report.checked, report.unread) == (played.outcome.validated + played.outcome.sheets_validated, {})
 
 
 async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:

@@ -171,6 +171,7 @@ async def test_killed_workers_and_relays_lose_nothing_and_sign_nothing_twice() -
         "Đóng sổ": [killed("locking", after=0.2)],
         "Ba vai duyệt": [killed("signing-worker-1", after=0.5, times=2), killed("signing", after=1.0)],
         "Ký và lưu trữ": [killed("signing-worker-2", after=0.5), killed("archive", after=1.0), killed("reporting", after=1.5)],
+        "Nhật ký minh bạch": [killed("archive"), killed("witness-2")],
     }
     async with haunted("kills", faults) as (running, outcome):
         await assert_whole(running, outcome)

@@ -9,8 +9,8 @@ import io
 import itertools
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,30 +20,35 @@ from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
-from services.signing.adapters.samples import SIZES, canonical, sample
-from services.signing.domain.roles import DEFAULT_ORDER
+from services.signing.adapters.samples import SHEETS, SIZES, canonical, forms, sample
+from services.signing.domain.record import Record
+from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.stack.signer_pki import KeyKind, SignerPki
 from tests.support import forgeries
 from tests.support.long_term import sign_long_term
 from tests.support.plain_pyhanko import sign_plainly
-from tests.support.records import LEVELS
-from tests.support.signed_pages import Office, an_office
+from tests.support.signed_pages import Office, an_office, document_of
 
-Sign = Callable[[Office, bytes, bytes, int], bytes]
-"""(office, page, record, number of signatures) to a signed document."""
+Sign = Callable[[Office, bytes, bytes, Sequence[SignatureRole]], bytes]
+"""(office, page, record or sheet, who signs) to a signed document."""
 
 KEYS: dict[str, Callable[[SignerPki], Office]] = {"rsa-2048": an_office, "p-256": partial(an_office, kind=KeyKind.P_256)}
 
 
-def _by_us(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
-    return office.sign(page, content, DEFAULT_ORDER[:signatures])
+def _by_us(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole]) -> bytes:
+    return office.sign(page, content, roles)
 
 
-def _by_pyhanko(office: Office, page: bytes, content: bytes, signatures: int) -> bytes:
-    return sign_plainly(office, page, content, DEFAULT_ORDER[:signatures])
+def _with_pictures(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole]) -> bytes:
+    return replace(office, pictured=True).sign(page, content, roles)
 
 
-PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": _by_pyhanko}
+def _with_xml(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole]) -> bytes:
+    document = document_of(content)
+    return office.sign(office.renderer.render(document, with_xml=isinstance(document, Record)).pdf, content, roles)
+
+
+PATHS: dict[str, Sign] = {"mass": _by_us, "pyhanko": sign_plainly, "pictures": _with_pictures, "xml": _with_xml}
 
 
 @dataclass(frozen=True)
@@ -51,33 +56,44 @@ class Case:
     """One document to be made and judged."""
 
     key: str
-    level: str
+    form: str
     size: str = "short"
-    signatures: int = len(DEFAULT_ORDER)
+    missing: int = 0
+    """How many of its signatures it still lacks."""
     path: str = "mass"
 
     @property
+    def order(self) -> Sequence[SignatureRole]:
+        """Who signs it when it is finished."""
+        return SHEET_ORDER if self.form in SHEETS else DEFAULT_ORDER
+
+    @property
+    def roles(self) -> Sequence[SignatureRole]:
+        """Who has signed it."""
+        return self.order[: len(self.order) - self.missing]
+
+    @property
     def name(self) -> str:
-        return f"{self.key}-{self.level}-{self.size}-{self.signatures}-{self.path}"
+        return f"{self.key}-{self.form}-{self.size}-{len(self.roles)}-{self.path}"
 
 
 def cases() -> Iterator[Case]:
     """Finished documents of every form and size, unfinished ones of every form, and each form by every other path."""
-    for key, level in itertools.product(KEYS, LEVELS):
+    for key, form in itertools.product(KEYS, forms()):
         for size in SIZES:
-            yield Case(key, level, size)
-        for signatures in range(1, len(DEFAULT_ORDER)):
-            yield Case(key, level, signatures=signatures)
+            yield Case(key, form, size)
+        for missing in range(len(Case(key, form).order) - 1, 0, -1):
+            yield Case(key, form, missing=missing)
         for path in PATHS:
             if path != "mass":
-                yield Case(key, level, path=path)
+                yield Case(key, form, path=path)
 
 
 def content_of(case: Case) -> bytes:
-    """The record of a case; the same for all paths."""
-    record = sample(case.level, case.size)
-    record["transcript"]["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case.level}/{case.size}"))
-    return canonical(record)
+    """The record or sheet of a case; the same for all paths."""
+    content = sample(case.form, case.size)
+    content["sheet" if case.form in SHEETS else "transcript"]["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case.form}/{case.size}"))
+    return canonical(content)
 
 
 @dataclass
@@ -92,7 +108,7 @@ class Documents:
         path = self.folder / f"{case.name}.pdf"
         if not path.exists():
             office, content = self.offices[case.key], content_of(case)
-            path.write_bytes(PATHS[case.path](office, office.page(content).pdf, content, case.signatures))
+            path.write_bytes(PATHS[case.path](office, office.page(content).pdf, content, case.roles))
         return path
 
     def long_term(self, level: str) -> Path:
@@ -121,12 +137,12 @@ def _changed(pdf: bytes, at: int) -> bytes:
     return pdf[:at] + bytes((pdf[at] ^ 1,)) + pdf[at + 1 :]
 
 
-def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes) -> bytes:
-    """One bit in the middle of a stream, wherever the writer has put it."""
+def _in_stream(find: Callable[[pikepdf.Pdf], pikepdf.Object], pdf: bytes, at: float = 0.5) -> bytes:
+    """One bit of a stream, wherever the writer has put it: in its middle, or in another part of its length."""
     with pikepdf.open(io.BytesIO(pdf)) as document:
         raw = find(document).read_raw_bytes()
     assert pdf.count(raw) == 1
-    return _changed(pdf, pdf.index(raw) + len(raw) // 2)
+    return _changed(pdf, pdf.index(raw) + int(len(raw) * at))
 
 
 def _first_content(document: pikepdf.Pdf) -> pikepdf.Object:
@@ -172,7 +188,8 @@ def painted_field(pdf: bytes) -> bytes:
 
 PAINTED_BETWEEN = "field painted between signatures"
 FORGERIES: dict[str, Callable[[bytes], bytes]] = {
-    "page content": partial(_in_stream, _first_content),
+    # At its head: what a bit further inside does to compressed content is chance.
+    "page content": partial(_in_stream, _first_content, at=0),
     "XMP": partial(_in_stream, _metadata),
     "attachment": partial(_in_stream, _attachment),
     **{f"dictionary {number + 1}": partial(_in_dictionary, number) for number in range(len(DEFAULT_ORDER))},

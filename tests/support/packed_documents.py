@@ -159,7 +159,7 @@ def signature_section(document: Signed, role: str) -> Section:
     objects = {
         FIELD_OF[role]: widget(role) + b"/AP<</N %d 0 R>>/V %d 0 R>>" % (stamp, signature),
         stamp: stream(b"q Q", b"/Type/XObject/Subtype/Form/BBox[0 0 1 1]"),
-        signature: b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Name<FEFF0041>/Reason<FEFF0042>/M(%b)%b/ByteRange%b/Contents<%b>>>"
+        signature: b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Name(\xfe\xff\0A)/Reason(\xfe\xff\0B)/M(%b)%b/ByteRange%b/Contents<%b>>>"
         % (SIGNED_AT.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ").encode(), transforms.get(role, b""), b"#" * 40, b"0" * 8192),
     }
     if role == ROLES[0]:

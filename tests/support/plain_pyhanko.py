@@ -15,25 +15,23 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko.stamp import StaticStampStyle
 
 from services.signing.adapters.certificates import facts_of
-from services.signing.adapters.official_forms import form_of
 from services.signing.adapters.signatures import REASONS
-from services.signing.domain.record import read_record
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from tests.support.signed_pages import Office
+from services.signing.domain.roles import SignatureRole
+from tests.support.signed_pages import Office, form_for, order_of
 
 
-def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole] = DEFAULT_ORDER) -> bytes:
+def sign_plainly(office: Office, page: bytes, content: bytes, roles: Sequence[SignatureRole] | None = None) -> bytes:
     """The page with the signatures of these roles: PAdES, certified by the first, locked by what the last field says."""
-    form = form_of(read_record(content).level)
-    for role in roles:
+    form, order = form_for(content), order_of(content)
+    for role in order if roles is None else roles:
         made, box = office.made[role], form.box_of(role)
         facts = facts_of(made.certificate)
         metadata = PdfSignatureMetadata(
             field_name=box.field,
             md_algorithm="sha256",
             subfilter=SigSeedSubFilter.PADES,
-            certify=role is DEFAULT_ORDER[0],
-            docmdp_permissions=MDPPerm.NO_CHANGES if role is DEFAULT_ORDER[-1] else MDPPerm.FILL_FORMS,
+            certify=role is order[0],
+            docmdp_permissions=MDPPerm.NO_CHANGES if role is order[-1] else MDPPerm.FILL_FORMS,
             name=facts.common_name,
             reason=REASONS[role],
             embed_validation_info=False,

@@ -1,4 +1,4 @@
-{{/* How many pods: by processor time (HPA), or by what waits in Kafka (KEDA). */}}
+{{/* How many pods: by processor time (HPA), or by what waits in Kafka and in the service's own queue (KEDA). */}}
 
 {{- define "hocba.scale.hpa" }}
 ---
@@ -63,5 +63,19 @@ spec:
       authenticationRef:
         name: {{ include "hocba.component" (dict "root" $root "name" "kafka") }}
       {{- end }}
+    {{- end }}
+    {{- with $entry.autoscaling.backlog }}
+    - type: postgresql
+      metadata:
+        host: {{ $entry.postgresqlHost | default $root.Values.postgresql.host | quote }}
+        port: {{ $root.Values.postgresql.port | quote }}
+        userName: {{ printf "hocba_%s" $entry.service | quote }}
+        dbName: {{ printf "hocba_%s" $entry.service | quote }}
+        sslmode: {{ .sslmode | quote }}
+        query: {{ .query | quote }}
+        targetQueryValue: {{ .threshold | quote }}
+        activationTargetQueryValue: "0"
+      authenticationRef:
+        name: {{ include "hocba.component" (dict "root" $root "name" (printf "%s-database" $entry.service)) }}
     {{- end }}
 {{- end }}

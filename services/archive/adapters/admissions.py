@@ -16,7 +16,6 @@ from services.archive.application.ports import AdmissionWork, AdmittedSheet, Adm
 from services.archive.domain.admission import Held
 from services.archive.domain.findings import Reason
 from services.archive.domain.pack import Pack
-from services.archive.domain.register import Head
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.database import Connection, Database
 from services.chassis.errors import Conflict
@@ -89,21 +88,15 @@ class PostgresAdmissionWork:
 
     connection: Connection
 
-    async def head(self) -> Head:
-        """The register's end, locked."""
-        row = await self.connection.fetchrow(QUERIES["lock_head"])
-        return Head(row["entries"], row["hash"])
-
     async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
         """What is admitted, as this transaction sees it."""
         return await _held(self.connection, transcript_ids)
 
-    async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], head: Head, at: datetime) -> None:
-        """Pack, register lines, index rows, void register and the event, in this order."""
+    async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], at: datetime) -> None:
+        """Pack, leaves, index rows, void register and the event, in this order."""
         write = self.connection.execute
         await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
-        lines = [(version.index, version.statement, version.hash) for version in versions]
-        await write(QUERIES["add_lines"], *_columns(lines))
+        leaf_ids = await queue_leaves(self.connection, [version.statement for version in versions])
         rows = [
             (
                 uuid.UUID(version.ref.transcript_id),
@@ -115,29 +108,28 @@ class PostgresAdmissionWork:
                 version.offset,
                 version.size,
                 version.supersedes,
-                version.index,
+                leaf_id,
                 version.level,
                 version.school_name,
             )
-            for version in versions
+            for version, leaf_id in zip(versions, leaf_ids, strict=True)
         ]
         school = (uuid.UUID(signed.class_id), uuid.UUID(signed.school_id), signed.province_id, signed.school_year)
         await write(QUERIES["add_transcripts"], *school, uuid.UUID(signed.manifest_id), pack.digest, at, *_columns(rows))
         voids = [(uuid.UUID(version.ref.transcript_id), skipped, version.ref.version) for version in versions for skipped in version.skipped]
         if voids:
             await write(QUERIES["add_voids"], uuid.UUID(signed.school_id), signed.province_id, at, *_columns(voids))
-        await write(QUERIES["move_head"], head.entries, head.hash)
-        await announce(self.connection, contracts.transcripts_archived(signed, versions, at))
+        await announce(self.connection, contracts.transcripts_archived(signed, versions, leaf_ids, at))
 
     async def held_sheets(self, sheet_ids: Iterable[str]) -> Mapping[tuple[str, int], bytes]:
         """What is admitted of sheets, as this transaction sees it."""
         return await _held_sheets(self.connection, sheet_ids)
 
-    async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], head: Head, at: datetime) -> None:
-        """Pack, register lines, index rows and the event, in this order."""
+    async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], at: datetime) -> None:
+        """Pack, leaves, index rows and the event, in this order."""
         write = self.connection.execute
         await write(QUERIES["add_pack"], pack.digest, pack.object_name(signed.school_year), len(pack.data), len(pack.places), CIPHER, at)
-        await write(QUERIES["add_lines"], *_columns([(sheet.index, sheet.statement, sheet.hash) for sheet in sheets]))
+        leaf_ids = await queue_leaves(self.connection, [sheet.statement for sheet in sheets])
         rows = [
             (
                 uuid.UUID(sheet.ref.sheet_id),
@@ -150,16 +142,15 @@ class PostgresAdmissionWork:
                 sheet.sha256,
                 sheet.offset,
                 sheet.size,
-                sheet.index,
+                leaf_id,
                 sheet.facts.level,
                 sheet.facts.school_name,
             )
-            for sheet in sheets
+            for sheet, leaf_id in zip(sheets, leaf_ids, strict=True)
         ]
         school = (uuid.UUID(signed.class_id), uuid.UUID(signed.school_id), signed.province_id, signed.school_year)
         await write(QUERIES["add_sheets"], *school, uuid.UUID(signed.manifest_id), pack.digest, at, *_columns(rows))
-        await write(QUERIES["move_head"], head.entries, head.hash)
-        await announce(self.connection, contracts.sheets_archived(signed, sheets, at))
+        await announce(self.connection, contracts.sheets_archived(signed, sheets, leaf_ids, at))
 
     async def reject(self, signed: SignedClass | SignedSheets, rejections: Sequence[Rejection], at: datetime) -> int:
         """Refusals that are new are announced; a repeat of one is not, nor who only waits for a sheet."""
@@ -198,6 +189,12 @@ class PostgresAdmissionWork:
         return row is not None
 
 
+async def queue_leaves(connection: Connection, statements: Sequence[bytes]) -> list[int]:
+    """Queue statements for the log in the transaction of what they tell; their numbers, in the same order."""
+    # Sorted, since the database promises the order of the numbers and not that of its answer.
+    return sorted(row["leaf_id"] for row in await connection.fetch(QUERIES["add_leaves"], list(statements)))
+
+
 def ref_of(row: Any) -> TranscriptRef:
     """The reference that a row of transcripts or rejected holds."""
     return TranscriptRef(str(row["transcript_id"]), str(row["pupil_id"]), row["version"], row["content_digest"], row["public_id"])
@@ -225,7 +222,6 @@ async def _held(connection: Connection, transcript_ids: Iterable[str]) -> Mappin
             pupil_id=str(row["pupil_id"]),
             school_year=row["school_year"],
             digests={**(before.digests if before else {}), row["version"]: row["sha256"]},
-            indexes={**(before.indexes if before else {}), row["version"]: row["register_index"]},
         )
     return found
 

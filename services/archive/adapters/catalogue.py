@@ -1,18 +1,15 @@
-"""Reads the index and the register for those who may see them."""
+"""Reads the index for those who may see it."""
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.archive.adapters.admissions import ref_of, refused_ref_of
 from services.archive.adapters.statements import QUERIES
 from services.archive.application.ports import Entry, Filter, Location, RejectedEntry, SheetEntry, Status, Viewer
-from services.archive.domain.register import GENESIS, Head, Line
 from services.archive.domain.transcript import SheetRef
 from services.chassis.database import SYSTEM, Database, RowScope
-
-LINES_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class PostgresCatalogue:
         return None if row is None else _entry(row)
 
     async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
-        """A page in register order."""
+        """A page in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.pupil_id, wanted.school_year)
         async with self.database.transaction(_scope(viewer)) as connection:
             rows = await connection.fetch(QUERIES["entries"], after, *narrowed, _classes(viewer), limit)
@@ -49,7 +46,7 @@ class PostgresCatalogue:
         return None if row is None else _sheet(row)
 
     async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
-        """A page of sheets in register order."""
+        """A page of sheets in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.school_year)
         async with self.database.transaction(_scope(viewer)) as connection:
             rows = await connection.fetch(QUERIES["sheets"], after, *narrowed, _classes(viewer), limit)
@@ -67,23 +64,11 @@ class PostgresCatalogue:
             rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer), "")
         return [RejectedEntry(refused_ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
 
-    async def head_before(self, index: int) -> Head | None:
-        """The head after line `index` - 1."""
-        if index <= 1:
-            return Head(0, GENESIS)
-        async with self.database.transaction() as connection:
-            digest = await connection.fetchval(QUERIES["line_hash"], index - 1)
-        return None if digest is None else Head(index - 1, digest)
-
-    async def lines(self, start: int) -> AsyncIterator[Sequence[Line]]:
-        """The lines from `start` on."""
-        while True:
-            async with self.database.transaction() as connection:
-                rows = await connection.fetch(QUERIES["lines"], start, LINES_AT_ONCE)
-            if not rows:
-                return
-            yield [Line(row["register_index"], row["statement"], row["hash"], row["sha256"]) for row in rows]
-            start = rows[-1]["register_index"] + 1
+    async def leaf(self, public_id: str) -> tuple[bytes, int | None] | None:
+        """A document's leaf, for everybody: a statement holds nothing that isn't public."""
+        async with self.database.transaction(SYSTEM) as connection:
+            row = await connection.fetchrow(QUERIES["leaf_of"], public_id)
+        return None if row is None else (row["statement"], row["log_index"])
 
 
 def _scope(viewer: Viewer) -> RowScope:
@@ -109,14 +94,14 @@ def _entry(row: Any) -> Entry:
         size=row["size"],
         supersedes=row["supersedes"],
         superseded_by=row["superseded_by"],
-        index=row["register_index"],
-        hash=row["hash"],
+        leaf_id=row["leaf_id"],
         admitted_at=row["admitted_at"],
-        place=_place(row, str(row["pupil_id"])),
+        place=place_of(row, str(row["pupil_id"])),
     )
 
 
-def _place(row: Any, owner_id: str) -> Location:
+def place_of(row: Any, owner_id: str) -> Location:
+    """Where a row's document lies."""
     return Location(row["object_name"], row["pack_offset"], row["size"], row["sha256"], owner_id, row["province_id"], bool(row["cipher"]))
 
 
@@ -130,8 +115,7 @@ def _sheet(row: Any) -> SheetEntry:
         size=row["size"],
         root=row["root"],
         rows=row["row_count"],
-        index=row["register_index"],
-        hash=row["hash"],
+        leaf_id=row["leaf_id"],
         admitted_at=row["admitted_at"],
-        place=_place(row, str(row["class_id"])),
+        place=place_of(row, str(row["class_id"])),
     )

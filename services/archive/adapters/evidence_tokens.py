@@ -31,7 +31,7 @@ POLICY_FILE = "algorithms.toml"
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
-def read_policy(trust_dir: Path) -> AlgorithmPolicy:
+def read_algorithms(trust_dir: Path) -> AlgorithmPolicy:
     """The policy in the directory of trust anchors, else the one that comes with this code. TrustUnreadable when it is written wrongly."""
     own = trust_dir / POLICY_FILE
     file = own if own.exists() else Path(__file__).with_name(POLICY_FILE)

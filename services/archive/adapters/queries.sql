@@ -1,14 +1,6 @@
--- name: lock_head
--- The register's end, held until commit so that statements get their order.
--- locks: register_head row
-SELECT entries, hash FROM register_head FOR UPDATE
-
--- name: move_head
-UPDATE register_head SET entries = $1, hash = $2
-
 -- name: held
 -- Every admitted version of these transcripts.
-SELECT transcript_id, pupil_id, school_year, version, sha256, register_index
+SELECT transcript_id, pupil_id, school_year, version, sha256
 FROM transcripts WHERE transcript_id = ANY ($1::uuid[])
 
 -- name: add_pack
@@ -16,14 +8,16 @@ FROM transcripts WHERE transcript_id = ANY ($1::uuid[])
 INSERT INTO packs (digest, object_name, size, documents, cipher, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (digest) DO NOTHING
 
--- name: add_lines
-INSERT INTO register (register_index, statement, hash)
-SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])
+-- name: add_leaves
+-- They wait here for their place in the log; their numbers rise in the order that is given, and nobody waits for anybody.
+INSERT INTO leaves (leaf_id, statement)
+SELECT nextval('leaf_numbers'), s.statement FROM unnest($1::bytea[]) WITH ORDINALITY AS s (statement, place) ORDER BY s.place
+RETURNING leaf_id
 
 -- name: add_transcripts
 INSERT INTO transcripts (
     class_id, school_id, province_id, school_year, manifest_id, pack_digest, admitted_at,
-    transcript_id, version, pupil_id, public_id, content_digest, sha256, pack_offset, size, supersedes, register_index, level, school_name)
+    transcript_id, version, pupil_id, public_id, content_digest, sha256, pack_offset, size, supersedes, leaf_id, level, school_name)
 SELECT $1::uuid, $2::uuid, $3::text, $4::smallint, $5::uuid, $6::bytea, $7::timestamptz, v.*
 FROM unnest($8::uuid[], $9::integer[], $10::uuid[], $11::text[], $12::bytea[], $13::bytea[], $14::bigint[], $15::bigint[],
     $16::integer[], $17::bigint[], $18::text[], $19::text[]) AS v
@@ -37,22 +31,22 @@ SELECT s.sheet_id, s.version, s.root FROM sheets s JOIN unnest($1::uuid[], $2::i
 -- name: add_sheets
 INSERT INTO sheets (
     class_id, school_id, province_id, school_year, manifest_id, pack_digest, admitted_at,
-    sheet_id, version, subject, public_id, content_digest, root, row_count, sha256, pack_offset, size, register_index, level, school_name)
+    sheet_id, version, subject, public_id, content_digest, root, row_count, sha256, pack_offset, size, leaf_id, level, school_name)
 SELECT $1::uuid, $2::uuid, $3::text, $4::smallint, $5::uuid, $6::bytea, $7::timestamptz, v.*
 FROM unnest($8::uuid[], $9::integer[], $10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::integer[], $15::bytea[],
     $16::bigint[], $17::bigint[], $18::bigint[], $19::text[], $20::text[]) AS v
 
 -- name: sheet
 -- One version of a class-subject sheet, or the latest when the version is 0.
-SELECT s.*, r.hash, p.object_name, p.cipher FROM sheets s JOIN register r USING (register_index) JOIN packs p ON p.digest = s.pack_digest
+SELECT s.*, p.object_name, p.cipher FROM sheets s JOIN packs p ON p.digest = s.pack_digest
 WHERE s.sheet_id = $1 AND ($2 = 0 OR s.version = $2) AND ($3::text[] IS NULL OR s.class_id::text = ANY ($3))
 ORDER BY s.version DESC LIMIT 1
 
 -- name: sheets
-SELECT s.*, r.hash, p.object_name, p.cipher FROM sheets s JOIN register r USING (register_index) JOIN packs p ON p.digest = s.pack_digest
-WHERE s.register_index > $1 AND ($2 = '' OR s.school_id::text = $2) AND ($3 = '' OR s.class_id::text = $3)
+SELECT s.*, p.object_name, p.cipher FROM sheets s JOIN packs p ON p.digest = s.pack_digest
+WHERE s.leaf_id > $1 AND ($2 = '' OR s.school_id::text = $2) AND ($3 = '' OR s.class_id::text = $3)
     AND ($4 = 0 OR s.school_year = $4) AND ($5::text[] IS NULL OR s.class_id::text = ANY ($5))
-ORDER BY s.register_index LIMIT $6
+ORDER BY s.leaf_id LIMIT $6
 
 -- name: add_voids
 INSERT INTO void_versions (school_id, province_id, recorded_at, reason, transcript_id, version, before_version)
@@ -85,24 +79,22 @@ ORDER BY r.rejected_id
 
 -- name: entry
 -- One version, or the latest when the version is 0, with the version that replaced it.
-SELECT t.*, r.hash, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
+SELECT t.*, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
 FROM transcripts t
-JOIN register r USING (register_index)
 JOIN packs p ON p.digest = t.pack_digest
 LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
 WHERE t.transcript_id = $1 AND ($2 = 0 OR t.version = $2) AND ($3::text[] IS NULL OR t.class_id::text = ANY ($3))
 ORDER BY t.version DESC LIMIT 1
 
 -- name: entries
-SELECT t.*, r.hash, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
+SELECT t.*, p.object_name, p.cipher, coalesce(n.version, 0) AS superseded_by
 FROM transcripts t
-JOIN register r USING (register_index)
 JOIN packs p ON p.digest = t.pack_digest
 LEFT JOIN transcripts n ON n.transcript_id = t.transcript_id AND n.supersedes = t.version
-WHERE t.register_index > $1
+WHERE t.leaf_id > $1
     AND ($2 = '' OR t.school_id::text = $2) AND ($3 = '' OR t.class_id::text = $3) AND ($4 = '' OR t.pupil_id::text = $4)
     AND ($5 = 0 OR t.school_year = $5) AND ($6::text[] IS NULL OR t.class_id::text = ANY ($6))
-ORDER BY t.register_index LIMIT $7
+ORDER BY t.leaf_id LIMIT $7
 
 -- name: status
 -- What the public may know. Nothing here tells who the pupil is. No later sheet takes an earlier one's place as a whole.
@@ -112,14 +104,10 @@ FROM transcripts t WHERE t.public_id = $1
 UNION ALL
 SELECT s.school_name, s.school_year, s.level, true FROM sheets s WHERE s.public_id = $1
 
--- name: line_hash
-SELECT hash FROM register WHERE register_index = $1
-
--- name: lines
--- Statements with the document that the index gives them; a line without one doesn't fit.
-SELECT r.register_index, r.statement, r.hash, coalesce(t.sha256, s.sha256) AS sha256
-FROM register r LEFT JOIN transcripts t USING (register_index) LEFT JOIN sheets s USING (register_index)
-WHERE r.register_index >= $1 ORDER BY r.register_index LIMIT $2
+-- name: leaf_of
+-- The leaf of a document by its random public id.
+SELECT l.statement, l.log_index FROM leaves l WHERE l.leaf_id = (
+    SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1)
 
 -- name: data_keys
 SELECT owner_id, province_id, wrapping_key, wrapped FROM data_keys WHERE province_id = $1 AND owner_id = ANY ($2::uuid[])

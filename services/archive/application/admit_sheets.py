@@ -13,7 +13,7 @@ from services.archive.domain.admission import Already, decide_sheet
 from services.archive.domain.class_sheets import SheetFacts, read_sheet_facts
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.pack import Pack
-from services.archive.domain.register import Statement
+from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import Rejection, SignedClass, SignedSheet, SignedSheets
 from services.chassis.clock import Clock
 from services.chassis.errors import Conflict, NotFound
@@ -100,8 +100,7 @@ def _judged(document: SignedSheet, data: bytes, verdict: Verdict) -> _Checked | 
 
 
 async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:
-    head = await work.head()
-    # Looked up again under the register's lock: another process may have admitted one since the first look.
+    # Looked up again: another process may have admitted one since the first look.
     held = await work.held_sheets([item.document.ref.sheet_id for item in good])
     admitted: list[AdmittedSheet] = []
     for item in good:
@@ -109,16 +108,15 @@ async def _write(work: AdmissionWork, signed: SignedSheets, pack: Pack, good: Se
         if (ref.sheet_id, ref.version) in held:
             raise Conflict(f"sheet {ref.sheet_id} was admitted by another process meanwhile; look again")
         statement = Statement(
-            kind="sheet",
+            kind=Kind.SHEET,
             public_id=ref.public_id,
             version=ref.version,
             sha256=item.document.sha256,
             content_digest=ref.content_digest,
-            previous_index=None,
+            previous=None,
             school_id=signed.school_id,
             at=now,
         ).canonical()
-        head = head.followed_by(statement)
         place = pack.places[item.document.file_name]
-        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, len(item.data), place.offset, head.entries, statement, head.hash))
-    await work.admit_sheets(signed, pack, admitted, head, now)
+        admitted.append(AdmittedSheet(ref, item.facts, item.document.sha256, len(item.data), place.offset, statement))
+    await work.admit_sheets(signed, pack, admitted, now)

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.archive.application.check_document import CheckDocument, Verdict
-from services.archive.application.check_pack import judge_pack
+from services.archive.application.check_document import Verdict
+from services.archive.application.check_pack import Checks, judge_pack
 from services.archive.application.ports import Admissions, AdmissionWork, AdmittedVersion, Deposit, Staging, Vault
 from services.archive.domain.admission import Admit, Already, Held, decide, standing
 from services.archive.domain.class_sheets import Proof, proofs_of
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.pack import Pack
-from services.archive.domain.register import Head, Statement
 from services.archive.domain.sealed_record import RecordFacts, read_facts
+from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import Rejection, SignedClass, SignedDocument
 from services.chassis.clock import Clock
 from services.chassis.errors import Conflict
@@ -43,7 +43,7 @@ class AdmitTranscripts:
     """Durable before acknowledged, harmless to repeat; one bad document never touches its classmates.
 
     1. read the pack from staging, 2. check each document, 3. keep one immutable pack of the good ones, 4. write index,
-    register and events in one transaction. A transcript whose sheets aren't all here waits for them, without being called
+    leaves of the log and events in one transaction. A transcript whose sheets aren't all here waits for them, without being called
     refused: `AdmitSheets` looks at it again. A crash between 3 and 4 leaves an object nobody refers to, and the repeat
     finds it in place.
     """
@@ -51,7 +51,7 @@ class AdmitTranscripts:
     staging: Staging
     vault: Vault
     admissions: Admissions
-    check: CheckDocument
+    check: Checks
     clock: Clock
 
     async def __call__(self, signed: SignedClass, *, again: bool = False) -> Admission:
@@ -132,44 +132,37 @@ def _sift(signed: SignedClass, held: Mapping[str, Held], refused_before: Set[tup
 
 
 async def _write(work: AdmissionWork, signed: SignedClass, pack: Pack, good: Sequence[_Checked], now: datetime) -> None:
-    head = await work.head()
     held = await work.held(item.document.ref.transcript_id for item in good)
-    versions: list[AdmittedVersion] = []
-    for item in good:
-        version, head = _admitted(signed, pack, item, held.get(item.document.ref.transcript_id), head, now)
-        versions.append(version)
-    await work.admit(signed, pack, versions, head, now)
+    versions = [_admitted(signed, pack, item, held.get(item.document.ref.transcript_id), now) for item in good]
+    await work.admit(signed, pack, versions, now)
 
 
-def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None, head: Head, now: datetime) -> tuple[AdmittedVersion, Head]:
+def _admitted(signed: SignedClass, pack: Pack, item: _Checked, held: Held | None, now: datetime) -> AdmittedVersion:
     ref = item.document.ref
-    # Decided again under the register's lock: another process may have admitted a version since the first look.
+    # Decided again: another process may have admitted a version since the first look. One that does so now is stopped by the
+    # index itself, which has room for one successor of a version.
     decision = decide(ref, signed.school_year, item.document.sha256, held)
     if not isinstance(decision, Admit):
         raise Conflict(f"transcript {ref.transcript_id} was admitted by another process meanwhile; look again")
     statement = Statement(
-        kind="supersede" if decision.supersedes else "issue",
+        kind=Kind.SUPERSEDE if decision.supersedes else Kind.ISSUE,
         public_id=ref.public_id,
         version=ref.version,
         sha256=item.document.sha256,
         content_digest=ref.content_digest,
-        previous_index=held.indexes[decision.supersedes] if held is not None and decision.supersedes else None,
+        previous=held.digests[decision.supersedes] if held is not None and decision.supersedes else None,
         school_id=signed.school_id,
         at=now,
     ).canonical()
-    after = head.followed_by(statement)
     place = pack.places[item.document.file_name]
-    version = AdmittedVersion(
+    return AdmittedVersion(
         ref=ref,
         sha256=item.document.sha256,
         size=len(item.data),
         offset=place.offset,
         supersedes=decision.supersedes,
         skipped=decision.skipped,
-        index=after.entries,
         statement=statement,
-        hash=after.hash,
         level=item.facts.level,
         school_name=item.facts.school_name,
     )
-    return version, after

@@ -1,7 +1,7 @@
 """The one check of a document that admission and the offline verifier share."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,12 @@ class Announced:
     content_digest: bytes | None = None
     """SHA-256 of the canonical record that was sealed."""
     serials: tuple[tuple[str, str], ...] = ()
-    """(role, certificate serial in hexadecimal) of each announced signature."""
+    """(role, certificate serial in hexadecimal) of each announced signature, in signing order."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who signed, in signing order, as announced."""
+        return tuple(role for role, _ in self.serials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class CheckDocument:
     signatures: Signatures
     shapes: KnownShapes | None = None
     """What documents have been found to have in common; without it each of them is examined in full."""
+    xml_difference: Callable[[bytes, bytes], str] | None = None
+    """The first place where an attached XML says something else than the record; without it an XML is accepted with no document."""
 
     def __call__(self, data: bytes, announced: Announced = Announced()) -> Verdict:
         """The verdict on `data`. Never raises for what the bytes hold."""
@@ -98,6 +105,7 @@ class CheckDocument:
                 proven_at, wrong = _proven(examination, judge, signers)
                 findings += wrong
             findings += _record(examination.record, announced)
+            findings += self._alternative(examination)
             if examination.record is None:
                 skipped.add(Check.SHEETS)
             else:
@@ -109,6 +117,33 @@ class CheckDocument:
             # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
             self.shapes.learn(examination)
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+
+    def _alternative(self, examination: Examination) -> list[Finding]:
+        """The XML beside the record must say what the record says, or two readers would see two transcripts."""
+        if examination.xml is None or examination.record is None:
+            return []
+        differs = "nothing here can compare them" if self.xml_difference is None else self.xml_difference(examination.record, examination.xml)
+        return [Finding(Reason.RECORD_DIFFERS, f"the attached XML isn't the record: {differs}")] if differs else []
+
+
+@dataclass(frozen=True, slots=True)
+class CheckByRoles:
+    """Checks each transcript by the order of roles that was announced for it, if policy knows that order; else by the first that it knows.
+
+    So a document with another order, or with fewer signatures than some policy asks for, is refused as one that lacks them.
+    """
+
+    orders: Mapping[tuple[str, ...], CheckDocument]
+
+    def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
+        """The verdicts on many documents, all of one order by the trust of one moment."""
+        wanted = list(documents)
+        usual = next(iter(self.orders))
+        verdicts: dict[int, Verdict] = {}
+        for roles, check in self.orders.items():
+            mine = [number for number, (_, announced) in enumerate(wanted) if (announced.roles if announced.roles in self.orders else usual) == roles]
+            verdicts.update(zip(mine, check.batch(wanted[number] for number in mine), strict=True))
+        return [verdicts[number] for number in range(len(wanted))]
 
 
 def _proven(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:

@@ -1,9 +1,9 @@
 """Judge each document of a staged pack alone, whatever kind of document it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from services.archive.application.check_document import Announced, CheckDocument, Verdict
+from services.archive.application.check_document import Announced, Verdict
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.pack import UnreadablePack, read_pack
 
@@ -30,12 +30,20 @@ class Packed(Protocol):
     def serials(self) -> tuple[tuple[str, str], ...]: ...
 
 
+class Checks(Protocol):
+    """What checks the documents of a pack."""
+
+    def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
+        """A verdict on each."""
+        ...
+
+
 D = TypeVar("D", bound=Packed)
 G = TypeVar("G")
 
 
 def judge_pack(
-    check: CheckDocument, data: bytes, documents: Sequence[D], judged: Callable[[D, bytes, Verdict], G | Finding]
+    check: Checks, data: bytes, documents: Sequence[D], judged: Callable[[D, bytes, Verdict], G | Finding]
 ) -> tuple[list[G], list[tuple[D, Finding]]]:
     """(what is made of each good document, the others with what is wrong); a pack that can't be read is wrong for each."""
     try:

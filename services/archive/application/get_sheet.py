@@ -25,7 +25,7 @@ class GetSheet:
         data = await self.vault.read(entry.place)
         if hashlib.sha256(data).digest() != entry.sha256:
             raise Refused(
-                f"the stored bytes of register line {entry.index} are damaged; restore pack {entry.place.pack_name} from a copy",
+                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.place.pack_name} from a copy",
                 code="archive_damaged",
             )
         return entry, data
@@ -33,11 +33,11 @@ class GetSheet:
 
 @dataclass(frozen=True, slots=True)
 class ListSheets:
-    """One page of the sheets that the viewer may see, in the order of the register."""
+    """One page of the sheets that the viewer may see, in the order of admission."""
 
     catalogue: Catalogue
 
     async def __call__(self, viewer: Viewer, wanted: Filter, page_token: str) -> tuple[Sequence[SheetEntry], str]:
         """(the page, the token of the next one; empty at the end)."""
         entries = await self.catalogue.sheets(viewer, wanted, after_token(page_token), PAGE)
-        return entries, str(entries[-1].index) if len(entries) == PAGE else ""
+        return entries, str(entries[-1].leaf_id) if len(entries) == PAGE else ""

@@ -24,7 +24,7 @@ class GetTranscript:
         if hashlib.sha256(data).digest() != entry.sha256:
             # Wrong bytes are worse than none: the store is damaged, and an operator must restore the pack from a copy.
             raise Refused(
-                f"the stored bytes of register line {entry.index} are damaged; restore pack {entry.place.pack_name} from a copy",
+                f"the stored bytes of admission {entry.leaf_id} are damaged; restore pack {entry.place.pack_name} from a copy",
                 code="archive_damaged",
             )
         return entry, data

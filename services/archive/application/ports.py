@@ -1,6 +1,6 @@
 """What archiving needs from the outside, in its own words."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,6 @@ from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.findings import Finding
 from services.archive.domain.pack import Pack
-from services.archive.domain.register import Head, Line
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedSheets, TranscriptRef
 
 
@@ -182,9 +181,8 @@ class AdmittedVersion:
     """The version it replaces; 0 for a first one."""
     skipped: tuple[int, ...]
     """Versions between the two that were never issued; they go to the void register."""
-    index: int
     statement: bytes
-    hash: bytes
+    """Its leaf of the log."""
     level: str
     school_name: str
 
@@ -198,9 +196,7 @@ class AdmittedSheet:
     sha256: bytes
     size: int
     offset: int
-    index: int
     statement: bytes
-    hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +211,8 @@ class SheetEntry:
     size: int
     root: bytes
     rows: int
-    index: int
-    hash: bytes
+    leaf_id: int
+    """Number of the admission; its place in the log is given later."""
     admitted_at: datetime
     place: Location
 
@@ -234,8 +230,7 @@ class Entry:
     supersedes: int
     superseded_by: int
     """0: it is the latest."""
-    index: int
-    hash: bytes
+    leaf_id: int
     admitted_at: datetime
     place: Location
 
@@ -282,26 +277,22 @@ class Filter:
 
 
 class AdmissionWork(Protocol):
-    """One transaction of admission. It holds the register's head until it ends."""
-
-    async def head(self) -> Head:
-        """The register's end, locked until the transaction ends, so that statements get their order."""
-        ...
+    """One transaction of admission."""
 
     async def held(self, transcript_ids: Iterable[str]) -> Mapping[str, Held]:
         """What is admitted of these transcripts, by transcript id."""
         ...
 
-    async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], head: Head, at: datetime) -> None:
-        """Write pack, index, register and void register, and announce them."""
+    async def admit(self, signed: SignedClass, pack: Pack, versions: Sequence[AdmittedVersion], at: datetime) -> None:
+        """Write pack, index, leaves and void register, and announce them. Conflict when another process wrote one first."""
         ...
 
     async def held_sheets(self, sheet_ids: Iterable[str]) -> Mapping[tuple[str, int], bytes]:
         """SHA-256 of the admitted versions of these sheets, by (sheet id, version)."""
         ...
 
-    async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], head: Head, at: datetime) -> None:
-        """Write pack, index and register, and announce them."""
+    async def admit_sheets(self, signed: SignedSheets, pack: Pack, sheets: Sequence[AdmittedSheet], at: datetime) -> None:
+        """Write pack, index and leaves, and announce them. Conflict when another process wrote one first."""
         ...
 
     async def reject(self, signed: SignedClass | SignedSheets, rejections: Sequence[Rejection], at: datetime) -> int:
@@ -345,7 +336,7 @@ class Catalogue(Protocol):
         ...
 
     async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
-        """Versions in register order, those with an index above `after` only."""
+        """Versions in the order of admission, those with a number above `after` only."""
         ...
 
     async def sheet(self, viewer: Viewer, sheet_id: str, version: int) -> SheetEntry | None:
@@ -353,7 +344,7 @@ class Catalogue(Protocol):
         ...
 
     async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
-        """Class-subject sheets in register order, those with an index above `after` only."""
+        """Class-subject sheets in the order of admission, those with a number above `after` only."""
         ...
 
     async def status(self, public_id: str) -> Status | None:
@@ -364,10 +355,6 @@ class Catalogue(Protocol):
         """Refused documents for which nothing as new or newer has been admitted since."""
         ...
 
-    async def head_before(self, index: int) -> Head | None:
-        """The register's head as it was before the line `index`; None when there is no line before it."""
-        ...
-
-    def lines(self, start: int) -> AsyncIterator[Sequence[Line]]:
-        """The register's lines from index `start` on, in order, some at a time."""
+    async def leaf(self, public_id: str) -> tuple[bytes, int | None] | None:
+        """(statement, place in the log or None while it has none) of a document; None for an unknown id."""
         ...

@@ -16,8 +16,6 @@ class Held:
     school_year: int
     digests: Mapping[int, bytes]
     """SHA-256 of the document by version."""
-    indexes: Mapping[int, int]
-    """Register index by version."""
 
     @property
     def last(self) -> int:

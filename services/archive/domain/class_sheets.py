@@ -5,13 +5,13 @@ Written from the contract alone (a row is the subject's entry without `sheet`, w
 a leaf is SHA-256 of 0x00, salt and row; the tree and its paths are those of RFC 6962), and shares no code with who made them.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from services.archive.domain.findings import Finding, Reason
+from services.archive.domain.merkle import inclusion_root, leaf_hash, root_of
 
 _SALT_BYTES = 32
 _LONGEST_PATH = 20
@@ -33,21 +33,7 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether the path leads from the leaf to the root (RFC 9162 section 2.1.3.2)."""
-        node, last = self.index, self.size - 1
-        if not 0 <= node <= last:
-            return False
-        digest = self.leaf
-        for neighbour in self.path:
-            if last == 0:
-                return False
-            if node % 2 or node == last:
-                digest = _node(neighbour, digest)
-                while node % 2 == 0 and node:
-                    node, last = node // 2, last // 2
-            else:
-                digest = _node(digest, neighbour)
-            node, last = node // 2, last // 2
-        return last == 0 and digest == self.root
+        return inclusion_root(self.leaf, self.index, self.size, self.path) == self.root
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +69,10 @@ def sheet_findings(content: bytes) -> list[Finding]:
     """What is wrong with a sheet's content: it can't be read, or its rows make another root."""
     try:
         told = json.loads(content)
-        root = _root([_leaf(line["salt"], line["row"]) for line in told["rows"]])
+        leaves = [_leaf(line["salt"], line["row"]) for line in told["rows"]]
+        if not leaves:
+            raise ValueError("a sheet has rows")
+        root = root_of(leaves)
         if root.hex() != told["sheet"]["root"]:
             return [Finding(Reason.ROWS_DIFFER, f"the rows hash to {root.hex()}")]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -150,18 +139,4 @@ def _leaf(salt: str, row: dict[str, Any]) -> bytes:
     if len(salted) != _SALT_BYTES:
         raise ValueError("a salt has 32 bytes")
     canonical = json.dumps(row, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-    return hashlib.sha256(b"\x00" + salted + canonical).digest()
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-def _root(leaves: Sequence[bytes]) -> bytes:
-    """RFC 6962 section 2.1, as the RFC writes it: the left half is the largest power of two below the whole."""
-    if not leaves:
-        raise ValueError("a sheet has rows")
-    if len(leaves) == 1:
-        return leaves[0]
-    half = 1 << ((len(leaves) - 1).bit_length() - 1)
-    return _node(_root(leaves[:half]), _root(leaves[half:]))
+    return leaf_hash(salted + canonical)

@@ -69,17 +69,34 @@ def _hidden_object(file: PdfFile) -> int | None:
 
 
 def attached_stream(file: PdfFile, revision: int, profile: Profile) -> Stream | None:
-    """The one attached file, when it is the profile's; None when there is another, several or none."""
+    """The attached record, when nothing else is attached but its alternative; None when there is another, more or none."""
+    specifications = _attached(file, revision, profile)
+    return _file_stream(file, specifications[0], revision) if specifications else None
+
+
+def alternative_stream(file: PdfFile, revision: int, profile: Profile) -> Stream | None:
+    """The record's attached alternative, or None when there is none."""
+    specifications = _attached(file, revision, profile)
+    if len(specifications) < 2:
+        return None
+    stream = _file_stream(file, specifications[1], revision)
+    if stream is None:
+        raise MalformedPdf(f"{profile.alternative} has no content")
+    return stream
+
+
+def _attached(file: PdfFile, revision: int, profile: Profile) -> list[Dictionary]:
+    """The specifications of record and alternative; empty when what is attached isn't these."""
     _, root = file.root(revision)
     names = file.resolve(root.get("Names"), revision)
     tree = file.resolve(names.get("EmbeddedFiles"), revision) if isinstance(names, dict) else None
     if not isinstance(tree, dict) or "Kids" in tree:
-        return None
+        return []
     pairs = file.array(tree.get("Names"), revision, "the list of attached files")
-    if len(pairs) != 2 or pairs[0] != profile.attachment.encode("ascii"):
-        return None
-    specification = file.dictionary(pairs[1], revision, "the attached file's specification")
-    return _file_stream(file, specification, revision)
+    record, alternative = profile.attachment.encode("ascii"), profile.alternative.encode("ascii")
+    if len(pairs) % 2 or pairs[::2] not in ([record], [record, alternative] if alternative else [record]):
+        return []
+    return [file.dictionary(each, revision, "an attached file's specification") for each in pairs[1::2]]
 
 
 def _file_stream(file: PdfFile, specification: Dictionary, revision: int) -> Stream | None:

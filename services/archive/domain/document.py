@@ -1,7 +1,7 @@
 """What a transcript's or a class-subject sheet's PDF must look like, and what was read from one: the shape that hocba's signing gives its documents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class Profile:
     """The fields of the two document time stamps that may follow the last signature."""
     body_revisions: int = 1
     """How many revisions the unsigned body has; the first signature covers them all."""
+    alternative: str = ""
+    """Under which name the record may be attached as XML too; empty: it may not."""
     is_sheet: bool = False
     """Whether what is attached is a class-subject sheet and no transcript's record."""
 
@@ -56,14 +58,29 @@ TRANSCRIPT = Profile(
         SignatureRule(SCHOOL_SEAL, "SchoolSeal"),
     ),
     attachment="hoc-ba.json",
+    alternative="hoc-ba.xml",
     time_stamps=("TimeStamp1", "TimeStamp2"),
 )
-CLASS_SHEET = Profile(signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),), attachment="bang-diem.json", is_sheet=True)
+CLASS_SHEET = Profile(
+    signatures=(SignatureRule(SUBJECT_TEACHER, "SubjectTeacher"),),
+    attachment="bang-diem.json",
+    time_stamps=TRANSCRIPT.time_stamps,
+    is_sheet=True,
+)
 
 
-def profile_of(data: bytes) -> Profile:
-    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
-    return CLASS_SHEET if CLASS_SHEET.attachment.encode("ascii") in data else TRANSCRIPT
+def order_of(text: str) -> tuple[str, ...]:
+    """An order of roles, with commas between them; ValueError when it can't be one."""
+    order = tuple(role.strip() for role in text.split(","))
+    if not set(order) <= set(ROLES) or len(set(order)) != len(order):
+        raise ValueError(f"{text!r} is no order of {', '.join(ROLES)}, each at most once")
+    return order
+
+
+def transcript_of(roles: tuple[str, ...]) -> Profile:
+    """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
+    fields = {rule.role: rule for rule in TRANSCRIPT.signatures}
+    return replace(TRANSCRIPT, signatures=tuple(fields[role] for role in roles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +111,7 @@ class Examination:
     """Those that prove the time of all signatures, if the document has them; `role` and `field` are the field's name."""
     certificates: tuple[bytes, ...] = ()
     """DER, from the validation data."""
+    xml: bytes | None = None
+    """The record as XML, if it is attached like that too."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

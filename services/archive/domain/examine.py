@@ -11,14 +11,23 @@ from dataclasses import replace
 
 from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
-from services.archive.domain.content import attached_stream, check_content
+from services.archive.domain.content import alternative_stream, attached_stream, check_content
 from services.archive.domain.coverage import coverage
-from services.archive.domain.document import Examination, FiledSignature, Profile
+from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import signature_fields, unexpected_fields
 from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
 from services.archive.domain.pdf_syntax import MalformedPdf
 from services.archive.domain.proof_of_time import proof_of_time, signed_part
+
+
+def profile_of(data: bytes) -> Profile:
+    """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
+    try:
+        file = open_pdf(data)
+        return TRANSCRIPT if attached_stream(file, len(file.revisions) - 1, CLASS_SHEET) is None else CLASS_SHEET
+    except (MalformedPdf, RecursionError):
+        return TRANSCRIPT  # What can't be read is told as such under either.
 
 
 def examine(data: bytes, profile: Profile) -> Examination:
@@ -70,16 +79,16 @@ def _examined(file: PdfFile, profile: Profile) -> Examination:
     findings += check_certification(file, fields, profile)
     findings += check_changes(file, fields, profile)
     findings += check_content(file, last, fields)
+    record, xml = None, None
     try:
-        attached = attached_stream(file, last, profile)
-        record = None if attached is None else decoded(attached)
+        attached, alternative = attached_stream(file, last, profile), alternative_stream(file, last, profile)
+        record, xml = (None if stream is None else decoded(stream) for stream in (attached, alternative))
     except MalformedPdf as error:
-        record = None
         findings.append(Finding(Reason.RECORD_MISSING, f"the attached file can't be read: {error}"))
     else:
         if record is None:
             findings.append(Finding(Reason.RECORD_MISSING, f"no file named {profile.attachment} is attached, or not it alone"))
-    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), file=file)
+    return Examination(tuple(findings), tuple(signatures), record, hashlib.sha256(file.data).digest(), xml=xml, file=file)
 
 
 def _order(file: PdfFile, profile: Profile) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ document that passed `examine`, a `Shape` keeps all other bytes. Another documen
 those bytes with other values in the holes; and a hole is only
 
 - the content of a stream that `examine` never reads (pages, metadata, appearances), its /Length checked against what stands there,
-- the attached record, inflated here as there,
+- the attached record, and its XML, inflated here as there,
 - a signature's name and reason, which nothing reads, and its time, range and value, read here by the same rules as there,
 - the file's /ID, which nothing reads, and the offsets in cross-reference sections, each computed anew and compared.
 
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.archive.domain.content import attached_stream
+from services.archive.domain.content import alternative_stream, attached_stream
 from services.archive.domain.coverage import claimed_at
 from services.archive.domain.cross_references import Packed
 from services.archive.domain.document import Examination, FiledSignature, Profile
@@ -33,7 +33,8 @@ from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Stream,
 MOST_SHAPES = 256
 """Some 40 kB each. Forms, numbers of subjects and pages make up the shapes, so a country has some dozens at a time."""
 _ENTRY = rb"\d{1,9}"
-_TEXT = rb"[0-9A-F]{0,4096}"
+_TEXT = rb"(?:[^()\\\r\n]|\\[()\\rn]){0,4096}"
+"""Of a literal string, in the one way in which signing escapes it, so that nothing in it can end it."""
 
 
 class _Hole(NamedTuple):
@@ -50,8 +51,8 @@ class _Hole(NamedTuple):
 
 _LENGTH = _Hole("Length", re.compile(rb"/Length (\d+)>>\s*stream\r?\n\Z"), rb"(?P<length>" + _ENTRY + rb")", b"424242")
 _SIZE = _Hole("Params", re.compile(rb"/Params<</Size (\d+)(?=[/>])"), _ENTRY, b"424242")
-_NAME = _Hole("Name", re.compile(rb"/Name<([0-9A-F]*)>"), _TEXT, b"FEFF0078")
-_REASON = _Hole("Reason", re.compile(rb"/Reason<([0-9A-F]*)>"), _TEXT, b"FEFF0079")
+_NAME = _Hole("Name", re.compile(rb"/Name\((%b)\)" % _TEXT), _TEXT, b"\xfe\xff\x00x")
+_REASON = _Hole("Reason", re.compile(rb"/Reason\((%b)\)" % _TEXT), _TEXT, b"\xfe\xff\x00y")
 _TIME = _Hole("M", re.compile(rb"/M\((D:\d{14}Z)\)"), rb"(?P<time>D:\d{14}Z)", b"D:19990102030405Z")
 _RANGE = _Hole(
     "ByteRange",
@@ -61,7 +62,7 @@ _RANGE = _Hole(
 )
 _ID = _Hole("ID", re.compile(rb"/ID(\[<[0-9A-F]{32}><[0-9A-F]{32}>\])"), rb"\[<[0-9A-F]{32}><[0-9A-F]{32}>\]", b"[<%b><%b>]" % (b"4" * 32, b"2" * 32))
 _PREV = _Hole("Prev", re.compile(rb"/Prev (\d+)(?=[/>])"), rb"(?P<previous>%b)" % _ENTRY, b"424242")
-_AROUND = {"Name": b"<%b>", "Reason": b"<%b>", "M": b"(%b)"}
+_AROUND = {"Name": b"(%b)", "Reason": b"(%b)", "M": b"(%b)"}
 """What stands around a hole in a value that is not all hole."""
 _STREAM_START = re.compile(rb"stream\r?\n")
 _CONTENTS_PROBE = b"<42>"
@@ -108,6 +109,9 @@ class Shape:
     record_entries: Dictionary
     roles: tuple[tuple[str, str], ...]
     """(role, field) of each signature."""
+    xml: int | None = None
+    """Which of them is the record as XML, if one is."""
+    xml_entries: Dictionary | None = None
 
     def read(self, data: bytes) -> Examination | None:
         """What `examine` would find, which is nothing wrong; None when the document is not of this shape."""
@@ -120,13 +124,17 @@ class Shape:
         if reader.at != len(data):
             return None
         start, end = reader.streams[self.record]
+        xml: bytes | None = None
         try:
             record = decoded(Stream(self.record_entries, data[start:end]))
+            if self.xml is not None and self.xml_entries is not None:
+                start, end = reader.streams[self.xml]
+                xml = decoded(Stream(self.xml_entries, data[start:end]))
         except MalformedPdf:
             return None
         filed = zip(self.roles, reader.signatures, strict=True)
         signatures = tuple(FiledSignature(role, name, digest, contents, claimed_at(time)) for (role, name), (digest, contents, time) in filed)
-        return Examination((), signatures, record, reader.finished())
+        return Examination((), signatures, record, reader.finished(), xml=xml)
 
 
 class _Reader:
@@ -251,7 +259,9 @@ def shape_of(file: PdfFile, profile: Profile) -> Shape:
     fields = signature_fields(file, last, profile)
     stream = attached_stream(file, last, profile)
     record = next((offset for offset in free if file.object_at(offset) is stream), None)
-    if stream is None or record is None:
+    alternative = alternative_stream(file, last, profile)
+    xml = next((offset for offset in free if alternative is not None and file.object_at(offset) is alternative), None)
+    if stream is None or record is None or (alternative is None) != (xml is None):
         raise _NoShape
     fixed = file.data[: free[0]]
     parts = [_part(file, 0, free, None, fixed_rows=len(body.objects) - len(free) + len(body.freed))]
@@ -262,7 +272,16 @@ def shape_of(file: PdfFile, profile: Profile) -> Shape:
         value = revision.objects[signature.number]
         parts.append(_part(file, index, sorted(_offsets(revision)), value if isinstance(value, int) else None, fixed_rows=0))
     roles = tuple((rule.role, fields[rule.role].name) for rule in profile.signatures)
-    return Shape(fixed, hashlib.sha256(fixed), tuple(parts), free.index(record), stream.entries, roles)
+    return Shape(
+        fixed,
+        hashlib.sha256(fixed),
+        tuple(parts),
+        free.index(record),
+        stream.entries,
+        roles,
+        None if xml is None else free.index(xml),
+        alternative and alternative.entries,
+    )
 
 
 def _offsets(revision: Revision) -> Iterator[int]:

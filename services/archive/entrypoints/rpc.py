@@ -5,13 +5,14 @@ from typing import Any
 
 from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
+from services.archive.application.check_log import CheckLog
 from services.archive.application.get_evidence import GetEvidence
+from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
-from services.archive.application.verify_register import VerifyRegister
 from services.chassis.identity import current_actor
 
 
@@ -23,10 +24,12 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     list_transcripts: ListTranscripts
     get_status: GetStatus
     list_rejected: ListRejected
-    verify_register: VerifyRegister
+    check_log: CheckLog
     get_sheet: GetSheet
     list_sheets: ListSheets
     get_evidence: GetEvidence
+    get_proof: GetProof
+    get_checkpoint: GetCheckpoint
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -45,7 +48,7 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
         return archive_pb2.ListRejectedResponse(entries=[contracts.rejected(item) for item in entries])
 
     async def VerifyRegister(self, request: archive_pb2.VerifyRegisterRequest, context: Any) -> archive_pb2.VerifyRegisterResponse:
-        return contracts.inspection(await self.verify_register(request.from_index))
+        return contracts.inspection(await self.check_log(documents=False))
 
     async def GetSheet(self, request: archive_pb2.GetSheetRequest, context: Any) -> archive_pb2.GetSheetResponse:
         entry, pdf = await self.get_sheet(contracts.viewer_of(current_actor()), request.sheet_id, request.version)
@@ -60,3 +63,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
         if request.HasField("sheet_id"):
             return contracts.evidence(await self.get_evidence.of_sheet(viewer, request.sheet_id, request.version))
         return contracts.evidence(await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version))
+
+    async def GetProof(self, request: archive_pb2.GetProofRequest, context: Any) -> archive_pb2.GetProofResponse:
+        return contracts.proof(await self.get_proof(request.public_id))
+
+    async def GetCheckpoint(self, request: archive_pb2.GetCheckpointRequest, context: Any) -> archive_pb2.GetCheckpointResponse:
+        return contracts.checkpoint(*await self.get_checkpoint())

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from services.reporting.domain.classes import SheetSigning
 from services.reporting.domain.facts import Approved, Facts, Identified, News, NotSigned, Outcome, Placed, Signed, Trouble
 
 
@@ -70,6 +71,19 @@ def news_from_json(text: str) -> News:
     if told["kind"] == "not_signed":
         return NotSigned(told["role"], Trouble(*told["trouble"]))
     return (Approved if told["kind"] == "approved" else Signed)(told["role"], told["version"])
+
+
+def signing_to_json(signing: SheetSigning) -> str:
+    """How far the signing of a class's sheets is; empty when it has none."""
+    told = {"class_version": signing.class_version, "needed": sorted(signing.needed), "signed": sorted(signing.signed)}
+    return json.dumps({key: value for key, value in told.items() if value}, separators=(",", ":"))
+
+
+def signing_from_json(text: str) -> SheetSigning:
+    """What signing_to_json wrote."""
+    told = json.loads(text)
+    needed, signed = (frozenset((sheet_id, version) for sheet_id, version in told.get(key, ())) for key in ("needed", "signed"))
+    return SheetSigning(told.get("class_version", 0), needed, signed)
 
 
 def _trouble(trouble: Trouble) -> list[Any]:

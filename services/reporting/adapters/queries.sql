@@ -9,7 +9,7 @@ INSERT INTO classes (class_id) SELECT unnest($1::uuid[]) ORDER BY 1 ON CONFLICT 
 
 -- name: lock_classes
 -- locks: classes rows, in order of id
-SELECT class_id, version, province_id, school_id, school_year, grade, name FROM classes
+SELECT class_id, version, province_id, school_id, school_year, grade, name, signing FROM classes
 WHERE class_id = ANY ($1::uuid[]) ORDER BY class_id FOR UPDATE
 
 -- name: members
@@ -25,9 +25,10 @@ JOIN unnest($1::uuid[], $2::smallint[]) AS k (pupil_id, school_year) USING (pupi
 ORDER BY p.pupil_id, p.school_year FOR UPDATE OF p
 
 -- name: save_classes
-UPDATE classes c SET version = n.version, province_id = n.province_id, school_id = n.school_id, school_year = n.school_year, grade = n.grade, name = n.name
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::text[])
-    AS n (class_id, version, province_id, school_id, school_year, grade, name)
+UPDATE classes c SET version = n.version, province_id = n.province_id, school_id = n.school_id, school_year = n.school_year, grade = n.grade, name = n.name,
+    signing = n.signing
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::text[], $8::jsonb[])
+    AS n (class_id, version, province_id, school_id, school_year, grade, name, signing)
 WHERE c.class_id = n.class_id
 
 -- name: save_pupils

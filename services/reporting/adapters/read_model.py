@@ -11,7 +11,7 @@ import asyncpg
 
 from services.chassis.database import Connection, Database
 from services.chassis.errors import Conflict
-from services.reporting.adapters.facts_json import facts_from_json, facts_to_json, news_from_json, news_to_json
+from services.reporting.adapters.facts_json import facts_from_json, facts_to_json, news_from_json, news_to_json, signing_from_json, signing_to_json
 from services.reporting.adapters.statements import QUERIES
 from services.reporting.application.ports import Key, PupilNews, PupilRow, ReadModelWork
 from services.reporting.domain.classes import School, Sheet, Unlock
@@ -56,7 +56,9 @@ class PostgresReadModelWork:
         await self.connection.execute(QUERIES["make_classes"], ids)
         rows = await self.connection.fetch(QUERIES["lock_classes"], ids)
         return {
-            str(row["class_id"]): ClassFacts(row["version"], row["province_id"], row["school_id"], row["school_year"], row["grade"], row["name"])
+            str(row["class_id"]): ClassFacts(
+                row["version"], row["province_id"], row["school_id"], row["school_year"], row["grade"], row["name"], signing_from_json(row["signing"])
+            )
             for row in rows
         }
 
@@ -77,7 +79,7 @@ class PostgresReadModelWork:
     async def save_classes(self, classes: Mapping[str, ClassFacts]) -> None:
         """Rows exist: classes() made them."""
         rows = [
-            (uuid.UUID(class_id), facts.version, facts.province_id, facts.school_id, facts.school_year, facts.grade, facts.name)
+            (uuid.UUID(class_id), facts.version, facts.province_id, facts.school_id, facts.school_year, facts.grade, facts.name, signing_to_json(facts.signing))
             for class_id, facts in classes.items()
         ]
         await self._write("save_classes", rows)

@@ -1,7 +1,7 @@
 """Take in news: facts, standings and counters change in one transaction, or not at all."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -28,14 +28,15 @@ class ApplyNews:
             before = await work.classes(named - {""})
             after = _with_class_news(before, classes)
             changed = {class_id: facts for class_id, facts in after.items() if facts != before[class_id]}
-            await work.save_classes(changed)
+            await work.save_classes(changed | {class_id: facts for class_id, facts in after.items() if facts.signing != before[class_id].signing})
+            turned = _turned(before, after, classes)
             ready, waiting = _dated(pupils, after)
             await work.keep_waiting(waiting)
             # Whatever waited for a class of this batch is joined: its year may have become known just now or long ago.
             ready += _dated(await work.take_waiting([id_ for id_ in after if after[id_].school_year]), after)[0]
-            keys = {Key(item.pupil_id, item.school_year) for item in ready} | await work.members(changed)
+            keys = {Key(item.pupil_id, item.school_year) for item in ready} | await work.members(changed | turned)
             homes = await work.classes(await work.homes(keys) - set(after))
-            return await _take_in(work, keys, ready, homes | before, homes | after, changed)
+            return await _take_in(work, keys, ready, homes | before, homes | after, changed, turned)
 
 
 async def _take_in(
@@ -45,9 +46,10 @@ async def _take_in(
     before: Mapping[str, ClassFacts],
     after: Mapping[str, ClassFacts],
     changed: Mapping[str, ClassFacts],
+    turned: Mapping[str, datetime],
 ) -> int:
     rows = await work.pupils(keys)
-    new_rows = _with_news(rows, news)
+    new_rows = _with_news(rows, news, {class_id for class_id, facts in after.items() if facts.signing.lacking}, turned)
     moved: Counter[Cell] = Counter()
     for key, row in rows.items():
         standing = new_rows.get(key, row).standing
@@ -73,8 +75,20 @@ def _to_write(rows: Mapping[Key, PupilRow], new_rows: Mapping[Key, PupilRow], ch
 def _with_class_news(before: Mapping[str, ClassFacts], news: Iterable[ClassNews]) -> dict[str, ClassFacts]:
     after = dict(before)
     for item in news:
-        after[item.class_id] = max(after[item.class_id], item.facts)
+        known = after[item.class_id]
+        signing = known.signing.told(item.sheets) if item.sheets is not None else known.signing
+        after[item.class_id] = replace(max(known, item.facts), signing=signing)
     return after
+
+
+def _turned(before: Mapping[str, ClassFacts], after: Mapping[str, ClassFacts], news: Iterable[ClassNews]) -> dict[str, datetime]:
+    """The classes whose sheets have begun or ceased to lack a signature, and when."""
+    told = {item.class_id: item.at for item in news if item.at is not None}
+    return {
+        class_id: told[class_id]
+        for class_id, facts in after.items()
+        if class_id in told and bool(facts.signing.lacking) != bool(before[class_id].signing.lacking)
+    }
 
 
 def _dated(news: Iterable[PupilNews], classes: Mapping[str, ClassFacts]) -> tuple[list[PupilNews], list[PupilNews]]:
@@ -90,8 +104,8 @@ def _dated(news: Iterable[PupilNews], classes: Mapping[str, ClassFacts]) -> tupl
     return ready, waiting
 
 
-def _with_news(rows: Mapping[Key, PupilRow], news: Iterable[PupilNews]) -> dict[Key, PupilRow]:
-    """The rows that change."""
+def _with_news(rows: Mapping[Key, PupilRow], news: Iterable[PupilNews], lacking: Set[str], turned: Mapping[str, datetime]) -> dict[Key, PupilRow]:
+    """The rows that change: by news of their own, or because the sheets of their class turned."""
     changed: dict[Key, PupilRow] = {}
     for item in news:
         key = Key(item.pupil_id, item.school_year)
@@ -99,9 +113,14 @@ def _with_news(rows: Mapping[Key, PupilRow], news: Iterable[PupilNews]) -> dict[
         facts = row.facts.told(item.news)
         if facts is row.facts:
             continue
-        standing = standing_of(facts)
+        standing = standing_of(facts, lacking)
         since = row.since if standing.reason == row.standing.reason else _reason_begins(item.at)
         changed[key] = PupilRow(facts, standing, since)
+    for key, row in rows.items():
+        current = changed.get(key, row)
+        standing = standing_of(current.facts, lacking)
+        if standing != current.standing and standing.class_id in turned:
+            changed[key] = PupilRow(current.facts, standing, turned[standing.class_id])
     return changed
 
 

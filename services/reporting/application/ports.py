@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.reporting.domain.classes import School, Sheet, Unlock
+from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, Unlock
 from services.reporting.domain.counting import Cell, ClassFacts
 from services.reporting.domain.facts import Facts, News
 from services.reporting.domain.standing import Standing
@@ -32,10 +32,12 @@ class PupilNews:
 
 @dataclass(frozen=True, slots=True)
 class ClassNews:
-    """What an event said about a class; version 0 when it only mentioned it."""
+    """What an event said about a class; version 0 when it only mentioned it. `at` is when it told of its sheets' signing."""
 
     class_id: str
     facts: ClassFacts
+    sheets: SheetsSealed | SheetsSigned | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

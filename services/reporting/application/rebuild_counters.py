@@ -24,9 +24,10 @@ class RebuildCounters:
             counters: Counter[Cell] = Counter()
             while rows := await work.page(after, PAGE):
                 classes = await work.classes({standing_of(row.facts).class_id for row in rows.values()} - {""})
+                lacking = {class_id for class_id, facts in classes.items() if facts.signing.lacking}
                 fresh: dict[Key, PupilRow] = {}
                 for key, row in rows.items():
-                    standing = standing_of(row.facts)
+                    standing = standing_of(row.facts, lacking)
                     if standing != row.standing:
                         fresh[key] = PupilRow(row.facts, standing, row.since)
                     counters.update(cells_of(key.school_year, standing, classes.get(standing.class_id, ClassFacts(0))))

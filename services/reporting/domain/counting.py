@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.reporting.domain.classes import SheetSigning
 from services.reporting.domain.standing import MEASURES, Standing
 
 REASON_PREFIX = "reason:"
@@ -20,6 +21,8 @@ class ClassFacts:
     school_year: int = 0
     grade: int = 0
     name: str = ""
+    signing: SheetSigning = field(default_factory=SheetSigning, compare=False)
+    """Of its class-subject sheets; it has versions of its own."""
 
 
 class Cell(NamedTuple):

@@ -1,5 +1,6 @@
 """Where a pupil's transcript stands, what keeps it from the archive, and who must act: a pure function of the facts."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntFlag
 
@@ -26,6 +27,7 @@ class Step(IntFlag):
 
 APPROVED = {HOMEROOM_TEACHER: Step.APPROVED_HOMEROOM, PRINCIPAL: Step.APPROVED_PRINCIPAL, SCHOOL_SEAL: Step.APPROVED_SEAL}
 SIGNED = {HOMEROOM_TEACHER: Step.SIGNED_HOMEROOM, PRINCIPAL: Step.SIGNED_PRINCIPAL, SCHOOL_SEAL: Step.SIGNED_SEAL}
+_SIGNED = Step.SIGNED_HOMEROOM | Step.SIGNED_PRINCIPAL | Step.SIGNED_SEAL
 MEASURES: dict[str, Step] = {str(step.name).lower(): step for step in Step if step}
 """The name of each step's counter."""
 
@@ -47,6 +49,7 @@ WHO_ACTS: dict[str, str] = {
     "not_sealed": "subject_teacher",
     "rejected": "system_operator",
     "signing_failed": "registrar",
+    "awaiting_subject_teacher": "subject_teacher",
     "awaiting_homeroom_teacher": "homeroom_teacher",
     "awaiting_principal": "principal",
     "awaiting_school_seal": "clerk",
@@ -75,8 +78,8 @@ NOWHERE = Standing("", "", Step.NONE, "")
 """Of a pupil who counts in no class: left before being sealed, or not heard of yet."""
 
 
-def standing_of(facts: Facts) -> Standing:
-    """The standing that follows from the facts.
+def standing_of(facts: Facts, lacking_sheets: Container[str] = ()) -> Standing:
+    """The standing that follows from the facts, and from whether a class-subject sheet of the pupil's class lacks its signature.
 
     A pupil counts in the class that sealed the newest version, else in the class of the enrolment: the school that
     sealed the year finishes it, wherever the pupil has gone since.
@@ -96,7 +99,7 @@ def standing_of(facts: Facts) -> Standing:
         steps |= Step.SEALED
     if version:
         steps |= _progress(facts, version)
-    return Standing(class_id, school_id, steps, "" if Step.ARCHIVED in steps else _reason(facts, version, outcome, steps))
+    return Standing(class_id, school_id, steps, "" if Step.ARCHIVED in steps else _reason(facts, version, outcome, steps, class_id in lacking_sheets))
 
 
 def who_acts(reason: str) -> str:
@@ -118,7 +121,7 @@ def _progress(facts: Facts, version: int) -> Step:
     return steps
 
 
-def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step) -> str:
+def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step, lacks_sheets: bool) -> str:
     if outcome is not None and not outcome.sealed and outcome.reasons:
         return min(outcome.reasons, key=lambda reason: (_RANK.get(reason, len(_RANK)), reason))
     if not version:
@@ -132,5 +135,7 @@ def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step) ->
         trouble = facts.unsigned.get(role)
         if trouble is not None and trouble.version >= version:
             return "signing_failed"
+        if lacks_sheets and not steps & _SIGNED:
+            return "awaiting_subject_teacher"
         return "signing_under_way" if APPROVED[role] in steps else f"awaiting_{role}"
     return "archiving_under_way"

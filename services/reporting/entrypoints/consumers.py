@@ -7,7 +7,7 @@ from hocba.archive.v1.events_pb2 import TranscriptsArchived, TranscriptsRejected
 from hocba.enrollment.v1.events_pb2 import ClassFormed, PupilsEnrolled, PupilTransferred, SchoolRegistered
 from hocba.grading.v1.events_pb2 import ClassSealed, SheetSaved
 from hocba.locking.v1.events_pb2 import UnlockMoved
-from hocba.signing.v1.events_pb2 import ManifestMoved, RoleSigned, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned
 from services.chassis.consumer import Received, on
 from services.reporting import contracts
 from services.reporting.application.apply_news import ApplyNews
@@ -56,6 +56,10 @@ class ReportingConsumers:
     @on(RoleSigned)
     async def on_role_signed(self, events: Sequence[Received[RoleSigned]]) -> None:
         await self.apply(*contracts.merged(contracts.role_signed(received.event, received.at) for received in events))
+
+    @on(SheetsSigned)
+    async def on_sheets_signed(self, events: Sequence[Received[SheetsSigned]]) -> None:
+        await self.apply(*contracts.merged(contracts.sheets_signed(received.event, received.at) for received in events))
 
     @on(TranscriptsSigned)
     async def on_transcripts_signed(self, events: Sequence[Received[TranscriptsSigned]]) -> None:

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from services.signing.adapters.drawing import MM, leading, nums, text
+from services.signing.adapters.official_forms import SignatureBox
 from services.signing.adapters.typefaces import BOLD, REGULAR, VIETNAMESE, typeface
 from services.signing.domain.certificate import CertificateFacts
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 
 _VIETNAM = timezone(timedelta(hours=7))  # one zone, no daylight saving since 1975
 _BLUE = b".07 .25 .56 rg .07 .25 .56 RG "
 _RED = b".7 .15 .12 rg .7 .15 .12 RG "
 _SIZE = 7.2
+DATE_SIZE = 9.5
+PICTURE = b"P"
+"""What a picture is called in the appearance's resources."""
+_SIGNATURE_HEIGHT = 13 * MM
+_SEAL_SIDE = 36 * MM  # decree 99/2016 and its circular: schools' seals have this diameter, and decree 30/2020 shows them in actual size
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,10 @@ class StampContent:
     certificate: CertificateFacts
     signed_at: datetime
     authority: str = ""
+    image: Stencil | None = None
+    """The handwritten signature, or the school's seal; it is object /P of the appearance's resources."""
+    box: SignatureBox | None = None
+    """What the form says of the box; without it the stamp takes all of it, and there is no date."""
 
 
 def stamp_lines(content: StampContent) -> list[str]:
@@ -52,25 +63,43 @@ def appearance(content: StampContent, width: float, height: float) -> bytes:
     """The content stream of the appearance in a box of this size in points."""
     if content.role is SignatureRole.SCHOOL_SEAL:
         return b"q " + _RED + _seal(content, width, height) + b"Q\n"
-    return b"q " + _BLUE + _person(content, width, height) + b"Q\n"
+    if content.box is None:
+        return b"q " + _BLUE + _person(content, width, height) + b"Q\n"
+    return b"q " + _date(content.box, content.signed_at, height) + _BLUE + _person(content, width, content.box.stamp) + b"Q\n"
+
+
+def _date(box: SignatureBox, at: datetime, height: float) -> bytes:
+    """The form's own line of place and date, whose end only the signature knows (decree 30/2020: days below ten and January and February have a nought)."""
+    if box.date_at is None:
+        return b""
+    day = at.astimezone(_VIETNAM)
+    said = f"ngày {day:%d} tháng {day:%m} năm {day.year}" if day.month < 3 else f"ngày {day:%d} tháng {day.month} năm {day.year}"
+    return b"0 g " + text(box.date_at, height - 8, said, DATE_SIZE, slant=True, width=box.width - box.date_at)
 
 
 def _person(content: StampContent, width: float, height: float) -> bytes:
     name = _printable(content.certificate.common_name)
+    # The seal reaches a third of the box from the left, and is to cover a third of the principal's signature (decree 30/2020).
+    middle = width * (0.44 if content.role is SignatureRole.PRINCIPAL else 0.5)
     signature = text(width / 2, 4, name, 10.5, weight=BOLD, align="center", width=width - 4)
-    room = height - 18
+    below = 18.0
+    if content.image:
+        # Between the details and the name, centred: where a hand would have signed.
+        signature += _picture(content.image, middle, below - 2 + _SIGNATURE_HEIGHT / 2, width - 8, _SIGNATURE_HEIGHT)
+        below += _SIGNATURE_HEIGHT - 2
+    room = height - below
     wrapped = _wrapped(stamp_lines(content), width - 12)
     needed = len(wrapped) * leading(_SIZE) + 8
     frame_height = min(room, needed)
-    bottom = 18 + (room - frame_height) / 2
+    bottom = below + (room - frame_height) / 2
     frame = b".6 w " + nums(2, bottom, width - 4, frame_height) + b"re S\n"
     return frame + _lines(wrapped, 6, bottom + frame_height - 4, frame_height - 8) + signature
 
 
 def _seal(content: StampContent, width: float, height: float) -> bytes:
     """The details on the left, and a round seal on the right, where the box lies over the left third of the principal's signature."""
-    radius = min(height / 2 - 4, 10 * MM)
-    room = width - 2 * radius - 8
+    radius = min(height, _SEAL_SIDE) / 2 if content.image else min(height / 2 - 4, 10 * MM)
+    room = width - 2 * radius - (2 if content.image else 8)
     name = _printable(content.certificate.common_name.upper())
     wrapped = _wrapped(stamp_lines(content), room - 10)
     names = typeface(BOLD).lines(name, 8.4, room - 8)
@@ -79,7 +108,17 @@ def _seal(content: StampContent, width: float, height: float) -> bytes:
     frame = b".9 w " + nums(1, max(1.0, y - total - 4), room, min(height - 2, total + 8)) + b"re S\n"
     heads = b"".join([text(1 + room / 2, y - 7.5 - i * leading(8.4), line, 8.4, weight=BOLD, align="center") for i, line in enumerate(names)])
     below = y - len(names) * leading(8.4) - 3
-    return frame + heads + _lines(wrapped, 6, below, total - (y - below)) + _round_seal(name, width - radius - 3, height / 2, radius)
+    details = frame + heads + _lines(wrapped, 6, below, total - (y - below))
+    if content.image:
+        return details + _picture(content.image, width - radius, height / 2, 2 * radius, 2 * radius)
+    return details + _round_seal(name, width - radius - 3, height / 2, radius)
+
+
+def _picture(image: Stencil, x: float, y: float, width: float, height: float) -> bytes:
+    """A picture around its middle, as large as there is room."""
+    scale = min(width / image.width, height / image.height)
+    wide, high = image.width * scale, image.height * scale
+    return b"q " + nums(wide, 0, 0, high, x - wide / 2, y - high / 2) + b"cm /%b Do Q\n" % PICTURE
 
 
 def _round_seal(name: str, x: float, y: float, radius: float) -> bytes:

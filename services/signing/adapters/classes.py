@@ -7,25 +7,28 @@ from pathlib import Path
 
 from services.chassis.database import Connection, Queries
 from services.signing.adapters.rows import class_of, keys_of, ref_of, refs_of, waiting_of
-from services.signing.application.ports import ClassProgress
 from services.signing.domain.manifest import Entry
 from services.signing.domain.orders import LineResult
-from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
 
-QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
 
 class PostgresClasses:
     """Fulfils ports.Classes inside one transaction."""
 
-    def __init__(self, connection: Connection, order: tuple[SignatureRole, ...]) -> None:
-        self._connection, self._order = connection, order
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.held: set[str] = set()
+        """The classes that this transaction may have changed."""
 
     async def hold(self, class_id: str) -> HeldClass | None:
         """The class, its row locked."""
         row = await self._connection.fetchrow(QUERIES["hold_class"], class_id)
-        return class_of(row) if row else None
+        if row is None:
+            return None
+        self.held.add(class_id)
+        return class_of(row)
 
     async def take(self, sealed: SealedClass) -> HeldClass:
         """Make or find the class; raise its version when the sealed one is newer."""
@@ -103,10 +106,10 @@ class PostgresClasses:
             [sheet.failure for sheet in sheets],
         )
 
-    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
+    async def needing(self, sheets: Sequence[Ref]) -> dict[str, tuple[Ref, ...]]:
         """Pupils by manifest."""
         found: dict[str, tuple[Ref, ...]] = {}
-        for row in await self._connection.fetch(QUERIES["needing"], *keys_of(sheets), role.value):
+        for row in await self._connection.fetch(QUERIES["needing"], *keys_of(sheets)):
             manifest_id = str(row["manifest_id"])
             found[manifest_id] = (*found.get(manifest_id, ()), ref_of(row))
         return found
@@ -156,15 +159,3 @@ class PostgresClasses:
         """Complete transcripts."""
         count: int = await self._connection.fetchval(QUERIES["signed_count"], class_id)
         return count
-
-    async def progress(self, school_id: str, class_id: str) -> list[ClassProgress]:
-        """Counts per class."""
-        rows = await self._connection.fetch(QUERIES["progress"], school_id or None, class_id or None)
-        progress: list[ClassProgress] = []
-        for row in rows:
-            counts = (row["first"], row["second"], row["third"])
-            failures = tuple((line.split("\t", 1)[0], line.split("\t", 1)[1]) for line in row["failures"])
-            signed = dict(zip(self._order, counts, strict=True))
-            sheets = row["sheets"], row["sheets_signed"]
-            progress.append(ClassProgress(str(row["class_id"]), row["transcripts"], row["prepared"], signed, failures, *sheets))
-        return progress

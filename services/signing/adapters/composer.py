@@ -19,10 +19,11 @@ from services.signing.adapters.flows import Flow, Groups, Line, Notes, Remarks, 
 from services.signing.adapters.furniture import QR_SIDE, Frame, Furniture, Value, watermark
 from services.signing.adapters.official_forms import Form
 from services.signing.adapters.structure import Element
-from services.signing.domain.record import Level, UnreadableRecord
-from services.signing.domain.sheet import ROW_FIELDS
+from services.signing.domain.record import UnreadableRecord
 
-MOST_PAGES = 12
+_MOST_PAGES = 12
+_SIGNED_TOGETHER = 80.0
+"""Points of text that a page with signatures has at least, if the pieces are as small as that."""
 
 
 class PageShape(NamedTuple):
@@ -76,13 +77,12 @@ class Leaf:
 
 
 class Composer:
-    """Sets sheets in one form. Not safe for several threads at once."""
+    """Sets sheets in one form, whose rows have these fields. Not safe for several threads at once."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, fields: Sequence[str]) -> None:
         self.form = form
         facts = form.facts
         self._frame = Frame.of(facts["margins"])
-        fields = ROW_FIELDS[Level(facts["form"].upper())]
         self._flows = [[_flow(self._frame, spec, fields, page["variants"]) for spec in page["flow"]] for page in facts["pages"]]
         self._pages = facts["pages"]
         self._shaped = list(chain.from_iterable(self._flows))
@@ -100,10 +100,8 @@ class Composer:
             if fits:
                 chosen.append((PageShape(index, False, False, signed, tuple([(0, len(each)) for each in heights])), variant, heights))
             else:
-                # Where a page has to be added anyway, there is room for type that reads well.
-                variant = page["continued_variant"]
-                heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
-                chosen += [(shape, variant, heights) for shape in self._broken(index, heights, history)]
+                shapes, variant, heights = self._continued(index, sheet, history)
+                chosen += [(shape, variant, heights) for shape in shapes]
         flow_shapes = tuple([flow.shape(sheet) for flow in self._shaped])
         shape = Shape(history, banner, flow_shapes, tuple([page for page, _, _ in chosen]))
         return shape, [self._content(sheet, history, qr, *one) for one in chosen]
@@ -132,27 +130,50 @@ class Composer:
         self._guess[index] = variant
         return variant, heights, fits
 
+    def _continued(self, index: int, sheet: Mapping[str, Any], history: int) -> tuple[list[PageShape], int, list[list[float]]]:
+        """Further pages: where one has to be added anyway, in the airiest variant that needs no more of them than the one which the form names."""
+        found: tuple[list[PageShape], int, list[list[float]]] | None = None
+        for variant in range(self._pages[index]["continued_variant"], -1, -1):
+            heights = [flow.measure(sheet, variant) for flow in self._flows[index]]
+            try:
+                shapes = self._broken(index, heights, history)
+            except UnreadableRecord:
+                if found is None:
+                    raise
+                break
+            if found and len(shapes) > len(found[0]):
+                break
+            found = shapes, variant, heights
+        assert found
+        return found
+
     def _broken(self, index: int, heights: Sequence[Sequence[float]], history: int) -> list[PageShape]:
         """The pages over which a flowing part goes on that no variant makes fit."""
+        signed = bool(self.form.facts["pages"][index].get("signed"))
         table = next((i for i, flow in enumerate(self._flows[index]) if isinstance(flow, Rows)), None)
+        most = self.form.facts.get("most_pages", _MOST_PAGES)
+        together = _end_of(list(chain.from_iterable(heights)))
+        kept = sum(together) + (self.form.facts["signing"]["room"] * MM if signed else 0)
+        behind = sum(map(len, heights))
         pages: list[PageShape] = []
         parts: list[list[int]] = [[0, 0] for _ in heights]
         continued = repeats = False
         left = self.leaf(index, False, False, False, history).room
         for block, pieces in enumerate(heights):
             for piece, height in enumerate(pieces):
-                if height > left:
+                needed = kept if behind == len(together) else height
+                behind -= 1
+                if needed > left:
                     pages.append(PageShape(index, continued, repeats, False, tuple([(start, stop) for start, stop in parts])))
                     continued, repeats = True, block == table
                     left = self.leaf(index, True, repeats, False, history).room
                     parts = [[0, 0] for _ in heights]
-                    if height > left or len(pages) >= MOST_PAGES:
-                        raise UnreadableRecord(f"the texts are too long for {MOST_PAGES} pages of form {self.form.template_version}; shorten them")
+                    if needed > left or len(pages) >= most:
+                        raise UnreadableRecord(f"the texts are too long for {most} pages of form {self.form.template_version}; shorten them")
                 if parts[block] == [0, 0]:
                     parts[block] = [piece, piece]
                 parts[block][1] = piece + 1
                 left -= height
-        signed = bool(self.form.facts["pages"][index].get("signed"))
         pages.append(PageShape(index, continued, repeats, signed, tuple([(start, stop) for start, stop in parts])))
         return pages
 
@@ -200,7 +221,7 @@ class Composer:
             Filled(furniture.history),
             qr,
             start,
-            furniture.y - self._frame.bottom - (signing["room"] * MM if page.get("signed") else 0) - 2,
+            furniture.y - self._frame.bottom - (signing["room"] * MM if signed else 0) - 2,
         )
 
     def fixed(self, shape: Shape) -> list[tuple[bytes, list[Element]]]:
@@ -216,6 +237,14 @@ class Composer:
             drawn = [watermark(shape.banner), *furniture.static, furniture.page_number(number, len(shape.pages))]
             made.append((b"".join(drawn), nodes + furniture.tail))
         return made
+
+
+def _end_of(heights: Sequence[float]) -> Sequence[float]:
+    """The last pieces, which stay together, so that signatures don't stand on a page with next to nothing to sign."""
+    first = len(heights) - 1
+    while first > 0 and sum(heights[first - 1 :]) <= _SIGNED_TOGETHER:
+        first -= 1
+    return heights[first:]
 
 
 def _flow(frame: Frame, spec: Mapping[str, Any], fields: Sequence[str], variants: Sequence[Sequence[float]]) -> Flow:

@@ -77,14 +77,14 @@ def moved(height: float) -> bytes:
 
 
 class Rows(_Alike):
-    """The body of a table: a list of the sheet, one piece per row, the last column with a remark and perhaps its author."""
+    """The body of a table: a list of the sheet, one piece per row, with a name that wraps, and in the last column a remark and perhaps its author."""
 
     def __init__(self, frame: Frame, spec: Mapping[str, Any], fields: Sequence[str], variants: Sequence[Variant]) -> None:
         self._source = spec["source"]
         self._columns = spec["columns"]
         self._edges = [edge - frame.left for edge in frame.columns([column["width"] for column in self._columns])]
         index = [fields.index(column["field"]) for column in self._columns]
-        self._first, self._last = index[0], index[-1]
+        self._name, self._last = index[_named(self._columns)], index[-1]
         self._cells = itemgetter(*index[:-1])
         self._author = fields.index(self._columns[-1]["by"]) if "by" in self._columns[-1] else None
         self._kinds = [_RowKind(self._edges, self._columns, size, air) for size, air in variants]
@@ -93,8 +93,8 @@ class Rows(_Alike):
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """Heights of all rows."""
-        rows, kind, first = sheet[self._source], self._kinds[variant], self._first
-        names = map(kind.name_height.__getitem__, [row[first] for row in rows])
+        rows, kind, name = sheet[self._source], self._kinds[variant], self._name
+        names = map(kind.name_height.__getitem__, [row[name] for row in rows])
         return list(map(max, names, map(kind.remark_height.__getitem__, self._remarks(rows))))
 
     def _remarks(self, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, str]]:
@@ -125,6 +125,11 @@ class Rows(_Alike):
         return mcid + width * len(part)
 
 
+def _named(columns: Sequence[Mapping[str, Any]]) -> int:
+    """Which column has the name: the first, unless the form says that another wraps."""
+    return next((index for index, column in enumerate(columns) if column.get("wraps")), 0)
+
+
 class _Frames(dict[tuple[int, int], bytes]):
     """Rows with their cells still to be filled in, by the number of the first cell and how many rows there are."""
 
@@ -142,7 +147,8 @@ class _RowKind:
 
     def __init__(self, edges: Sequence[float], columns: Sequence[Mapping[str, Any]], size: float, air: float) -> None:
         small = max(size - 0.6, 6.6)
-        name_room, remark_room = edges[1] - 2 * _INSET, edges[-1] - edges[-2] - 2 * _INSET
+        named = _named(columns)
+        name_room, remark_room = edges[named + 1] - edges[named] - 2 * _INSET, edges[-1] - edges[-2] - 2 * _INSET
         regular = typeface(REGULAR)
 
         def said(remark: str, author: str) -> tuple[list[str], list[str]]:
@@ -159,7 +165,7 @@ class _RowKind:
 
             def name(key: str) -> bytes:
                 wrapped = regular.lines(key, size, name_room)
-                return lines(_INSET, block(len(wrapped), size, height), wrapped, size) + CLOSE
+                return lines(edges[named] + _INSET, block(len(wrapped), size, height), wrapped, size) + CLOSE
 
             def cell_of(column: Mapping[str, Any], x: float, end: float) -> Pieces:
                 weight = BOLD if column.get("strong") else REGULAR
@@ -174,7 +180,9 @@ class _RowKind:
                 return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE + rule
 
             rule = artifact(path((edges[0], -height), (edges[-1], -height))) + moved(height)
-            return (Pieces(name), *(cell_of(column, *edges[i + 1 : i + 3]) for i, column in enumerate(columns[1:-1])), Pieces(remark))
+            cells = [cell_of(column, *edges[i : i + 2]) for i, column in enumerate(columns[:-1])]
+            cells[named] = Pieces(name)
+            return (*cells, Pieces(remark))
 
         self.by_height = _Heights(of_height)
         self.name_height = _Heights(lambda key: round(max(len(regular.lines(key, size, name_room)), 1) * leading(size) + 2 * air, 2))

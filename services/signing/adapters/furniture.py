@@ -118,11 +118,10 @@ class Furniture:
     # One method per kind of block that a form may name in the fixed part of a page.
 
     def letterhead(self, spec: Mapping[str, Any]) -> None:
-        """The superior and the school on the left, the motto in the middle, the QR code on the right, then the title."""
+        """The superior and the school on the left, the motto on the right (decree 30/2020, annex I), below them the title, and the QR code at its right."""
         f, y = self.frame, self.y
-        rest = f.width - QR_SIDE - 6 * MM
-        first, second = f.left + rest / 4.2, f.left + rest / 2.1 + 3 * MM + rest * 1.1 / 4.2
-        narrow, wide = rest / 2.1, rest * 1.1 / 2.1
+        narrow, wide = f.width * 0.47, f.width * 0.5
+        first, second = f.left + narrow / 2, f.right - wide / 2
         # In the order in which it is read out: title, motto, then whose paper it is.
         title = self.say(H1, INK + text(PAGE[0] / 2, y - 72, spec["title"], 15, weight=BOLD, align="center") + BLACK)
         year = self.value("school_year", PAGE[0] / 2, y - 87, 11, align="center")
@@ -134,7 +133,7 @@ class Furniture:
         school = self.value("school_head", first, y - 21, 9.5, align="center", width=narrow, weight=BOLD)
         rules = path((first - 13 * MM, y - 26), (first + 13 * MM, y - 26)) + path((second - 20 * MM, y - 26.5), (second + 20 * MM, y - 26.5))
         self.static.append(artifact(RULE + rules))
-        self.qr_at = (f.right - QR_SIDE, y - QR_SIDE, self.mcid)
+        self.qr_at = (f.right - QR_SIDE, y - 34 - QR_SIDE, self.mcid)
         self.mcid += 1
         self.nodes += [Element("H1", [title]), *(Element("P", [m]) for m in (year, *motto, authority, school)), Element("Figure", [self.mcid - 1])]
         self.y -= 100
@@ -152,13 +151,13 @@ class Furniture:
                 named = self.say(P, INK + text(x, self.y, f"{label}:", size) + BLACK)
                 filled = partial(_filled, after, self.y, size, BOLD if "strong" in style else REGULAR, end)
                 self.nodes.append(Element("P", [named, self.hear(P, key, Pieces(filled))]))
-        self.y -= 4
+        self.y -= spec.get("after", 4)
 
     def history_table(self, spec: Mapping[str, Any], count: int) -> None:
         """The stages of the pupil's way; without any there is no table."""
         if not count:
             return
-        f, size, step = self.frame, 8.5, 11.5
+        f, size, step = self.frame, 9.5, 12.8
         edges = f.columns(spec["columns"])
         self.y -= 2
         table = Element("Table", [Element("TR")])
@@ -258,7 +257,9 @@ class Furniture:
         """Captions over the boxes in which signatures appear (decree 30/2020, annex I)."""
         f = self.frame
         room = f.bottom + spec["room"] * MM
-        self.tail.append(Element("P", [self.value("issued_at", f.right, room - 8, 9.5, align="right", slant=True, width=f.width * 0.6)]))
+        # Up to where the date will begin, which the principal's signature brings.
+        place = next((each.left + each.date_at for each in boxes if each.date_at is not None), f.right)
+        self.tail.append(Element("P", [self.value("issued_at", place - 3, room - 8, 9.5, align="right", slant=True, width=f.width * 0.6)]))
         for each in boxes:
             caption = spec["captions"].get(each.role)
             if not caption:

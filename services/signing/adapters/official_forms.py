@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from services.signing.adapters.drawing import MM
-from services.signing.domain.record import Level
 from services.signing.domain.roles import SignatureRole
 
 FORMS = Path(__file__).parent / "forms"
@@ -26,6 +25,10 @@ class SignatureBox:
     width: float
     height: float
     hint: str = ""
+    stamp: float = 0
+    """How much of it from below is for the stamp; what is above shows the captions of the page."""
+    date_at: float | None = None
+    """Where in its first line the date of signing begins, from the left; None where the form has no date."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,18 @@ class Form:
     def boxes(self) -> tuple[SignatureBox, ...]:
         """The signature boxes in the form's order."""
         return tuple(
-            SignatureBox(b["field"], SignatureRole(b["role"]), b["x"] * MM, b["y"] * MM, b["w"] * MM, b["h"] * MM, b["hint"]) for b in self.facts["boxes"]
+            SignatureBox(
+                b["field"],
+                SignatureRole(b["role"]),
+                b["x"] * MM,
+                b["y"] * MM,
+                b["w"] * MM,
+                b["h"] * MM,
+                b["hint"],
+                b.get("stamp", b["h"]) * MM,
+                b["date_at"] * MM if "date_at" in b else None,
+            )
+            for b in self.facts["boxes"]
         )
 
     def box_of(self, role: SignatureRole) -> SignatureBox:
@@ -66,18 +80,10 @@ def _resolved(value: Any) -> Any:
     return [_resolved(inner) for inner in value] if isinstance(value, list) else value
 
 
-def form_of(level: Level, form_version: str = "v1") -> Form:
-    """The form of a level in one version; an unknown one is refused with the list of what there is."""
-    folder = FORMS / level.value.lower() / form_version
-    if not (folder / "form.json").is_file():
-        known = ", ".join(sorted(p.parent.relative_to(FORMS).as_posix() for p in FORMS.glob("*/*/form.json")))
-        raise LookupError(f"no form {level.value.lower()}/{form_version}; there are {known}")
-    return Form(folder)
-
-
 def form_named(template_version: str) -> Form:
-    """The form "lower_secondary/v1" and the like."""
+    """The form "lower_secondary/v1" and the like; an unknown one is refused with the list of what there is."""
     folder = FORMS / template_version
     if not (folder / "form.json").is_file():
-        raise LookupError(f"no form {template_version}")
+        known = ", ".join(sorted(p.parent.relative_to(FORMS).as_posix() for p in FORMS.glob("*/*/form.json")))
+        raise LookupError(f"no form {template_version}; there are {known}")
     return Form(folder)

@@ -3,61 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-from pyhanko.pdf_utils.misc import PdfError, PdfReadError, PdfWriteError
+from functools import lru_cache
 
 from services.signing.adapters.appearances import StampContent
-from services.signing.adapters.class_sheet_renderer import ClassSheetRenderer
 from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.increments import NotOurs
 from services.signing.adapters.official_forms import form_named
 from services.signing.adapters.renderer import FormRenderer, known
-from services.signing.adapters.sheet_signatures import PreparedSignature, SignatureRequest, prepare
-from services.signing.adapters.sheet_stamps import SheetStamps
-from services.signing.adapters.sheet_verification import SheetVerifier
-from services.signing.adapters.signatures import REASONS, SignatureTerms, Signing, Skeletons, Waiting, opened
+from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, Waiting, opened
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.ports import Batch, Holder, PageMade, Task, Terms
-from services.signing.domain.class_sheet import is_class_sheet, read_class_sheet
-from services.signing.domain.documents import DocumentKind
+from services.signing.domain.class_sheet import ClassSheet
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
 from services.signing.domain.record import UnreadableRecord
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
 _MOST_TEMPLATES = 1_024
+_MOST_ORDERS = 8
 
 
 class FormPress:
-    """Fulfils ports.Press: one thread with one renderer for each kind of document."""
+    """Fulfils ports.Press: one thread, with one renderer for each order of signatures."""
 
-    def __init__(self, renderer: FormRenderer, sheets: ClassSheetRenderer) -> None:
-        self._renderer, self._sheets = renderer, sheets
+    def __init__(self, renderer_for: Callable[[tuple[SignatureRole, ...]], FormRenderer]) -> None:
+        self._renderer_for = lru_cache(_MOST_ORDERS)(renderer_for)
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content) for content in contents])
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles, with_xml) for content in contents])
 
-    def _set(self, content: bytes) -> PageMade | str:
+    def _set(self, content: bytes, roles: tuple[SignatureRole, ...], with_xml: bool) -> PageMade | str:
         try:
-            if is_class_sheet(content):
-                return self._set_sheet(content)
-            record = known(content)
-            body = self._renderer.render(record)
+            document = known(content)
+            body = self._renderer_for(roles).render(document, with_xml=with_xml and not isinstance(document, ClassSheet))
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
-        entry = Entry(record.transcript_id, record.version, record.digest, body.template_version, body.template_digest, body.digest)
-        return PageMade(body.pdf, entry)
-
-    def _set_sheet(self, content: bytes) -> PageMade:
-        sheet = read_class_sheet(content)
-        body = self._sheets.render(sheet)
-        return PageMade(body.pdf, Entry(sheet.sheet_id, sheet.version, sheet.digest, body.template_version, body.template_digest, body.digest))
+        name = document.sheet_id if isinstance(document, ClassSheet) else document.transcript_id
+        return PageMade(body.pdf, Entry(name, document.version, document.digest, body.template_version, body.template_digest, body.digest))
 
 
 @dataclass
@@ -65,9 +54,8 @@ class PadesBatch:
     """Fulfils ports.Batch: documents with everything on them but the signature values."""
 
     outcomes: list[Intent | str]
-    _waiting: dict[str, tuple[Waiting | PreparedSignature, Task]]
+    _waiting: dict[str, tuple[Waiting, Task]]
     _verify: DocumentVerifier
-    _verify_sheet: SheetVerifier
     _sampled: SampledValidation
     _thread: ThreadPoolExecutor
 
@@ -81,8 +69,7 @@ class PadesBatch:
         waiting, task = self._waiting.pop(intent_id)
         try:
             pdf = waiting.finished(value)
-            check = self._verify_sheet if task.waiting.ref.kind is DocumentKind.SHEET else self._verify
-            check(pdf, task.expectation)
+            self._verify(pdf, task.expectation)
             self._sampled(pdf, task.expectation)
         except (NotAsIntended, ValueError) as error:
             return str(error)
@@ -98,7 +85,6 @@ class PadesSignatory:
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "signatory"))
     _skeletons: Skeletons = field(default_factory=Skeletons)
     _containers: dict[bytes, CmsTemplate] = field(default_factory=dict)
-    _stamps: SheetStamps = field(default_factory=SheetStamps)
 
     async def prepare(self, tasks: Sequence[Task], terms: Terms) -> Batch:
         """Write each increment and hash what it covers."""
@@ -106,20 +92,19 @@ class PadesSignatory:
 
     def _prepare(self, tasks: Sequence[Task], terms: Terms) -> Batch:
         outcomes: list[Intent | str] = []
-        waiting: dict[str, tuple[Waiting | PreparedSignature, Task]] = {}
+        waiting: dict[str, tuple[Waiting, Task]] = {}
         # Time and stamp are the order's own, so what documents share lives as long as the order.
         made: dict[tuple[int, int, str], Signing] = {}
         for task in tasks:
             try:
-                half_done: Waiting | PreparedSignature
-                half_done = self._on_sheet(task, terms) if task.waiting.ref.kind is DocumentKind.SHEET else self._on(task, terms, made)
-            except (NotOurs, PdfError, PdfReadError, PdfWriteError, ValueError, LookupError) as error:
+                half_done = self._on(task, terms, made)
+            except (NotOurs, ValueError, LookupError) as error:
                 outcomes.append(f"not_signable: {error}")
                 continue
             intent = _intent(task, terms, half_done)
             outcomes.append(intent)
             waiting[intent.intent_id] = (half_done, task)
-        return PadesBatch(outcomes, waiting, self.verify, SheetVerifier(self.verify.chain_of), self.sampled, self._thread)
+        return PadesBatch(outcomes, waiting, self.verify, self.sampled, self._thread)
 
     def _on(self, task: Task, terms: Terms, made: dict[tuple[int, int, str], Signing]) -> Waiting:
         skeleton = self._skeletons.of(task.pdf)
@@ -130,16 +115,9 @@ class PadesSignatory:
             signing = made[key] = Signing(skeleton, self._terms(task, terms), document.tip.size)
         return signing.on(document)
 
-    def _on_sheet(self, task: Task, terms: Terms) -> PreparedSignature:
-        box = form_named(task.waiting.template_version).box_of(terms.role)
-        content = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
-        signer = terms.holder.facts.common_name
-        request = SignatureRequest(box.field, signer, terms.order.fixed_at, self._stamps.render(content, box), REASONS[terms.role])
-        return prepare(task.pdf, request, self._container(terms.holder))
-
     def _terms(self, task: Task, terms: Terms) -> SignatureTerms:
         box = form_named(task.waiting.template_version).box_of(terms.role)
-        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority)
+        stamp = StampContent(terms.role, terms.holder.facts, terms.order.fixed_at, terms.authority, terms.image, box)
         return SignatureTerms(terms.role, box.field, task.expectation.order, stamp, self._container(terms.holder))
 
     def _container(self, holder: Holder) -> CmsTemplate:
@@ -151,7 +129,7 @@ class PadesSignatory:
         return template
 
 
-def _intent(task: Task, terms: Terms, half_done: Waiting | PreparedSignature) -> Intent:
+def _intent(task: Task, terms: Terms, half_done: Waiting) -> Intent:
     waiting, order = task.waiting, terms.order
     assert order.manifest_id is not None
     return Intent(
@@ -166,4 +144,5 @@ def _intent(task: Task, terms: Terms, half_done: Waiting | PreparedSignature) ->
         certificate_serial=terms.holder.facts.serial,
         signed_at=order.fixed_at,
         attempt=order.attempt,
+        image_digest=terms.image.digest if terms.image else b"",
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
-from services.chassis.database import Connection
-from services.signing.adapters.classes import QUERIES
+from services.chassis.database import Connection, Queries
 from services.signing.adapters.rows import keys_of
 from services.signing.application.ports import Finished, PackWritten
 from services.signing.domain.transcripts import Ref
 from services.signing.domain.validation import ValidationData
+
+QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
 
 class PostgresProofs:

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
-from services.chassis.database import Connection, Database
-from services.signing.adapters.classes import QUERIES
+from services.chassis.database import Connection, Database, Queries
 from services.signing.adapters.rows import Row
 from services.signing.application.ports import OpenRequest
 from services.signing.domain.remote import Item, RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Place
+
+QUERIES = Queries(Path(__file__).with_suffix(".sql"))
 
 _LOCK_ID = 0x484F4353  # "HOCS": the one process that asks providers
 SECOND_VALUE = "another value was here first"

@@ -20,17 +20,20 @@ import orjson
 
 from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.increments import Tip, cross_references, plain_row
-from services.signing.adapters.official_forms import FORMS, form_of
+from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
+from services.signing.adapters.record_tables import record_table
 from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
 from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
 from services.signing.adapters.xmp import metadata
+from services.signing.domain.class_sheet import SHEET_ROW, ClassSheet, is_class_sheet, known_class_sheet, page_of
 from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
-from services.signing.domain.sheet import lookup_url, sheet_of
+from services.signing.domain.record_xml import Unmapped, to_xml
+from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
+from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
 _LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
-MOST_SKELETONS = 128
+MOST_SKELETONS = 512  # 35 kB each; class-subject sheets have a shape for each number of pupils and place where the page ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +60,45 @@ class Body:
 
 
 class FormRenderer:
-    """Turns records into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
+    """Turns records and class-subject sheets into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
 
     def __init__(self, verification_url: str, form_version: str = "v1", order: Sequence[SignatureRole] = DEFAULT_ORDER) -> None:
         self._url = lookup_url(verification_url, "")
         self._form_version = form_version
         self._order = tuple(order)
-        self._composer = lru_cache(maxsize=16)(lambda level: Composer(form_of(level, self._form_version)))
+        self._composer = lru_cache(maxsize=16)(lambda form, fields: Composer(form_named(f"{form}/{self._form_version}"), fields))
         self._codes = lru_cache(maxsize=4)(lambda length: QrCodes(self._url, length))
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, record: Record, banner: str = "") -> Body:
-        """The page of one record. Text that the form's fonts can't show is refused, never replaced by boxes."""
-        composer: Composer = self._composer(record.level)
-        qr = drawn(*self._codes(len(record.public_id)).rows(record.public_id))
+    def render(self, document: Record | ClassSheet, banner: str = "", *, with_xml: bool = False) -> Body:
+        """The page of one document. Text that the form's fonts can't show is refused, never replaced by boxes."""
+        xml = _as_xml(document) if with_xml else None
+        composer: Composer
+        order: tuple[SignatureRole, ...]
+        if isinstance(document, ClassSheet):
+            composer, said, order = self._composer(document.form, SHEET_ROW), page_of(document), SHEET_ORDER
+        else:
+            composer, said, order = self._composer(document.form, ROW_FIELDS[document.level]), sheet_of(document), self._order
+        qr = drawn(*self._codes(len(document.public_id)).rows(document.public_id))
         try:
-            shape, pages = composer.compose(sheet_of(record), qr, banner)
+            shape, pages = composer.compose(said, qr, banner)
         except Unprintable as error:
-            raise _misplaced(record, error) from None
-        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), record.data["school_year"])
-        tail, tip = _tail(skeleton, pages, record)
+            raise _misplaced(document, error) from None
+        skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
+        tail, tip = _tail(skeleton, pages, document, xml)
         state = skeleton.hashed.copy()
         state.update(tail)
         form = composer.form
-        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version))
+        return Body(skeleton, tail, state, tip, form.facts["template_version"], self.template_digest(form.template_version, order, with_xml))
 
-    def _skeleton(self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], school_year: str) -> Skeleton:
-        return skeleton_of(composer, shape, alphabets, self._order, metadata(composer.form, school_year))
+    def _skeleton(
+        self, composer: Composer, shape: Shape, alphabets: tuple[Alphabet, ...], order: Sequence[SignatureRole], school_year: str, with_xml: bool
+    ) -> Skeleton:
+        return skeleton_of(composer, shape, alphabets, order, metadata(composer.form, school_year), with_xml)
 
-    def _template_digest(self, template_version: str) -> bytes:
-        """SHA-256 over all that the bytes depend on besides the record: files, our own code, makers' versions and settings."""
+    def _template_digest(self, template_version: str, order: Sequence[SignatureRole], with_xml: bool) -> bytes:
+        """SHA-256 over all that the bytes depend on besides what is printed: files, our own code, makers' versions and settings."""
         digest = hashlib.sha256()
         code = Path(__file__).parent
         makers = (
@@ -104,20 +115,20 @@ class FormRenderer:
             "typefaces",
             "xmp",
         )
-        domain = ("record", "sheet", "sheet_primary", "sheet_secondary", "words")
+        domain = ("class_sheet", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
         files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
-        level, form_version = template_version.split("/")
-        files += [*(FORMS / level / form_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
+        files += [*(FORMS / template_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
         for file in sorted(files):
             digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         versions = {"deflate": version("deflate"), "segno": version("segno"), "zlib": zlib.ZLIB_RUNTIME_VERSION}
-        digest.update(json.dumps([versions, self._url, self._order], sort_keys=True).encode())
+        digest.update(json.dumps([versions, self._url, order], sort_keys=True).encode())
+        digest.update(repr(record_table()).encode() if with_xml else b"")
         return digest.digest()
 
 
-def _misplaced(record: Record, error: Unprintable) -> UnreadableRecord:
+def _misplaced(document: Record | ClassSheet, error: Unprintable) -> UnreadableRecord:
     sign = error.character
-    where = next((path for path, text in texts_of("$", record.data) if sign in text), "$")
+    where = next((path for path, text in texts_of("$", document.data) if sign in text), "$")
     return UnreadableRecord(f"{where}: character U+{ord(sign):04X} isn't in the form's fonts; write it with letters that they have")
 
 
@@ -125,31 +136,42 @@ def _deflated(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, _LEVEL))
 
 
-def _tail(skeleton: Skeleton, pages: Sequence[bytes], record: Record) -> tuple[bytes, Tip]:
+def _as_xml(document: Record | ClassSheet) -> bytes:
+    try:
+        return to_xml(document.data, record_table())
+    except Unmapped as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet, xml: bytes | None) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
     rows: list[bytes] = [skeleton.rows]
     position, number = skeleton.size, skeleton.first
-    hashed = hashlib.sha256(record.digest)
+    hashed = hashlib.sha256(document.digest)
     for page in pages:
         packed = _deflated(page)
         hashed.update(packed)
         parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
         number += 1
-    packed = _deflated(record.content)
-    parts.append(
-        b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(D:20000101000000Z)>>"
-        b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(record.content), len(packed), packed)
-    )
+    for kind, content in ((b"xml", xml), (b"json", document.content)):
+        if content is None:
+            continue
+        packed = _deflated(content)
+        parts.append(
+            b"%d 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F%b/Params<</Size %d/ModDate(D:20000101000000Z)>>"
+            b"/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, kind, len(content), len(packed), packed)
+        )
+        number += 1
     for part in parts:
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number + 1, b"".join(rows), f"0 {number + 2}", CATALOG, file_id, None, position))
+    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
     tail = b"".join(parts)
-    return tail, Tip(skeleton.size + len(tail), position, number + 2, CATALOG, file_id)
+    return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 
 
-def known(content: bytes) -> Record:
-    """A record that was checked when its class arrived, read again with a faster parser."""
-    return known_record(content, orjson.loads)
+def known(content: bytes) -> Record | ClassSheet:
+    """A record or sheet that was checked when its class arrived, read again with a faster parser."""
+    return known_class_sheet(content, orjson.loads) if is_class_sheet(content) else known_record(content, orjson.loads)

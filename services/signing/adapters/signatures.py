@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import deflate
 
-from services.signing.adapters.appearances import StampContent, appearance
+from services.signing.adapters.appearances import PICTURE, StampContent, appearance
 from services.signing.adapters.cms_template import CmsTemplate
 from services.signing.adapters.increments import ROW, NotOurs, Tip, plain_row, runs_of, tip_of
 from services.signing.adapters.skeleton import CATALOG, Skeleton, fixed_length, read_skeleton, text_string
@@ -27,7 +27,7 @@ REASONS = {
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
 }
 _RANGE_WIDTH = 36
-_MOST_SKELETONS = 256
+_MOST_SKELETONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +126,28 @@ class Signing:
         widget = skeleton.widgets.get(terms.field)
         if widget is None:
             raise NotOurs(f"the file has no field {terms.field}")
-        stamp, signature = size, size + 1
+        stamp, image = size, terms.stamp.image
+        signature = size + (2 if image else 1)
         first, last = terms.role is terms.order[0], terms.role is terms.order[-1]
         drawn = bytes(deflate.zlib_compress(appearance(terms.stamp, widget.width, widget.height), 12))
         objects = [
             (widget.number, b"%b/AP<</N %d 0 R>>/V %d 0 R>>" % (widget.begun, stamp, signature)),
             (
                 stamp,
-                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources %d 0 R/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream"
-                % (widget.width, widget.height, skeleton.resources, len(drawn), drawn),
+                b"<</Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources%b/Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream"
+                % (widget.width, widget.height, _resources(skeleton, stamp + 1 if image else None), len(drawn), drawn),
             ),
         ]
+        if image:
+            # A mask without transparency of its own (ISO 32000-1, 8.9.6.2): its colour is the appearance's, so nothing has to be said of colour spaces.
+            objects.append(
+                (
+                    stamp + 1,
+                    b"<</Type/XObject/Subtype/Image/ImageMask true/BitsPerComponent 1/Width %d/Height %d"
+                    b"/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns %d/Rows %d>>/Length %d>>\nstream\n%b\nendstream"
+                    % (image.width, image.height, image.width, image.height, len(image.dots), image.dots),
+                )
+            )
         if first:
             # PDF names the certification in the catalogue too (ISO 32000-1, 12.8.4).
             objects.insert(0, (CATALOG, b"%b/Perms<</DocMDP %d 0 R>>>>" % (skeleton.catalog, signature)))
@@ -159,14 +170,14 @@ class Signing:
         self._gap = terms.cms.reserved + 2
         numbers = [number for number, _ in objects]
         self._table = b"%d 0 obj\n<</Type/XRef/Size %d/Root %d 0 R/ID[<%%b><%%b>]%b/Index[%b]/Prev %%d/Length %d>>\nstream\n" % (
-            size + 2,
-            size + 3,
+            signature + 1,
+            signature + 2,
             CATALOG,
             ROW.encode(),
-            runs_of([*numbers, signature, size + 2]).encode(),
+            runs_of([*numbers, signature, signature + 1]).encode(),
             7 * (len(numbers) + 2),
         )
-        self._size = size
+        self._size, self._size_after = size, signature + 2
         self._cms = terms.cms
 
     def on(self, document: Open) -> Waiting:
@@ -187,14 +198,18 @@ class Signing:
         whole = state.copy()
         whole.update(after)
         digest = whole.digest()
-        reached = Tip(end + len(after), table_at, self._size + 3, tip.root, tip.file_id)
+        reached = Tip(end + len(after), table_at, self._size_after, tip.root, tip.file_id)
         return Waiting(document.state.digest(), (*document.parts, begun), after, digest, self._cms.to_be_signed(digest), self._cms, state, reached)
 
 
+def _resources(skeleton: Skeleton, image: int | None) -> bytes:
+    """The page's fonts, and the picture if there is one."""
+    return b"<<%b/XObject<</%b %d 0 R>>>>" % (skeleton.fonts, PICTURE, image) if image else b" %d 0 R" % skeleton.resources
+
+
 def _reference(first: bool, last: bool) -> bytes:
-    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing."""
-    if first:
-        return b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P 2>>>>]"
-    if last:
-        return b"/Reference[<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R/TransformParams<</Type/TransformParams/V/1.2/Action/All/P 1>>>>]"
-    return b""
+    """First signer: certification that allows filling the other fields only. Last signer: locks all, allows nothing. An only signer: both."""
+    certifies = b"<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/V/1.2/P %d>>>>" % (1 if last else 2)
+    locks = b"<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R/TransformParams<</Type/TransformParams/V/1.2/Action/All/P 1>>>>"
+    said = (certifies if first else b"") + (locks if last else b"")
+    return b"/Reference[%b]" % said if said else b""

@@ -24,7 +24,7 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ATTACHMENT = "hoc-ba.json"
+ALTERNATIVE = "hoc-ba.xml"
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -57,6 +57,8 @@ class Skeleton:
     widgets: dict[str, Widget]
     """Signature fields by name."""
     resources: int
+    """The object that names the pages' fonts, and what it says of them."""
+    fonts: bytes
     hashed: hashlib._Hash = field(repr=False)
     """SHA-256 over the prefix, to be copied."""
 
@@ -90,7 +92,7 @@ def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
     content = zlib.decompress(prefix[bundle.end() : bundle.end() + length])
     heads = [int(part) for part in content[:first].split()]
     widgets: dict[str, Widget] = {}
-    resources = 0
+    resources, fonts = 0, b""
     for index in range(count):
         start = first + heads[2 * index + 1]
         end = first + heads[2 * index + 3] - 1 if index + 1 < count else len(content)
@@ -104,7 +106,9 @@ def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
         elif body.startswith(b"<</Type/Page/"):
             page = _RESOURCES.search(body)
             resources = int(page[1]) if page else 0
-    return Skeleton(prefix, rows, number + 1, catalog[2], widgets, resources, hashlib.sha256(prefix))
+        elif body.startswith(b"<</Font<<"):
+            fonts = body[2:-2]
+    return Skeleton(prefix, rows, number + 1, catalog[2], widgets, resources, fonts, hashlib.sha256(prefix))
 
 
 @dataclass
@@ -135,8 +139,10 @@ class _Objects:
         return number
 
 
-def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes) -> Skeleton:
-    """Make the fixed part of a shape's documents."""
+def skeleton_of(
+    composer: Composer, shape: Shape, alphabets: Sequence[Alphabet], order: Sequence[SignatureRole], metadata: bytes, with_xml: bool = False
+) -> Skeleton:
+    """Make the fixed part of a shape's documents; `with_xml`: of those that carry their record as XML too."""
     objects = _Objects()
     catalog, pages_node, root = objects.new(), objects.new(), objects.new()
     fonts = b""
@@ -148,15 +154,17 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     described = objects.stream(metadata, b"/Type/Metadata/Subtype/XML")
     fixed = composer.fixed(shape)
     pages = [objects.new() for _ in fixed]
-    widget_numbers = {box.role: objects.new() for box in composer.form.boxes}
+    signed_boxes = [box for box in composer.form.boxes if box.role in order]
+    widget_numbers = {box.role: objects.new() for box in signed_boxes}
     specification, acroform = objects.new(), objects.new()
     document = objects.new()
     parents: list[bytes] = []
     top: list[int] = []
-    boxes = sorted(composer.form.boxes, key=lambda each: order.index(each.role))
+    boxes = sorted(signed_boxes, key=lambda each: order.index(each.role))
+    alternative = b"/Alt%b" % text_string(composer.form.facts["attached"]["lookup"])
     for page, (_, nodes) in zip(pages, fixed, strict=True):
         by_mcid: dict[int, int] = {}
-        top += [_element(objects, node, document, page, by_mcid) for node in nodes]
+        top += [_element(objects, node, document, page, by_mcid, alternative) for node in nodes]
         parents.append(b"[%b]" % b" ".join(b"%d 0 R" % by_mcid[mcid] for mcid in range(len(by_mcid))))
     for index, box in enumerate(boxes):
         number = widget_numbers[box.role]
@@ -177,7 +185,11 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     objects.small[acroform] = b"<</Fields[%b]/SigFlags %d>>" % (annotations, _SIGNATURES_APPEND_ONLY)
     objects.small[pages_node] = b"<</Type/Pages/Kids[%b]/Count %d>>" % (b" ".join(b"%d 0 R" % n for n in pages), len(pages))
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
-    names = objects.add(b"<</EmbeddedFiles<</Names[(%b)%d 0 R]>>>>" % (ATTACHMENT.encode(), specification))
+    attachment = composer.form.facts["attached"]
+    specifications = {attachment["name"].encode("ascii"): specification}
+    if with_xml:
+        specifications[ALTERNATIVE.encode()] = objects.new()
+    names = objects.add(b"<</EmbeddedFiles<</Names[%b]>>>>" % b"".join(b"(%b)%d 0 R" % each for each in specifications.items()))
     viewing = objects.add(b"<</DisplayDocTitle true>>")
     intent = objects.add(
         b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % profile
@@ -185,7 +197,8 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    attached = first + len(pages)
+    # The record comes last, behind its XML.
+    attached = first + len(pages) + with_xml
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -197,15 +210,20 @@ def skeleton_of(composer: Composer, shape: Shape, alphabets: Sequence[Alphabet],
             index,
             shown,
         )
-    name = ATTACHMENT.encode()
-    objects.small[specification] = (
-        b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/Source/Desc(Canonical record of this transcript)/EF<</F %d 0 R/UF %d 0 R>>>>"
-        % (name, name, attached, attached)
-    )
+    told = ((b"Source", attachment["description"].encode("ascii"), attached), (b"Alternative", b"The same record as XML", attached - 1))
+    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=False):
+        objects.small[number] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/%b/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
+            name,
+            name,
+            relation,
+            said,
+            stream,
+            stream,
+        )
     begun = (
         b"<</Type/Catalog/AcroForm %d 0 R/Pages %d 0 R/Metadata %d 0 R/Lang(vi-VN)/MarkInfo<</Marked true>>/StructTreeRoot %d 0 R"
-        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%d 0 R]"
-        % (acroform, pages_node, described, root, viewing, intent, names, specification)
+        b"/ViewerPreferences %d 0 R/OutputIntents[%d 0 R]/Names %d 0 R/AF[%b]"
+        % (acroform, pages_node, described, root, viewing, intent, names, b" ".join(b"%d 0 R" % number for number in specifications.values()))
     )
     objects.plain[catalog] = begun + b">>"
     return read_skeleton(*_written(objects, bundle, first))
@@ -248,7 +266,8 @@ def _smallest(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, 12))  # Slow, and made once per shape.
 
 
-def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int]) -> int:
+def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: dict[int, int], alternative: bytes) -> int:
+    """A structure element and all below it; its number. The one figure that there is, the code, is read out as `alternative`."""
     number = objects.new()
     kids = []
     for kid in node.kids:
@@ -256,17 +275,24 @@ def _element(objects: _Objects, node: Element, parent: int, page: int, by_mcid: 
             by_mcid[kid] = number
             kids.append(b"%d" % kid)
         else:
-            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid))
+            kids.append(b"%d 0 R" % _element(objects, kid, number, page, by_mcid, alternative))
     attributes = b"/A%b" % node.attributes.encode() if node.attributes else b""
-    alternative = b"/Alt%b" % text_string("Mã QR: địa chỉ tra cứu học bạ này") if node.tag == "Figure" else b""
     inner = kids[0] if len(kids) == 1 else b"[%b]" % b" ".join(kids)
-    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (node.tag.encode(), parent, page, inner, attributes, alternative)
+    objects.small[number] = b"<</S/%b/P %d 0 R/Pg %d 0 R/K %b%b%b>>" % (
+        node.tag.encode(),
+        parent,
+        page,
+        inner,
+        attributes,
+        alternative if node.tag == "Figure" else b"",
+    )
     return number
 
 
 def _widget(box: SignatureBox, page: int, parent: int, lock: bytes) -> bytes:
     corners = b" ".join(f"{value:.2f}".encode() for value in (box.left, box.bottom, box.left + box.width, box.bottom + box.height))
     titles = {
+        SignatureRole.SUBJECT_TEACHER: "Chữ ký của giáo viên môn học",
         SignatureRole.HOMEROOM_TEACHER: "Chữ ký của giáo viên chủ nhiệm",
         SignatureRole.PRINCIPAL: "Chữ ký của hiệu trưởng",
         SignatureRole.SCHOOL_SEAL: "Chữ ký số của nhà trường",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,31 +11,49 @@ from services.chassis import outbox, requests
 from services.chassis.database import SYSTEM, Connection, Database, RowScope, scope_of
 from services.chassis.identity import Actor, Role
 from services.signing.adapters.classes import QUERIES, PostgresClasses
-from services.signing.adapters.journal import PostgresHalts, PostgresJournal, PostgresPeople
-from services.signing.adapters.manifests import PostgresManifests, PostgresOrders
+from services.signing.adapters.halts import PostgresHalts
+from services.signing.adapters.journal import PostgresJournal
+from services.signing.adapters.manifests import PostgresManifests
+from services.signing.adapters.orders import PostgresOrders
+from services.signing.adapters.people import PostgresPeople
+from services.signing.adapters.progress import PostgresProgress
 from services.signing.adapters.proofs import PostgresProofs
+from services.signing.adapters.queue import PostgresQueue
 from services.signing.adapters.remote_requests import PostgresRemote
 from services.signing.application.ports import Request
-from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, Proofs, Remote, Work
+from services.signing.application.stores import Classes, Halts, Journalled, Manifests, Orders, People, ProgressCounts, Proofs, Queue, Remote, Work
 from services.signing.contracts import messages_of
 from services.signing.domain.events import Event
 from services.signing.domain.people import Caller
-from services.signing.domain.roles import SignatureRole
 
 
 class PostgresWork:
     """Fulfils ports.Work."""
 
-    def __init__(self, connection: Connection, order: tuple[SignatureRole, ...]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.classes: Classes = PostgresClasses(connection, order)
+        self._classes, self._progress = PostgresClasses(connection), PostgresProgress(connection)
+        self.classes: Classes = self._classes
+        self.progress: ProgressCounts = self._progress
         self.manifests: Manifests = PostgresManifests(connection)
-        self.orders: Orders = PostgresOrders(connection)
-        self.journal: Journalled = PostgresJournal(connection, order)
+        self._orders = PostgresOrders(connection)
+        self.orders: Orders = self._orders
+        self.queue: Queue = PostgresQueue(connection)
+        self.journal: Journalled = PostgresJournal(connection)
         self.people: People = PostgresPeople(connection)
         self.proofs: Proofs = PostgresProofs(connection)
         self.halts: Halts = PostgresHalts(connection)
         self.remote: Remote = PostgresRemote(connection)
+
+    @property
+    def has_queued(self) -> bool:
+        """Whether an order was queued."""
+        return self._orders.queued
+
+    async def recount(self) -> None:
+        """Count again what was held: nobody changes a class without that."""
+        for class_id in sorted(self._classes.held):
+            await self._progress.recount(class_id)
 
     async def announce(self, *events: Event) -> None:
         """Into the outbox."""
@@ -53,8 +72,10 @@ class PostgresWork:
 class PostgresTransactions:
     """Fulfils ports.Transactions."""
 
-    def __init__(self, database: Database, order: tuple[SignatureRole, ...]) -> None:
-        self._database, self._order = database, order
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.queued = asyncio.Event()
+        """Set when this process has queued an order."""
 
     def __call__(self, caller: Caller | None = None) -> AbstractAsyncContextManager[Work]:
         return self._open(caller)
@@ -63,7 +84,11 @@ class PostgresTransactions:
     async def _open(self, caller: Caller | None) -> AsyncIterator[Work]:
         scope = SYSTEM if caller is None else await self._scope(caller)
         async with self._database.transaction(scope) as connection:
-            yield PostgresWork(connection, self._order)
+            work = PostgresWork(connection)
+            yield work
+            await work.recount()
+        if work.has_queued:
+            self.queued.set()
 
     async def _scope(self, caller: Caller) -> RowScope:
         actor = Actor(caller.account_id, caller.person_id, tuple(Role(*role) for role in caller.roles), caller.service)

@@ -1,4 +1,4 @@
-"""Checks a signed transcript with other code than that which made it, before it is announced.
+"""Checks a signed transcript or class-subject sheet with other code than that which made it, before it is announced.
 
 The first document of a kind is read in full: by qpdf (pikepdf), asn1crypto and `cryptography`, and the revisions by a reader of
 our own. What was found good there about bytes that all documents of the kind share (a role's field, appearance, dictionary,
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Hashable, Sequence
@@ -26,6 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
+from services.signing.adapters.record_tables import record_table
+from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
@@ -36,7 +39,8 @@ _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
 _SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
 _SPAN_END = b">>>\nendobj\n"
-_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2Fjson/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_ALTERNATIVE = "hoc-ba.xml"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
 
@@ -52,6 +56,8 @@ class _Container:
     before: hashlib._Hash
     after: bytes
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    certificates: tuple[bytes, ...]
+    """The signer's, then all that the container brings."""
 
     def is_right(self, der: bytes, digest: bytes) -> bool:
         """Whether this is the same container around this digest and a right value."""
@@ -79,6 +85,8 @@ class _Fixed:
     content: bytes
     state: hashlib._Hash
     """SHA-256 over it, to be copied."""
+    has_xml: bool
+    """Whether documents with it carry their record as XML too."""
 
 
 @dataclass(slots=True)
@@ -87,6 +95,7 @@ class DocumentVerifier:
 
     chain_of: ChainCheck
     _chains: set[tuple[bytes, datetime]] = field(default_factory=set)
+    _containers: dict[tuple[bytes, int], _Container] = field(default_factory=dict)
     _kinds: dict[Hashable, _Kind] = field(default_factory=dict)
     _fixed_parts: dict[bytes, _Fixed] = field(default_factory=dict)
     in_full: int = 0
@@ -124,6 +133,11 @@ class DocumentVerifier:
         record = _attached(pdf, revisions[0])
         if record is None or hashlib.sha256(record).digest() != expected.content_digest:
             return False
+        if fixed.has_xml:
+            xml = _attached(pdf, revisions[0], from_end=2)
+            if xml is None:
+                return False
+            _check_alternative(record, xml)
         shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -151,7 +165,7 @@ class DocumentVerifier:
             check_layout(pdf, revision)
         containers: list[_Container] = []
         with pikepdf.open(io.BytesIO(pdf)) as document, pikepdf.open(io.BytesIO(pdf[: revisions[0].end])) as unsigned:
-            _check_content(document, expected)
+            has_xml = _check_content(document, expected)
             fields = _fields(document)
             if [name for name, _ in fields] != list(expected.fields):
                 raise NotAsIntended(f"fields are {[name for name, _ in fields]}, not {list(expected.fields)}")
@@ -168,16 +182,16 @@ class DocumentVerifier:
                 containers.append(self._check_cms(container, covered, wanted))
                 _check_time(value, wanted)
         if _attached(pdf, revisions[0]) is not None:
-            self._remember(pdf, revisions, expected, containers)
+            self._remember(pdf, revisions, expected, containers, has_xml)
 
-    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container]) -> None:
+    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], has_xml: bool) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
             self._fixed_parts.clear()
         fixed = self._fixed(pdf)
         if fixed is None:
             content = pdf[: _fixed_length(pdf)]
-            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content))
+            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), has_xml)
         shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -189,42 +203,56 @@ class DocumentVerifier:
             kind.containers[len(_der_of(pdf[first + 1 : second - 1]))] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
-        info = cms.ContentInfo.load(container, strict=True)
-        content = info["content"]
-        if info["content_type"].native != "signed_data" or len(content["signer_infos"]) != 1:
-            raise NotAsIntended(f"{wanted.field}: the container isn't one signature by one signer")
-        signer = content["signer_infos"][0]
-        # Taken before anything inside is read: asn1crypto encodes anew what has been looked at, which takes ten times as long.
-        # RFC 5652 section 5.4: the digest is over the attributes with the tag of a SET.
-        signed = b"\x31" + signer["signed_attrs"].dump()[1:]
-        certificates = [choice.chosen.dump() for choice in content["certificates"]]
-        certificate = next((c for c in certificates if hashlib.sha256(c).digest() == wanted.certificate_sha256), None)
-        if certificate is None:
-            raise NotAsIntended(f"{wanted.field}: not signed with the certificate of the intent")
-        _check_unsigned_parts(content, signer, certificate, wanted)
-        attributes = {a["type"].native: a["values"] for a in signer["signed_attrs"]}
-        if attributes["content_type"][0].native != "data" or "signing_time" in attributes:
-            raise NotAsIntended(f"{wanted.field}: signed attributes are not those of PAdES")
+        """The container, read in full unless it is one of this certificate's around another digest and value."""
         digest = hashlib.sha256(covered).digest()
-        if attributes["message_digest"][0].native != digest:
-            raise NotAsIntended(f"{wanted.field}: the signature covers other bytes")
-        named = attributes["signing_certificate_v2"][0]
-        assert isinstance(named, tsp.SigningCertificateV2)
-        if named["certs"][0]["cert_hash"].native != wanted.certificate_sha256:
-            raise NotAsIntended(f"{wanted.field}: the signed attributes name another certificate")
-        key = _key_of(certificate, signer, wanted)
-        value = signer["signature"].native
-        if not _is_signature(key, value, hashlib.sha256(signed).digest()):
-            raise NotAsIntended(f"{wanted.field}: the signature value is wrong")
+        kept = self._containers.get((wanted.certificate_sha256, len(container)))
+        if kept is None or not kept.is_right(container, digest):
+            if len(self._containers) >= _MOST_REMEMBERED:
+                self._containers.clear()
+            kept = self._containers[wanted.certificate_sha256, len(container)] = _read_container(container, digest, wanted)
         # The container may bring anything as its chain, so the chain is part of what is remembered as good.
-        known = (hashlib.sha256(certificate + b"".join(certificates)).digest(), wanted.signed_at)
+        known = (hashlib.sha256(b"".join(kept.certificates)).digest(), wanted.signed_at)
         if known not in self._chains:
-            self.chain_of(certificate, certificates, wanted.signed_at)
+            if len(self._chains) >= _MOST_REMEMBERED:
+                self._chains.clear()
+            certificate, *others = kept.certificates
+            self.chain_of(certificate, others, wanted.signed_at)
             self._chains.add(known)
-        head, rest = _cut(container, digest, wanted)
-        middle, tail = _cut(rest, value, wanted)
-        before, after = _cut(signed, digest, wanted)
-        return _Container(head, middle, tail, len(value), hashlib.sha256(before), after, key)
+        return kept
+
+
+def _read_container(container: bytes, digest: bytes, wanted: ExpectedSignature) -> _Container:
+    """Read all that a container says; it must be one signature over this digest, with the intent's certificate."""
+    info = cms.ContentInfo.load(container, strict=True)
+    content = info["content"]
+    if info["content_type"].native != "signed_data" or len(content["signer_infos"]) != 1:
+        raise NotAsIntended(f"{wanted.field}: the container isn't one signature by one signer")
+    signer = content["signer_infos"][0]
+    # Taken before anything inside is read: asn1crypto encodes anew what has been looked at, which takes ten times as long.
+    # RFC 5652 section 5.4: the digest is over the attributes with the tag of a SET.
+    signed = b"\x31" + signer["signed_attrs"].dump()[1:]
+    certificates = [choice.chosen.dump() for choice in content["certificates"]]
+    certificate = next((c for c in certificates if hashlib.sha256(c).digest() == wanted.certificate_sha256), None)
+    if certificate is None:
+        raise NotAsIntended(f"{wanted.field}: not signed with the certificate of the intent")
+    _check_unsigned_parts(content, signer, certificate, wanted)
+    attributes = {a["type"].native: a["values"] for a in signer["signed_attrs"]}
+    if attributes["content_type"][0].native != "data" or "signing_time" in attributes:
+        raise NotAsIntended(f"{wanted.field}: signed attributes are not those of PAdES")
+    if attributes["message_digest"][0].native != digest:
+        raise NotAsIntended(f"{wanted.field}: the signature covers other bytes")
+    named = attributes["signing_certificate_v2"][0]
+    assert isinstance(named, tsp.SigningCertificateV2)
+    if named["certs"][0]["cert_hash"].native != wanted.certificate_sha256:
+        raise NotAsIntended(f"{wanted.field}: the signed attributes name another certificate")
+    key = _key_of(certificate, signer, wanted)
+    value = signer["signature"].native
+    if not _is_signature(key, value, hashlib.sha256(signed).digest()):
+        raise NotAsIntended(f"{wanted.field}: the signature value is wrong")
+    head, rest = _cut(container, digest, wanted)
+    middle, tail = _cut(rest, value, wanted)
+    before, after = _cut(signed, digest, wanted)
+    return _Container(head, middle, tail, len(value), hashlib.sha256(before), after, key, (certificate, *certificates))
 
 
 def _check_unsigned_parts(content: Any, signer: Any, certificate: bytes, wanted: ExpectedSignature) -> None:
@@ -288,11 +316,11 @@ def _shared(fixed: _Fixed, base: Revision) -> Hashable:
     return fixed, base.index, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
 
 
-def _attached(pdf: bytes, base: Revision) -> bytes | None:
-    """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references."""
-    row = base.rows[-2 * ROW_SIZE : -ROW_SIZE]
+def _attached(pdf: bytes, base: Revision, from_end: int = 1) -> bytes | None:
+    """The attached record, where it stands as hocba writes it: the last object of the page before the cross-references; its XML is the one before (2)."""
+    row = base.rows[-(from_end + 1) * ROW_SIZE : -from_end * ROW_SIZE]
     found = _ATTACHED.match(pdf, int.from_bytes(row[1:5], "big")) if row[:1] == b"\x01" else None
-    if found is None or int(found[1]) != base.number - 1:
+    if found is None or int(found[1]) != base.number - from_end:
         return None
     inflater = zlib.decompressobj()
     record = inflater.decompress(pdf[found.end() : found.end() + int(found[2])], _LARGEST_RECORD)
@@ -324,13 +352,23 @@ def _der_of(digits: bytes) -> bytes:
     return padded[:length]
 
 
-def _check_content(document: pikepdf.Pdf, expected: Expectation) -> None:
+def _check_content(document: pikepdf.Pdf, expected: Expectation) -> bool:
+    """The record is the sealed one; and whether it is there as XML too, which then says the same."""
     names = list(document.attachments)
-    if len(names) != 1:
+    if len(names) != 1 and names[1:] != [_ALTERNATIVE]:
         raise NotAsIntended(f"attachments are {names}, not the record alone")
     content = document.attachments[names[0]].get_file().read_bytes()
     if hashlib.sha256(content).digest() != expected.content_digest:
         raise NotAsIntended("the attached record isn't the sealed one")
+    if len(names) == 1:
+        return False
+    _check_alternative(content, document.attachments[_ALTERNATIVE].get_file().read_bytes())
+    return True
+
+
+def _check_alternative(record: bytes, xml: bytes) -> None:
+    if from_xml(xml, record_table()) != json.loads(record):
+        raise NotAsIntended("the attached XML isn't the record")
 
 
 def _fields(document: pikepdf.Pdf) -> list[tuple[str, Any]]:
@@ -357,22 +395,26 @@ def _said(value: Any) -> object:
 
 
 def _check_permissions(document: pikepdf.Pdf, value: Any, wanted: ExpectedSignature, expected: Expectation) -> None:
+    """The first signature certifies, the last one locks everything, an only one does both; no other asks for anything."""
     transforms = {str(r.TransformMethod): r.TransformParams for r in value.get("/Reference", [])}
-    if wanted.role is expected.order[0]:
-        certified = document.Root.Perms.DocMDP
-        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or transforms["/DocMDP"].P != 2:
-            raise NotAsIntended(f"{wanted.field}: no certification with P=2")
-    elif wanted.role is expected.order[-1]:
-        lock = transforms.get("/FieldMDP")
-        if lock is None or str(lock.Action) != "/All" or lock.P != 1:
-            raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
-    elif transforms:
+    first, last = wanted.role is expected.order[0], wanted.role is expected.order[-1]
+    if set(transforms) != {name for name, said in (("/DocMDP", first), ("/FieldMDP", last)) if said}:
         raise NotAsIntended(f"{wanted.field}: unexpected transforms {sorted(transforms)}")
+    if first:
+        certified, allowed = document.Root.Perms.DocMDP, 1 if last else 2
+        if certified.objgen != value.objgen or list(document.Root.Perms.keys()) != ["/DocMDP"] or allowed != transforms["/DocMDP"].P:
+            raise NotAsIntended(f"{wanted.field}: no certification with P={allowed}")
+    if last and (str(transforms["/FieldMDP"].Action) != "/All" or transforms["/FieldMDP"].P != 1):
+        raise NotAsIntended(f"{wanted.field}: the last signature doesn't lock everything")
 
 
 def _check_written(revisions: Sequence[Revision], index: int, widget: Any, document: pikepdf.Pdf) -> None:
-    """An increment writes its own field, for the first signature the catalogue, the value and the appearance: nothing else."""
+    """An increment writes its own field, for the first signature the catalogue, the value, and the appearance with its picture: nothing else."""
     wanted = {widget.objgen[0], widget.V.objgen[0], widget.AP.N.objgen[0], revisions[index + 1].number}
+    pictures = list(widget.AP.N.Resources.get("/XObject", {}).values())
+    if len(pictures) > 1 or any(picture.get("/Subtype") != "/Image" or picture.get("/ImageMask") is not True for picture in pictures):
+        raise NotAsIntended(f"the appearance in revision {index + 2} draws something besides text and one picture of dots")
+    wanted |= {picture.objgen[0] for picture in pictures}
     if index == 0:
         wanted.add(document.Root.objgen[0])
     written = set(revisions[index + 1].objects)

@@ -7,7 +7,6 @@ time that counts is that of the signatures; whose document it is says the attach
 from __future__ import annotations
 
 from services.signing.adapters.official_forms import Form
-from services.signing.domain.record import SCHEMA
 
 _NAMESPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -40,4 +39,4 @@ _XMP = (
 def metadata(form: Form, school_year: str) -> bytes:
     """The packet for a form and a school year."""
     year = school_year.replace("&", "&amp;").replace("<", "&lt;")
-    return _XMP.format(title=form.facts["title"], year=year, schema=SCHEMA, form=form.facts["template_version"]).encode()
+    return _XMP.format(title=form.facts["title"], year=year, schema=form.facts["attached"]["schema"], form=form.facts["template_version"]).encode()

@@ -14,7 +14,6 @@ from services.signing.domain.events import ClassSigned, ManifestMoved, RoleSigne
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.policy import SignatureLevel
-from services.signing.domain.roles import SignatureRole, roles_for
 from services.signing.domain.transcripts import Ref
 
 _OVERTAKEN = "superseded: a newer version came while this one was signed"
@@ -26,7 +25,6 @@ class AnnounceSigned:
 
     transactions: Transactions
     clock: Clock
-    order_of_roles: tuple[SignatureRole, ...]
     express_limit: int
 
     async def __call__(
@@ -54,7 +52,7 @@ class AnnounceSigned:
                 return  # Another worker has announced the same bytes; they are in the register already.
             await work.journal.void(spoilt, "the document failed its check", now)
             open_lines = set(current.lines)
-            roles = roles_for(manifest.kind, self.order_of_roles)
+            roles = manifest.policy.roles
             position = roles.index(order.role)
             still = await work.classes.waiting([s.waiting.ref for s in signed], position)
             kept = [s for s in signed if s.waiting.ref in still and s.waiting.ref in open_lines]
@@ -67,7 +65,7 @@ class AnnounceSigned:
             ]
             last = position == len(roles) - 1
             # With B-LTA the last signature completes nothing yet: the document is unfinished until time is proven.
-            completes = last and manifest.signature_level is SignatureLevel.B_B
+            completes = last and manifest.policy.signature_level is SignatureLevel.B_B
             if kept and pack is not None:
                 await work.journal.announce_signatures(kept, pack, now, completes)
             await work.classes.failed([result for result in results if result.failure])
@@ -77,14 +75,15 @@ class AnnounceSigned:
             refs = [s.waiting.ref for s in kept]
             if completes:
                 await complete(work, manifest, refs, pack, order)
-                if manifest.kind is DocumentKind.SHEET:
-                    await release_pupils_of(work, refs, self.order_of_roles[0], now, self.express_limit)
             elif last and refs:
                 await release_finish(work, manifest, refs, now, self.express_limit)
             elif refs:
                 following = roles[position + 1]
                 if any(a.role is following for a in manifest.approvals):
-                    await release_role(work, manifest, following, position + 1, refs, now, self.express_limit)
+                    await release_role(work, manifest, following, refs, now, self.express_limit)
+            if manifest.kind is DocumentKind.SHEET:
+                # The pupils wait for the teacher's signature, never for a time-stamp authority.
+                await release_pupils_of(work, refs, now, self.express_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,6 @@ class AnnounceFinished:
 
     transactions: Transactions
     clock: Clock
-    order_of_roles: tuple[SignatureRole, ...]
 
     async def __call__(self, order: Order, finished: Sequence[Finished], pack: PackWritten | None, failures: Sequence[LineResult]) -> None:
         """Announce; a line that was closed meanwhile is left as it is."""
@@ -106,7 +104,7 @@ class AnnounceFinished:
             if manifest is None or manifest.state is not ManifestState.READY or current is None or current.state != "released":
                 return
             open_lines = set(current.lines)
-            still = await work.classes.waiting([one.waiting.ref for one in finished], len(self.order_of_roles))
+            still = await work.classes.waiting([one.waiting.ref for one in finished], len(manifest.policy.roles))
             kept = [one for one in finished if one.waiting.ref in still and one.waiting.ref in open_lines]
             results = [
                 *(LineResult(one.waiting.ref) for one in kept),

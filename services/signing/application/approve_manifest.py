@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from services.chassis.clock import Clock
 from services.chassis.errors import Denied, Malformed, NotFound, Refused
@@ -16,7 +16,7 @@ from services.signing.domain.certificate import UntrustedCertificate, unfit
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.people import Authority, Caller, authority_for
-from services.signing.domain.roles import OFFICES, SignatureRole, roles_for
+from services.signing.domain.roles import OFFICES, SignatureRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,6 @@ class ApproveManifest:
     transactions: Transactions
     certificates: Certificates
     clock: Clock
-    order_of_roles: tuple[SignatureRole, ...]
     express_limit: int
 
     async def __call__(self, command: Command) -> Mapping[str, str]:
@@ -46,11 +45,11 @@ class ApproveManifest:
             kept = await work.answered(command.request)
             if kept is not None:
                 return kept
-            manifest = await ready_manifest(work, command.manifest_id, command.role, self.order_of_roles)
+            manifest = await ready_manifest(work, command.manifest_id, command.role)
             if manifest.merkle_root != command.merkle_root:
                 raise Refused(f"manifest {manifest.manifest_id} isn't the list that was shown; read it again before approving", code="manifest_differs")
             now = self.clock.now()
-            authority = await self._authority(work, command, manifest, now)
+            authority = await acting(work, command.caller, command.role, manifest, now.date())
             released = False
             before = next((a for a in manifest.approvals if a.role is command.role), None)
             if before is not None and before.person_id != command.caller.person_id:
@@ -60,18 +59,6 @@ class ApproveManifest:
             answer = {"state": manifest.state.value, "released": str(released).lower()}
             await work.keep_answer(command.request, answer)
             return answer
-
-    async def _authority(self, work: Work, command: Command, manifest: ManifestRow, now: datetime) -> Authority:
-        place, caller = manifest.held.place, command.caller
-        scopes = (f"school:{place.school_id}", f"class:{place.class_id}")
-        own = await work.people.staff_of_person(place.school_id, caller.person_id)
-        authority = authority_for(command.role, own, manifest.answerable_staff_id, now.date())
-        if authority is None or not caller.holds(OFFICES[command.role], *scopes):
-            raise Denied(
-                f"only the {command.role.value} of this list or a deputy with a recorded decision may approve as {command.role.value}",
-                code="not_the_signer",
-            )
-        return authority
 
     async def _approve(self, work: Work, command: Command, manifest: ManifestRow, authority: Authority, now: datetime) -> bool:
         seal = command.role is SignatureRole.SCHOOL_SEAL
@@ -90,12 +77,12 @@ class ApproveManifest:
             authority.authority,
             holder.facts.sha256,
             now,
+            holder.image_digest,
         )
         version = await work.manifests.approve(manifest.manifest_id, approval)
         entries = tuple(row.ref for row in await work.manifests.entries(manifest.manifest_id))
         await work.announce(ManifestMoved(manifest.held.place, manifest.manifest_id, version, "approved", command.role, manifest.merkle_root, entries))
-        position = roles_for(manifest.kind, self.order_of_roles).index(command.role)
-        return await release_role(work, manifest, command.role, position, entries, now, self.express_limit)
+        return await release_role(work, manifest, command.role, entries, now, self.express_limit)
 
     def _check(self, holder: Holder, role: SignatureRole, staff_id: str, now: datetime) -> None:
         try:
@@ -107,14 +94,25 @@ class ApproveManifest:
             raise Refused(reason, code="certificate_unfit")
 
 
-async def ready_manifest(work: Work, manifest_id: str, role: SignatureRole, order: tuple[SignatureRole, ...]) -> ManifestRow:
+async def acting(work: Work, caller: Caller, role: SignatureRole, manifest: ManifestRow, day: date) -> Authority:
+    """In which capacity the caller speaks as this role of a manifest; Denied when he or she may not."""
+    place = manifest.held.place
+    own = await work.people.staff_of_person(place.school_id, caller.person_id)
+    authority = authority_for(role, own, manifest.answerable_staff_id, day)
+    if authority is None or not caller.holds(OFFICES[role], f"school:{place.school_id}", f"class:{place.class_id}"):
+        raise Denied(f"only the {role.value} of this list or a deputy with a recorded decision may approve or reject as {role.value}", code="not_the_signer")
+    if authority.authority and role not in manifest.policy.deputies:
+        raise Denied(f"by policy no deputy signs as {role.value}; the holder of the office approves or rejects", code="no_deputies")
+    return authority
+
+
+async def ready_manifest(work: Work, manifest_id: str, role: SignatureRole) -> ManifestRow:
     """The manifest with its class locked; refused unless it can still be moved."""
     seen = await work.manifests.get(manifest_id)
     if seen is None:
         raise NotFound(f"no manifest {manifest_id} for you", code="manifest_unknown")
-    roles = roles_for(seen.kind, order)
-    if role not in roles:
-        raise Malformed(f"{role.value} signs nothing here; roles are {', '.join(roles)}", code="role_unknown")
+    if role not in seen.policy.roles:
+        raise Malformed(f"{role.value} signs nothing here; roles are {', '.join(seen.policy.roles)}", code="role_unknown")
     await work.classes.hold(seen.held.place.class_id)
     manifest = await work.manifests.get(manifest_id)
     assert manifest is not None

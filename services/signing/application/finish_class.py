@@ -15,7 +15,6 @@ from services.signing.application.wait import PutOff
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.revocation import Revoked, Unknown
-from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Ref, Waiting
 from services.signing.domain.validation import ValidationData
 
@@ -72,7 +71,6 @@ class FinishClass:
     put_off: PutOff
     clock: Clock
     announce_finished: AnnounceFinished
-    order_of_roles: tuple[SignatureRole, ...]
 
     async def __call__(self, order_id: str) -> None:
         """Finish what can be finished; nobody is told of a document before it is."""
@@ -101,7 +99,7 @@ class FinishClass:
             manifest = await work.manifests.get(order.manifest_id)
             if order.state != "released" or not order.lines or manifest is None or manifest.state is not ManifestState.READY:
                 return None
-            waiting = await work.classes.waiting(order.lines, len(self.order_of_roles))
+            waiting = await work.classes.waiting(order.lines, len(manifest.policy.roles))
             signers = await work.people.signers(order.place.school_id, [a.certificate_sha256 for a in manifest.approvals])
         pdfs = await self.staging.read([StoredPdf(w.ref, w.current_pack, w.current_digest) for w in waiting.values()])
         failures = [LineResult(ref, "not_waiting: the version was replaced, or not all signatures are on") for ref in order.lines if ref not in waiting]

@@ -12,10 +12,11 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import Order
-from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.policy import Policy
 from services.signing.domain.remote import RemoteRequest
 from services.signing.domain.revocation import Revocation, Revoked, Unknown
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 from services.signing.domain.transcripts import HeldClass, Ref, Waiting
 from services.signing.domain.validation import ValidationData
 from services.signing.domain.verdict import Expectation
@@ -42,6 +43,8 @@ class Approval:
     authority: str
     certificate_sha256: bytes
     approved_at: datetime
+    image_digest: bytes = b""
+    """The signer's picture at that time; empty when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ManifestRow:
     state: ManifestState
     version: int
     merkle_root: bytes
-    signature_level: SignatureLevel
+    policy: Policy
     transcripts: int
     approvals: tuple[Approval, ...]
     signed: tuple[SignatureRole, ...]
@@ -87,6 +90,8 @@ class Holder:
     chain: tuple[bytes, ...]
     key_name: str
     facts: CertificateFacts
+    image_digest: bytes = b""
+    """The picture that new approvals with it take; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +131,89 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassProgress:
-    """How far a class is, counted over the newest version of each transcript; `failures` are (transcript id, reason)."""
+class Where:
+    """What is asked about; empty parts don't narrow."""
 
+    school_year: int = 0
+    province_id: str = ""
+    school_id: str = ""
+    class_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleProgress:
+    """Of documents with pages (of a subject teacher: all sheets in force): how many need the role, carry it, have come to its turn, and
+    are at that turn with an order under way. The others at its turn wait for an approval, or for a sheet."""
+
+    role: SignatureRole
+    needed: int
+    signed: int
+    turn: int
+    ordered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some documents don't go on: `waiting` ones do by themselves, the others need somebody."""
+
+    code: str
+    waiting: bool
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a province, a school or a class is, counted over the newest version of each transcript; `completed` ones carry every
+    signature and are with the archive."""
+
+    province_id: str
+    school_id: str
     class_id: str
+    school_name: str
+    grade: int
+    classes: int
     transcripts: int
     prepared: int
-    signed: Mapping[SignatureRole, int]
-    failures: tuple[tuple[str, str], ...]
-    sheets: int = 0
-    sheets_signed: int = 0
+    completed: int
+    roles: tuple[RoleProgress, ...]
+    reasons: tuple[Reason, ...]
+
+    def of(self, role: SignatureRole) -> RoleProgress:
+        """The counts of one role."""
+        return next(one for one in self.roles if one.role is role)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSpot:
+    """Where a document that doesn't go on stands among the others: what a page of them ends with."""
+
+    province_id: str
+    school_id: str
+    class_id: str
+    transcript_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that doesn't go on; the reason may quote its record."""
+
+    spot: FailureSpot
+    kind: str
+    subject: str
+    code: str
+    reason: str
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Orders of one lane (mass or express, each a topic) in one state (queued, or released to the workers), and their documents."""
+
+    lane: str
+    state: str
+    orders: int
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +227,8 @@ class PageMade:
 class Press(Protocol):
     """Sets pages. Failures are per pupil and come back as text, since a class never dies for one of them."""
 
-    async def set_pages(self, contents: Sequence[bytes]) -> list[PageMade | str]:
-        """A page or a reason for each record or class-subject sheet, in their order."""
+    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
+        """A page or a reason for each record or class-subject sheet, in their order; `roles` sign the transcripts, in that order."""
         ...
 
 
@@ -171,6 +249,7 @@ class Terms:
     role: SignatureRole
     holder: Holder
     authority: str
+    image: Stencil | None = None
 
 
 class Batch(Protocol):

@@ -12,8 +12,11 @@ from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
 from services.signing.domain.orders import LineResult, Order, order_name
-from services.signing.domain.policy import Policies, SignatureLevel
+from services.signing.domain.policy import Policies, Policy
+from services.signing.domain.record import UnreadableRecord, read_record
 from services.signing.domain.transcripts import Ref
+
+_NO_SHEETS = "sheets_missing: policy asks for class-subject sheets, and the record names none; have grading seal them, then seal the class again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,25 @@ class PreparePages:
             if order is None:
                 raise Refused(f"there is no order {order_id}", code="order_unknown")
             contents = await work.classes.contents(order.lines) if order.state == "released" else {}
+            held = await work.classes.hold(order.place.class_id)
+        if held is None:
+            return
+        # Fixed here, so that a policy that changes while a class is being signed changes nothing of it.
+        policy = self.policies.policy_for(held.place.province_id, held.level, self.clock.now().date())
         refs = [ref for ref in order.lines if ref in contents]
         if not refs:
             return
-        made = await self.press.set_pages([contents[ref] for ref in refs])
+        failures = [LineResult(ref, _NO_SHEETS) for ref in refs if policy.sheets_required and _lacks_sheets(ref, contents[ref])]
+        refs = [ref for ref in refs if ref not in {failure.ref for failure in failures}]
+        made = await self.press.set_pages([contents[ref] for ref in refs], policy.roles, with_xml=policy.record_xml)
         pages = [(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, PageMade)]
-        failures = [LineResult(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, str)]
+        failures += [LineResult(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, str)]
         pack = None
         if pages:
             pack = await self.staging.put(order.place.class_id, "pages", [(ref.file_name, page.pdf) for ref, page in pages])
-        await self._note(order, pages, failures, pack)
+        await self._note(order, policy, pages, failures, pack)
 
-    async def _note(self, order: Order, pages: list[tuple[Ref, PageMade]], failures: list[LineResult], pack: PackWritten | None) -> None:
+    async def _note(self, order: Order, policy: Policy, pages: list[tuple[Ref, PageMade]], failures: list[LineResult], pack: PackWritten | None) -> None:
         now = self.clock.now()
         async with self.transactions() as work:
             held = await work.classes.hold(order.place.class_id)
@@ -56,20 +66,25 @@ class PreparePages:
             if held is None or not open_lines:
                 return
             if pages and pack is not None:
-                # Fixed here, so that a policy that changes while a class is being signed changes nothing of it.
-                level = self.policies.level_for(held.place.province_id, held.level, now.date())
                 await work.classes.prepared([ref for ref, _ in pages], [page.entry for _, page in pages], pack.name)
                 for name, group in _manifests(pages):
                     manifest_id = order_name("manifest", order.order_id, *name)
                     listed = list_of([page.entry for _, page in group])
                     refs = tuple(ref for ref, _ in group)
                     kind = refs[0].kind
-                    # A sheet is finished with its one signature; what proves its time is the archive's business.
-                    its_level = SignatureLevel.B_B if kind is DocumentKind.SHEET else level
-                    await work.manifests.add(manifest_id, kind, held, listed.root, listed.entries, its_level, now)
+                    await work.manifests.add(manifest_id, kind, held, listed.root, listed.entries, policy.of(kind), now)
                     await work.announce(ManifestMoved(held.place, manifest_id, 1, ManifestState.READY, None, listed.root, refs))
             await work.classes.failed(failures)
             await work.orders.finish_lines(order.order_id, [*(LineResult(ref) for ref, _ in pages), *failures], now)
+
+
+def _lacks_sheets(ref: Ref, content: bytes) -> bool:
+    if ref.kind is DocumentKind.SHEET:
+        return False
+    try:
+        return not read_record(content).sheets
+    except UnreadableRecord:
+        return False  # The press says what is wrong with it.
 
 
 def _manifests(pages: list[tuple[Ref, PageMade]]) -> list[tuple[tuple[object, ...], list[tuple[Ref, PageMade]]]]:

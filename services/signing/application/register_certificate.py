@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,13 +14,14 @@ from services.signing.domain.certificate import UntrustedCertificate, unfit
 from services.signing.domain.key_names import KeyName, UnreadableKeyName
 from services.signing.domain.people import Caller
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil, UnusableImage
 
 _MAY = ("registrar", "principal")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A certificate (DER) with its chain, for a member of staff or, without one, for the school's seal."""
+    """A certificate (DER) with its chain, for a member of staff or, without one, for the school's seal; with a picture (PNG) or without."""
 
     request: Request
     caller: Caller
@@ -30,6 +31,7 @@ class Command:
     certificate: bytes
     chain: tuple[bytes, ...]
     key_name: str
+    image: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,11 @@ class RegisterCertificate:
 
     transactions: Transactions
     certificates: Certificates
+    stencil_of: Callable[[bytes, SignatureRole], Stencil]
     clock: Clock
 
     async def __call__(self, command: Command) -> Mapping[str, str]:
-        """`serial`: the certificate's serial number in lower-case hexadecimal."""
+        """`serial`: the certificate's serial number in lower-case hexadecimal; `image`: the digest of its picture, if one came with it."""
         allowed = command.caller.service or command.caller.holds(["system_operator"], "nation")
         if not allowed and not command.caller.holds(_MAY, f"school:{command.school_id}"):
             raise Denied("only the school's registrar or principal registers its certificates", code="not_the_registrar")
@@ -62,6 +65,10 @@ class RegisterCertificate:
         reason = unfit(facts, command.role, command.staff_id or "", now, timedelta())
         if reason:
             raise Refused(reason, code="certificate_unfit")
+        try:
+            image = self.stencil_of(command.image, command.role) if command.image else None
+        except UnusableImage as error:
+            raise Malformed(str(error), code="image") from None
         async with self.transactions(command.caller) as work:
             kept = await work.answered(command.request)
             if kept is not None:
@@ -73,9 +80,11 @@ class RegisterCertificate:
                 member = await work.people.staff(command.staff_id)
                 if member is None or member.school_id != command.school_id:
                     raise NotFound(f"staff {command.staff_id} isn't known at this school yet; try again in a moment", code="staff_unknown")
-            holder = Holder(command.certificate, command.chain, command.key_name, facts)
+            holder = Holder(command.certificate, command.chain, command.key_name, facts, image.digest if image else b"")
+            if image is not None:
+                await work.people.keep_image(command.school_id, province, image, now)
             by = command.caller.account_id
             await work.people.register(command.school_id, province, command.role, command.staff_id, holder, by, now)
-            answer = {"serial": facts.serial}
+            answer = {"serial": facts.serial, "image": holder.image_digest.hex()}
             await work.keep_answer(command.request, answer)
             return answer

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.chassis.clock import Clock
-from services.chassis.errors import Denied, Malformed
-from services.signing.application.approve_manifest import ready_manifest
+from services.chassis.errors import Malformed
+from services.signing.application.approve_manifest import acting, ready_manifest
 from services.signing.application.ports import Request
 from services.signing.application.stores import Transactions
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState
-from services.signing.domain.people import Caller, authority_for
-from services.signing.domain.roles import OFFICES, SignatureRole
+from services.signing.domain.people import Caller
+from services.signing.domain.roles import SignatureRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class RejectManifest:
 
     transactions: Transactions
     clock: Clock
-    order_of_roles: tuple[SignatureRole, ...]
 
     async def __call__(self, command: Command) -> Mapping[str, str]:
         """`state` of the manifest."""
@@ -43,13 +42,9 @@ class RejectManifest:
             kept = await work.answered(command.request)
             if kept is not None:
                 return kept
-            manifest = await ready_manifest(work, command.manifest_id, command.role, self.order_of_roles)
+            manifest = await ready_manifest(work, command.manifest_id, command.role)
             place, now = manifest.held.place, self.clock.now()
-            own = await work.people.staff_of_person(place.school_id, command.caller.person_id)
-            authority = authority_for(command.role, own, manifest.answerable_staff_id, now.date())
-            scopes = (f"school:{place.school_id}", f"class:{place.class_id}")
-            if authority is None or not command.caller.holds(OFFICES[command.role], *scopes):
-                raise Denied(f"only who may approve as {command.role.value} may reject", code="not_the_signer")
+            await acting(work, command.caller, command.role, manifest, now.date())
             entries = tuple(row.ref for row in await work.manifests.entries(manifest.manifest_id))
             reason = f"rejected by {command.role.value}: {command.reason.strip()}"
             version = await work.manifests.move(manifest.manifest_id, ManifestState.REJECTED, reason)

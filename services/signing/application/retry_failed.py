@@ -43,14 +43,14 @@ class RetryFailed:
                 spent = order.step is Step.SIGN and await work.journal.spent(order)
                 attempt, fixed_at = renewed(order, now, spent)
                 name = order_name("retry", order.order_id, request.request_id)
-                again = replace(order, order_id=name, attempt=attempt, fixed_at=fixed_at, state="released")
-                if await release(work, again, now, self.express_limit):
+                again = replace(order, order_id=name, attempt=attempt, fixed_at=fixed_at, state="queued")
+                if await release(work, again, now, self.express_limit, keep_time=True):
                     retried |= set(order.lines)
             # Pupils of a rejected manifest, and records that could not be read, have no failed line: they need a page.
             unprepared = tuple(ref for ref in await work.classes.to_prepare_again(class_id) if ref not in retried)
             if unprepared:
                 name = order_name("retry", class_id, request.request_id)
-                await release(work, Order(name, held.place, Step.PREPARE, None, None, 0, whole_second(now), "released", unprepared), now, self.express_limit)
+                await release(work, Order(name, held.place, Step.PREPARE, None, None, 0, whole_second(now), "queued", unprepared), now, self.express_limit)
                 retried |= set(unprepared)
             answer = {"retried": str(len(retried))}
             await work.keep_answer(request, answer)

@@ -31,7 +31,7 @@ from services.signing.domain.manifest import Entry, ManifestState, list_of
 from services.signing.domain.orders import INTENT_LIFE, LineResult, Order
 from services.signing.domain.remote import Item, RemoteRequest, RequestState, parcels, request_name
 from services.signing.domain.revocation import Unknown
-from services.signing.domain.roles import SignatureRole, roles_for
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Ref, Waiting
 from services.signing.domain.verdict import Expectation, ExpectedSignature
 
@@ -82,7 +82,6 @@ class SignClass:
     put_off: PutOff
     clock: Clock
     announce_signed: AnnounceSigned
-    order_of_roles: tuple[SignatureRole, ...]
     check_value: CheckValue
     remote_batch: int
 
@@ -134,8 +133,9 @@ class SignClass:
             if approval is None or approval.merkle_root != list_of(lines).root:
                 raise Refused(f"manifest {manifest.manifest_id} isn't approved for {order.role.value}", code="not_approved")
             holder = await work.people.holder(order.place.school_id, order.role, approval.certificate_sha256)
+            image = await work.people.image(order.place.school_id, approval.image_digest)
             approved = {_content_of(line) for line in lines}
-            found = await work.classes.waiting(order.lines, roles_for(manifest.kind, self.order_of_roles).index(order.role))
+            found = await work.classes.waiting(order.lines, manifest.policy.roles.index(order.role))
             waiting = {ref: w for ref, w in found.items() if (ref.transcript_id, ref.version, ref.content_digest, w.body_digest) in approved}
             earlier = await work.journal.finished(manifest.manifest_id, list(waiting))
             certificates = {a.role: a.certificate_sha256 for a in manifest.approvals}
@@ -147,7 +147,7 @@ class SignClass:
             finished.ref: tuple(ExpectedSignature(s.role, self.signatory_field(s.role), certificates[s.role], s.signed_at) for s in finished.signatures)
             for finished in earlier
         }
-        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority), approval.staff_id or "", waiting, signatures)
+        return Ready(order, manifest, Terms(order, order.role, holder, approval.authority, image), approval.staff_id or "", waiting, signatures)
 
     @staticmethod
     def signatory_field(role: SignatureRole) -> str:
@@ -162,7 +162,7 @@ class SignClass:
         return tasks, lost
 
     def _expectation(self, ready: Ready, waiting: Waiting) -> Expectation:
-        role, roles = ready.terms.role, roles_for(ready.manifest.kind, self.order_of_roles)
+        role, roles = ready.terms.role, ready.manifest.policy.roles
         new = ExpectedSignature(role, self.signatory_field(role), ready.terms.holder.facts.sha256, ready.order.fixed_at)
         return Expectation(
             body_digest=waiting.body_digest,

@@ -9,26 +9,32 @@ from typing import Protocol
 
 from services.signing.application.ports import (
     Approval,
-    ClassProgress,
+    Backlog,
     EntryRow,
+    Failure,
+    FailureSpot,
     Finished,
     Holder,
     ManifestRow,
     OpenRequest,
     PackWritten,
+    Progress,
     Request,
     Signed,
     StoredPdf,
+    Where,
 )
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import Event, FinishedTranscript
+from services.signing.domain.fair_release import Queued, Turns
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.people import Caller, StaffMember
-from services.signing.domain.policy import SignatureLevel
+from services.signing.domain.policy import Policy
 from services.signing.domain.remote import RemoteRequest, RequestState
 from services.signing.domain.roles import SignatureRole
+from services.signing.domain.signature_image import Stencil
 from services.signing.domain.transcripts import HeldClass, Ref, SealedClass, Waiting
 from services.signing.domain.validation import ValidationData
 
@@ -56,8 +62,8 @@ class Classes(Protocol):
         """Store class-subject sheets with who is to sign them now; a halted one comes back to life. Versions stand side by side."""
         ...
 
-    async def needing(self, sheets: Sequence[Ref], role: SignatureRole) -> dict[str, tuple[Ref, ...]]:
-        """By ready manifest that this role has approved: its unsigned pupils whose records name one of these sheets."""
+    async def needing(self, sheets: Sequence[Ref]) -> dict[str, tuple[Ref, ...]]:
+        """By ready manifest that its first role has approved: its unsigned pupils whose records name one of these sheets."""
         ...
 
     async def to_prepare(self, class_id: str) -> tuple[Ref, ...]:
@@ -92,8 +98,24 @@ class Classes(Protocol):
         """How many transcripts of the class's present version are signed to the end."""
         ...
 
-    async def progress(self, school_id: str, class_id: str) -> list[ClassProgress]:
-        """How far classes are; an empty id doesn't narrow."""
+
+class ProgressCounts(Protocol):
+    """How far classes are. Whatever changes a class that it holds has it counted again when its transaction ends."""
+
+    async def latest_year(self) -> int:
+        """The latest school year of which anything was sealed; 0 when there is none."""
+        ...
+
+    async def add_up(self, by: str, where: Where) -> list[Progress]:
+        """One row per `province`, `school` or `class` of a school year."""
+        ...
+
+    async def of_classes(self, school_id: str, class_id: str) -> list[Progress]:
+        """One row per class of a school, or of one class, without reasons."""
+        ...
+
+    async def failures(self, where: Where, after: FailureSpot | None, at_most: int) -> list[Failure]:
+        """Documents that don't go on, in the order of their spots."""
         ...
 
 
@@ -107,10 +129,10 @@ class Manifests(Protocol):
         held: HeldClass,
         root: bytes,
         entries: Sequence[Entry],
-        signature_level: SignatureLevel,
+        policy: Policy,
         now: datetime,
     ) -> None:
-        """Store a new manifest; it never grows, and its signature level never changes."""
+        """Store a new manifest; it never grows, and its policy never changes."""
         ...
 
     async def get(self, manifest_id: str) -> ManifestRow | None:
@@ -149,12 +171,16 @@ class Manifests(Protocol):
 class Orders(Protocol):
     """Orders and their lines."""
 
-    async def add(self, order: Order, now: datetime) -> bool:
-        """Store an order with its lines; False when it is there already."""
+    async def add(self, order: Order, now: datetime, express: bool, keep_time: bool) -> bool:
+        """Store an order with its lines, released when it is express, else queued; False when it is there already."""
         ...
 
     async def get(self, order_id: str) -> Order | None:
         """The order with the lines that are still open, or None."""
+        ...
+
+    async def many(self, order_ids: Sequence[str]) -> list[Order]:
+        """These orders in this order, each with the lines that are still open."""
         ...
 
     async def finish_lines(self, order_id: str, results: Sequence[LineResult], now: datetime) -> None:
@@ -162,7 +188,7 @@ class Orders(Protocol):
         ...
 
     async def drop(self, class_id: str, manifest_id: str | None, reason: str, now: datetime) -> None:
-        """Cancel the released orders of a class (or of one manifest): workers find nothing to do."""
+        """Cancel the queued and released orders of a class (or of one manifest): workers find nothing to do."""
         ...
 
     async def failed(self, class_id: str) -> list[Order]:
@@ -179,6 +205,38 @@ class Orders(Protocol):
 
     async def wake(self, now: datetime, at_most: int) -> list[Order]:
         """Take the orders that are due and still released out of their wait, each by one process only."""
+        ...
+
+
+class Queue(Protocol):
+    """Orders that wait for their province's turn, and those that are with the workers."""
+
+    async def alone(self) -> bool:
+        """False when nothing is queued; else nobody else releases until the transaction ends."""
+        ...
+
+    async def in_flight(self, since: datetime) -> int:
+        """How many documents of mass orders are with the workers, released after this time."""
+        ...
+
+    async def standing(self, at_most: int) -> tuple[dict[str, list[Queued]], Turns]:
+        """The first orders of each province, oldest first, and where the round stands."""
+        ...
+
+    async def release(self, orders: Sequence[Queued], turns: Turns, now: datetime) -> list[str]:
+        """Release orders and keep where the round stands; gives those that were still queued. `now` is their signing time, if they have none."""
+        ...
+
+    async def let_go(self, order_id: str) -> None:
+        """The workers have it no more; its room is free."""
+        ...
+
+    async def put_back(self, order_id: str, express: bool) -> bool:
+        """A released order goes on: express with the workers, else into its province's queue. False when it isn't released."""
+        ...
+
+    async def backlog(self) -> list[Backlog]:
+        """What is queued or with the workers."""
         ...
 
 
@@ -303,7 +361,15 @@ class People(Protocol):
         ...
 
     async def register(self, school_id: str, province_id: str, role: SignatureRole, staff_id: str | None, holder: Holder, by: str, now: datetime) -> None:
-        """Keep a certificate; registering it again changes nothing."""
+        """Keep a certificate; registering it again changes nothing but its picture, if the holder names one."""
+        ...
+
+    async def keep_image(self, school_id: str, province_id: str, image: Stencil, now: datetime) -> None:
+        """Keep a picture once, by its digest."""
+        ...
+
+    async def image(self, school_id: str, digest: bytes) -> Stencil | None:
+        """The picture of this digest; None for the empty one."""
         ...
 
     async def holder_for(self, school_id: str, role: SignatureRole, staff_id: str | None) -> Holder | None:
@@ -365,6 +431,8 @@ class Work(Protocol):
     classes: Classes
     manifests: Manifests
     orders: Orders
+    queue: Queue
+    progress: ProgressCounts
     journal: Journalled
     people: People
     proofs: Proofs

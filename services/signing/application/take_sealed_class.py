@@ -40,7 +40,7 @@ class TakeSealedClass:
             if pupils:
                 now = self.clock.now()
                 order_id = order_name(checked.place.class_id, checked.class_version, Step.PREPARE)
-                order = Order(order_id, held.place, Step.PREPARE, None, None, 0, whole_second(now), "released", pupils)
+                order = Order(order_id, held.place, Step.PREPARE, None, None, 0, whole_second(now), "queued", pupils)
                 await release(work, order, now, self.express_limit)
 
 

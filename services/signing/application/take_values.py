@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from services.chassis.clock import Clock
 from services.chassis.errors import Malformed, NotFound
 from services.signing.application.ports import CheckValue
-from services.signing.application.release import release
+from services.signing.application.release import release, send_on
 from services.signing.application.stores import Transactions, Work
-from services.signing.domain.events import OrderReleased
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, order_name, whole_second
 from services.signing.domain.people import Caller
@@ -85,13 +84,13 @@ class Resume:
             await work.journal.void([item.intent_id for item in request.items], reason, now)
             await work.remote.close(request.request_id, RequestState.LOST, reason, now)
             order = await work.orders.get(request.order_id)
-            if order is not None and order.state == "released" and (not bounded or order.attempt + 1 < MOST_ATTEMPTS):
+            if order is not None and order.is_open and (not bounded or order.attempt + 1 < MOST_ATTEMPTS):
                 mine = {(item.transcript_id, item.version) for item in request.items}
                 lines = tuple(ref for ref in order.lines if (ref.transcript_id, ref.version) in mine)
                 await work.orders.finish_lines(order.order_id, [LineResult(ref, reason) for ref in lines], now)
                 name = order_name("again", request.request_id)
                 again = replace(order, order_id=name, attempt=order.attempt + 1, fixed_at=whole_second(now), lines=lines)
-                await release(work, again, now, self.express_limit)
+                await release(work, again, now, self.express_limit, keep_time=True)
             await self._send_on(work, current)
             return RequestState.LOST
 
@@ -115,4 +114,4 @@ class Resume:
             return
         order = await work.orders.get(request.order_id)
         if order is not None and order.state == "released" and order.lines:
-            await work.announce(OrderReleased(order, express=len(order.lines) <= self.express_limit))
+            await send_on(work, order, self.express_limit)

@@ -1,11 +1,11 @@
-"""What people may look at: manifests, the very pages behind them, and progress."""
+"""What people may look at: manifests, and the very pages behind them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from services.chassis.errors import NotFound, Unavailable
-from services.signing.application.ports import ClassProgress, EntryRow, ManifestRow, Staging
+from services.signing.application.ports import EntryRow, ManifestRow, Staging
 from services.signing.application.stores import Transactions, Work
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Caller, may_see_sheet
@@ -71,15 +71,3 @@ async def _visible(work: Work, caller: Caller, manifest_id: str) -> ManifestRow:
     if manifest is None or not await _seen(work, caller, [manifest]):
         raise NotFound(f"no manifest {manifest_id} for you", code="manifest_unknown")
     return manifest
-
-
-@dataclass(frozen=True, slots=True)
-class GetProgress:
-    """How far the classes of a school are."""
-
-    transactions: Transactions
-
-    async def __call__(self, caller: Caller, school_id: str, class_id: str) -> list[ClassProgress]:
-        """Counts per class and role, and what failed with its reason."""
-        async with self.transactions(caller) as work:
-            return await work.classes.progress(school_id, class_id)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.chassis.clock import Clock
+from services.signing.application.release import send_on
 from services.signing.application.stores import Transactions
-from services.signing.domain.events import OrderReleased
 from services.signing.domain.orders import LineResult, Order
 from services.signing.domain.patience import next_try
 from services.signing.domain.transcripts import Ref
@@ -53,5 +53,6 @@ class WakeOrders:
         """How many were sent."""
         async with self.transactions() as work:
             due = await work.orders.wake(self.clock.now(), _AT_ONCE)
-            await work.announce(*(OrderReleased(order, express=len(order.lines) <= self.express_limit) for order in due))
+            for order in due:
+                await send_on(work, order, self.express_limit)
             return len(due)

@@ -20,7 +20,8 @@ class Intent:
     """One signature that is about to be made.
 
     `before_digest` is SHA-256 of the PDF as it stands before this signature, `to_be_signed` SHA-256 of the CMS signed
-    attributes: the 32 bytes that the key will see. `signed_at` is UTC with whole seconds.
+    attributes: the 32 bytes that the key will see. `signed_at` is UTC with whole seconds. `image_digest` names the picture
+    in the appearance; empty: there is none.
     """
 
     manifest_id: str
@@ -34,6 +35,7 @@ class Intent:
     certificate_serial: str
     signed_at: datetime
     attempt: int = 0
+    image_digest: bytes = b""
 
     @property
     def intent_id(self) -> str:

@@ -27,7 +27,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Work for a worker. `fixed_at` is the signing time of all its signatures; `lines` are the documents still open."""
+    """Work for a worker. `fixed_at` is the signing time of all its signatures (of a queued order that was never released: when it
+    was made); `lines` are the documents still open. `state`: queued until it is its province's turn, released to the workers, done or
+    cancelled.
+    """
 
     order_id: str
     place: Place
@@ -38,6 +41,11 @@ class Order:
     fixed_at: datetime
     state: str
     lines: tuple[Ref, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be done."""
+        return self.state in ("queued", "released")
 
 
 def is_express(order: Order, limit: int) -> bool:

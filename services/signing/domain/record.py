@@ -87,6 +87,11 @@ class Record:
     level: Level
 
     @property
+    def form(self) -> str:
+        """The form that it is printed in."""
+        return self.level.value.lower()
+
+    @property
     def transcript_id(self) -> str:
         """The transcript's id."""
         return str(self.data["transcript"]["id"])
@@ -111,7 +116,7 @@ class Record:
         """The class-subject sheets that the record's rows stand in: (id, version), each once."""
         proofs = [subject["sheet"] for subject in self.data["subjects"] if "sheet" in subject]
         for proof in proofs:
-            _require("$.subjects[].sheet", proof, {"id": "text", "version": "number"})
+            require("$.subjects[].sheet", proof, {"id": "text", "version": "number"})
         return tuple(sorted({(proof["id"], proof["version"]) for proof in proofs}))
 
 
@@ -130,13 +135,13 @@ def read_record(content: bytes) -> Record:
     if not isinstance(value, dict):
         raise UnreadableRecord("$: an object is expected")
     for key in ("schema", "level"):
-        _require(f"$.{key}", value.get(key, _MISSING), "text")
+        require(f"$.{key}", value.get(key, _MISSING), "text")
     if value["schema"] != SCHEMA:
         raise UnreadableRecord(f"$.schema: {value['schema']!r} is unknown here; this service reads {SCHEMA}")
     if value["level"] not in set(Level):
         raise UnreadableRecord(f"$.level: {value['level']!r} is none of {', '.join(Level)}")
     level = Level(value["level"])
-    _require("$", value, _SHAPES[level])
+    require("$", value, _SHAPES[level])
     for path, text in texts_of("$", value):
         refuse_unprintable(path, text)
     return Record(content, hashlib.sha256(content).digest(), value, level)
@@ -145,7 +150,7 @@ def read_record(content: bytes) -> Record:
 _MISSING = object()
 
 
-def _require(path: str, value: Any, shape: Any) -> None:
+def require(path: str, value: Any, shape: Any) -> None:
     """Refuse the first value that isn't of its shape; keys that a shape doesn't name are others' business."""
     if value is _MISSING:
         raise UnreadableRecord(f"{path} is missing")
@@ -156,16 +161,16 @@ def _require(path: str, value: Any, shape: Any) -> None:
         raise UnreadableRecord(f"{path}: {shape.removesuffix('?')} is expected, found {type(value).__name__}")
     if isinstance(shape, tuple):
         if value is not None:
-            _require(path, value, shape[0])
+            require(path, value, shape[0])
         return
     if not isinstance(value, type(shape)):
         raise UnreadableRecord(f"{path}: {'an object' if isinstance(shape, dict) else 'a list'} is expected, found {type(value).__name__}")
     if isinstance(shape, dict):
         for key, inner in shape.items():
-            _require(f"{path}.{key}", value.get(key, _MISSING), inner)
+            require(f"{path}.{key}", value.get(key, _MISSING), inner)
     else:
         for index, item in enumerate(value):
-            _require(f"{path}[{index}]", item, shape[0])
+            require(f"{path}[{index}]", item, shape[0])
 
 
 def texts_of(path: str, value: Any) -> Iterator[tuple[str, str]]:

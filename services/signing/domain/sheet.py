@@ -50,7 +50,8 @@ def sheet_of(record: Record) -> dict[str, Any]:
         "running": f"Lớp {school_class['name']}   Năm học {year}",
         "reference": f"Phiên bản {transcript['version']}",
         "corrections": corrections_text(data["corrections"]),
-        "issued_at": f"{place}, ngày ký ghi trong chữ ký số" if place else "",
+        # The date behind it is the principal's: the signature brings it.
+        "issued_at": f"{place}," if place else "",
         "principal_title": (school["principal_title"] or "Hiệu trưởng").upper(),
         "lookup": f"Mã tra cứu: {grouped(transcript['public_id'].upper())} · Phiên bản {transcript['version']} · Mã học bạ: {transcript['id']}",
         "digest": f"SHA-256 của dữ liệu đính kèm: {record.digest.hex()}",

@@ -9,10 +9,12 @@ from services.signing import contracts
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.halt_class import HaltClass
 from services.signing.application.open_digests import ListOpenDigests, SubmitSignatures
+from services.signing.application.ports import Where
+from services.signing.application.progress import GetProgress, GetRunProgress, ListFailures
 from services.signing.application.register_certificate import RegisterCertificate
 from services.signing.application.reject_manifest import RejectManifest
 from services.signing.application.retry_failed import RetryFailed
-from services.signing.application.views import GetManifest, GetPreview, GetProgress, ListManifests
+from services.signing.application.views import GetManifest, GetPreview, ListManifests
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
     reject_manifest: RejectManifest
     register_certificate: RegisterCertificate
     get_progress: GetProgress
+    get_run_progress: GetRunProgress
+    list_failures: ListFailures
     retry_failed: RetryFailed
     halt_class: HaltClass
     list_open_digests: ListOpenDigests
@@ -54,11 +58,22 @@ class SigningRPC(signing_pb2_grpc.SigningServicer):
 
     async def RegisterCertificate(self, request: signing_pb2.RegisterCertificateRequest, context: Any) -> signing_pb2.RegisterCertificateResponse:
         answer = await self.register_certificate(contracts.registration_of(request, current_actor()))
-        return signing_pb2.RegisterCertificateResponse(certificate_serial=answer["serial"])
+        return signing_pb2.RegisterCertificateResponse(certificate_serial=answer["serial"], image_digest=bytes.fromhex(answer.get("image", "")))
 
     async def GetProgress(self, request: signing_pb2.GetProgressRequest, context: Any) -> signing_pb2.GetProgressResponse:
         found = await self.get_progress(contracts.caller_of(current_actor()), request.school_id, request.class_id)
-        return signing_pb2.GetProgressResponse(classes=[contracts.progress_message(progress) for progress in found])
+        return contracts.progress_answer(*found)
+
+    async def GetRunProgress(self, request: signing_pb2.GetRunProgressRequest, context: Any) -> signing_pb2.GetRunProgressResponse:
+        where = Where(
+            request.school_year, request.province_id, contracts.optional_uuid_of(request, "school_id"), contracts.optional_uuid_of(request, "class_id")
+        )
+        return contracts.run_progress_answer(*await self.get_run_progress(contracts.caller_of(current_actor()), request.by or "province", where))
+
+    async def ListFailures(self, request: signing_pb2.ListFailuresRequest, context: Any) -> signing_pb2.ListFailuresResponse:
+        where = Where(0, request.province_id, contracts.optional_uuid_of(request, "school_id"), contracts.optional_uuid_of(request, "class_id"))
+        after = contracts.spot_of(request.after) if request.after else None
+        return contracts.failures_answer(await self.list_failures(contracts.caller_of(current_actor()), where, after, request.limit))
 
     async def RetryFailed(self, request: signing_pb2.RetryFailedRequest, context: Any) -> signing_pb2.RetryFailedResponse:
         once = contracts.request_of(request, "RetryFailed", current_actor())

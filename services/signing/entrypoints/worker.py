@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from hocba.signing.v1.events_pb2 import ExpressSigningOrder, SigningOrder
-from services.chassis.consumer import Received, on
+from services.chassis.consumer import NOT_AT_FAULT, Received, on
 from services.signing import contracts
 from services.signing.application.finish_class import FinishClass
 from services.signing.application.prepare_pages import PreparePages
+from services.signing.application.release_queued import LetGo
 from services.signing.application.sign_class import SignClass
 from services.signing.domain.orders import Step
 
@@ -20,6 +21,7 @@ class SigningWorker:
     prepare_pages: PreparePages
     sign_class: SignClass
     finish_class: FinishClass
+    let_go: LetGo
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @on(SigningOrder)
@@ -34,7 +36,14 @@ class SigningWorker:
 
     async def _do(self, order_id: str, step: Step) -> None:
         async with self.turn:
-            await self.use_case(step)(order_id)
+            try:
+                await self.use_case(step)(order_id)
+            except NOT_AT_FAULT:
+                raise  # It is done again by and by, so it keeps its room.
+            except Exception:
+                await self.let_go(order_id)
+                raise
+            await self.let_go(order_id)
 
     def use_case(self, step: Step) -> Callable[[str], Awaitable[None]]:
         """What does an order of a step."""

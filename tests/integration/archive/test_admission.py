@@ -14,22 +14,26 @@ from hocba.archive.v1 import events_pb2
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.note_keys import verifier_of
 from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.trust_store import trust_of
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import Admission, AdmitTranscripts
 from services.archive.application.check_document import CheckDocument
+from services.archive.application.get_proof import GetProof
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.ports import Filter, Viewer
 from services.archive.application.retry_rejected import RetryRejected
-from services.archive.application.verify_register import VerifyRegister
 from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT
+from services.archive.domain.log_proof import LogProof, check_proof
 from services.archive.domain.pack import build_pack
+from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import SignedClass, SignedDocument, TranscriptRef
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.errors import NotFound, Refused
+from tests.integration.archive.log_world import make_world
 from tests.support import forgeries
 from tests.support.postgres import DatabaseFactory
 from tests.support.signed_documents import digest, make_pki, record_bytes, shared_pki, signed_transcript
@@ -52,15 +56,18 @@ class Archive:
         return self.admission(shared_pki().root.certificate)
 
     def admission(self, *anchors: object) -> AdmitTranscripts:
-        store = trust_of(anchors)  # type: ignore[arg-type]  # Certificates of the test PKI.
-        check = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
+        check = CheckDocument(TRANSCRIPT, self.signatures(*anchors))
         staging, vault = open_staging(str(self.folder / "staging")), a_vault(self.folder, self.database)
         return AdmitTranscripts(staging, vault, PostgresAdmissions(self.database), check, SystemClock())
+
+    def signatures(self, *anchors: object) -> CmsSignatures:
+        store = trust_of(anchors)  # type: ignore[arg-type]  # Certificates of the test PKI.
+        return CmsSignatures(lambda: store, SystemClock())
 
     @property
     def admit_sheets(self) -> AdmitSheets:
         one = self.admit
-        return AdmitSheets(one.staging, one.vault, one.admissions, CheckDocument(CLASS_SHEET, one.check.signatures), one.clock, one)
+        return AdmitSheets(one.staging, one.vault, one.admissions, CheckDocument(CLASS_SHEET, self.signatures(shared_pki().root.certificate)), one.clock, one)
 
     @property
     def catalogue(self) -> PostgresCatalogue:
@@ -78,7 +85,7 @@ class Archive:
 
     async def state(self) -> list[object]:
         """Every row of every table that admission writes, to compare before and after."""
-        tables = ("packs", "register", "register_head", "transcripts", "void_versions", "rejected", "hocba_outbox")
+        tables = ("packs", "leaves", "log_head", "transcripts", "void_versions", "rejected", "hocba_outbox")
         async with self.database.transaction() as connection:
             return [await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
 
@@ -132,8 +139,9 @@ async def test_class_is_admitted_announced_and_readable_byte_for_byte(archive: A
     (event,) = await archive.events()
     assert isinstance(event, events_pb2.TranscriptsArchived)
     assert [item.register_index for item in event.transcripts] == [1, 2, 3]
-    inspection = await VerifyRegister(archive.catalogue)(0)
-    assert (inspection.head.entries, inspection.first_broken) == (3, None)
+    leaves = [await archive.catalogue.leaf(announced.ref.public_id) for announced, _ in documents]
+    assert [Statement.read(leaf[0]).sha256 for leaf in leaves if leaf] == [announced.sha256 for announced, _ in documents]
+    assert await archive.catalogue.leaf("unknown") is None
 
 
 async def test_repeat_changes_nothing(archive: Archive) -> None:
@@ -176,9 +184,10 @@ async def test_correction_supersedes_and_both_versions_stay(archive: Archive) ->
     assert (earlier.superseded_by, old) == (3, first[1])
     async with archive.database.transaction() as connection:
         voids = await connection.fetch("SELECT version, before_version, reason FROM void_versions")
-        statements = await connection.fetch("SELECT statement FROM register ORDER BY register_index")
+        statements = await connection.fetch("SELECT statement FROM leaves ORDER BY leaf_id")
     assert [tuple(row) for row in voids] == [(2, 3, "never_issued")]
-    assert statements[1]["statement"].split(b"\n")[1:8:5] == [b"supersede", b"1"]
+    said = [Statement.read(row["statement"]) for row in statements]
+    assert [(one.kind, one.previous) for one in said] == [(Kind.ISSUE, None), (Kind.SUPERSEDE, first[0].sha256)]
     status = GetStatus(archive.catalogue, SystemClock())
     found = [(await status(item[0].ref.public_id))[0] for item in (first, second)]
     assert [item.latest for item in found if item] == [False, True]
@@ -242,8 +251,8 @@ async def test_two_processes_admit_the_same_class_once(archive: Archive) -> None
 
     results = await asyncio.gather(*(until_done() for _ in range(4)))
     assert sum(result.admitted for result in results) == 4
-    inspection = await VerifyRegister(archive.catalogue)(0)
-    assert (inspection.head.entries, inspection.first_broken) == (4, None)
+    async with archive.database.transaction() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM leaves") == 4
     assert len(await archive.events()) == 1
 
 
@@ -266,31 +275,21 @@ async def test_admitted_rows_cannot_be_changed_even_by_their_owner(archive: Arch
     await archive.admit(staged(archive, unique(PUPILS[0], 1)))
     owner = await asyncpg.connect(archive.owner_url)
     try:
-        for table in ("packs", "register", "transcripts", "void_versions", "rejected"):
+        for table in ("packs", "leaves", "transcripts", "void_versions", "rejected"):
             for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
                 with pytest.raises(asyncpg.RestrictViolationError):
                     await owner.execute(statement)
         with pytest.raises(asyncpg.RestrictViolationError):
             await owner.execute("UPDATE transcripts SET version = 9")
         with pytest.raises(asyncpg.RestrictViolationError):
-            await owner.execute("UPDATE register_head SET entries = 0")
+            await owner.execute("UPDATE leaves SET statement = 'another'")
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await owner.execute("UPDATE log_head SET epoch = -1")
     finally:
         await owner.close()
     async with archive.database.connection() as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("DELETE FROM transcripts")
-
-
-async def test_tampered_register_is_found_at_the_line(archive: Archive) -> None:
-    await archive.admit(staged(archive, *(unique(pupil, 1) for pupil in PUPILS)))
-    owner = await asyncpg.connect(archive.owner_url)
-    try:
-        await owner.execute("ALTER TABLE register DISABLE TRIGGER USER")
-        await owner.execute("UPDATE register SET statement = replace(encode(statement, 'escape'), 'issue', 'Issue')::bytea WHERE register_index = 3")
-    finally:
-        await owner.close()
-    assert (await VerifyRegister(archive.catalogue)(0)).first_broken == 3
-    assert (await VerifyRegister(archive.catalogue)(4)).first_broken is None
 
 
 async def test_damaged_store_gives_no_document_rather_than_a_wrong_one(archive: Archive) -> None:
@@ -301,6 +300,51 @@ async def test_damaged_store_gives_no_document_rather_than_a_wrong_one(archive: 
     kept.write_bytes(data)
     with pytest.raises(Refused, match="damaged"):
         await archive.get(EVERYTHING, PUPILS[0].transcript_id, 0)
+
+
+async def test_fsck_opens_every_document_and_finds_what_is_damaged_or_lost(archive: Archive) -> None:
+    await archive.admit(staged(archive, *(unique(pupil, 1) for pupil in PUPILS[:2])))
+    await archive.admit(staged(archive, unique(PUPILS[2], 1)))
+    world = make_world(archive.database, archive.owner_url, archive.folder)
+    await world.grow(0)
+    found = await world.check(documents=True)
+    assert (found.whole, found.leaves, found.documents) == (True, 3, 3), found.faults
+    first, second = sorted((archive.folder / "vault").rglob("*.zip"), key=lambda path: -path.stat().st_size)
+    data = bytearray(first.read_bytes())
+    data[500] ^= 1
+    first.write_bytes(data)
+    second.unlink()
+    found = await world.check(documents=True)
+    assert [fault.code for fault in found.faults if first.name in fault.where] == ["object_differs", "archive_damaged"]
+    assert [fault.code for fault in found.faults if second.name in fault.where] == ["object_missing"]
+    # A leaf that names another document than the index, too.
+    forge = "UPDATE transcripts SET sha256 = decode(repeat('ab', 32), 'hex') WHERE leaf_id = 2"
+    await world.do_as_owner("SET hocba.scope = 'system'", "ALTER TABLE transcripts DISABLE TRIGGER USER", forge)
+    assert (await world.check()).first_broken == 1
+    for witnessing in world.witnesses.by_url.values():
+        witnessing.ledger.close()
+
+
+async def test_proof_of_an_admitted_document_holds_offline(archive: Archive) -> None:
+    document, data = unique(PUPILS[0], 1)
+    await archive.admit(staged(archive, (document, data)))
+    world = make_world(archive.database, archive.owner_url, archive.folder)
+    get = GetProof(archive.catalogue, world.tiles, world.state)
+    assert await get(document.ref.public_id) is None, "admitted, and no checkpoint yet"
+    await world.grow(300)
+    found = await get(document.ref.public_id)
+    assert found is not None
+    leaf = check_proof(LogProof.read(found.encoded()), world.policy, verifier_of)
+    assert (leaf.index, Statement.read(leaf.statement).sha256) == (0, digest(data))
+    await archive.admit(staged(archive, unique(PUPILS[1], 1)))
+    assert await get(unique(PUPILS[1], 1)[0].ref.public_id) is None, "its leaf waits for the next checkpoint"
+    with pytest.raises(NotFound, match="no document has this public id"):
+        await get("unknown")
+    (archive.folder / "log" / "tile/0/001.p/45").write_bytes(bytes(45 * 32))
+    with pytest.raises(Refused, match="fsck"):
+        await get(document.ref.public_id)
+    for witnessing in world.witnesses.by_url.values():
+        witnessing.ledger.close()
 
 
 async def test_viewers_see_their_own_rows_only(archive: Archive) -> None:

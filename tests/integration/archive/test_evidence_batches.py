@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from services.archive.adapters import evidence_records
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_policy
+from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory, trust_of
 from services.archive.application.evidence_ports import Token
@@ -38,7 +38,7 @@ from tests.support.trust import Trust, trust_in
 
 ROOT = Root.make(day("2026-01-01"), day("2100-01-01"))
 BORN, LATER = day("2026-07-01"), day("2030-06-01")
-POLICY = read_policy(Path())
+POLICY = read_algorithms(Path())
 TOKENS = TrustedTokens(lambda: trust_of([ROOT.identity.certificate]), lambda: POLICY)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.archive.adapters.evidence_records import decode, encode
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_policy
+from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.trust_store import trust_of
 from services.archive.domain.evidence import Proof, verify
 from tests.support.judges import bouncycastle
@@ -20,7 +20,7 @@ BORN, RENEWED, REHASHED, AGAIN = day("2026-07-01"), day("2030-06-01"), day("2035
 
 
 def proof(record: bytes, *documents: bytes) -> Proof:
-    policy = read_policy(Path())
+    policy = read_algorithms(Path())
     tokens = TrustedTokens(lambda: trust_of([ROOT.identity.certificate]), lambda: policy)
     read = decode(record)
     at = max(tokens.read(stamp.token).at for chain in read.chains for stamp in chain)

@@ -31,6 +31,7 @@ from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.ports import Viewer
 from services.reporting.application.rebuild_counters import RebuildCounters
 from services.reporting.application.reconcile import Reconcile
+from services.reporting.domain.standing import who_acts
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from tests.support.postgres import DatabaseFactory
 
@@ -80,12 +81,21 @@ def roster() -> list[Message]:
     return events
 
 
+def sheet(class_name: str, subject: str, version: int = 1) -> common_pb2.SheetRef:
+    return common_pb2.SheetRef(sheet_id=named(f"{class_name}/{subject}"), version=version, subject=subject)
+
+
+def sheets_signed(class_name: str, *sheets: common_pb2.SheetRef) -> Message:
+    return signing_pb2.SheetsSigned(**place(class_name), school_year=YEAR, sheets=[signing_pb2.SignedSheet(sheet=one) for one in sheets])
+
+
 def sealed(class_name: str, class_version: int, version: int, waiting: dict[str, list[str]]) -> Message:
     outcomes = [
         grading_pb2.PupilOutcome(transcript=ref(pupil, 0 if pupil in waiting else version), sealed=pupil not in waiting, waiting_reasons=waiting.get(pupil, []))
         for pupil in pupils_of(class_name)
     ]
-    return grading_pb2.ClassSealed(**place(class_name), school_year=YEAR, grade=10, class_version=class_version, outcomes=outcomes)
+    sheets = [grading_pb2.SealedSheet(sheet=sheet(class_name, subject)) for subject in ("toan", "ngu_van")]
+    return grading_pb2.ClassSealed(**place(class_name), school_year=YEAR, grade=10, class_version=class_version, outcomes=outcomes, sheets=sheets)
 
 
 def term_end(class_name: str) -> list[Message]:
@@ -94,6 +104,7 @@ def term_end(class_name: str) -> list[Message]:
     ready = pupils_of(class_name)[1:]
     where = place(class_name)
     events: list[Message] = [sealed(class_name, 1, 1, {first: ["no_personal_number"]})]
+    events += [sheets_signed(class_name, sheet(class_name, "toan")), sheets_signed(class_name, sheet(class_name, "ngu_van"))]
     for role in ROLES:
         events.append(signing_pb2.ManifestMoved(**where, state="approved", role=role, transcripts=[ref(pupil, 1) for pupil in ready]))
         outcomes = [signing_pb2.PupilSigning(transcript=ref(pupil, 1), signed=pupil != second, reason="certificate_expired") for pupil in ready]
@@ -246,6 +257,32 @@ async def test_signatures_told_before_anybody_tells_of_the_class_wait_for_its_ye
     assert await reporting.total() == {}
     await reporting.receive([*roster(), sealed("s1-1", 1, 1, {})])
     assert (await reporting.total())["signed_seal"] == 4
+
+
+async def test_class_whose_sheets_lack_a_signature_awaits_its_subject_teachers_since_the_seal(reporting: Reporting) -> None:
+    await reporting.receive(roster(), batch=500)
+    homeroom = signing_pb2.ManifestMoved(**place("s1-1"), state="approved", role=ROLES[0], transcripts=[ref(pupil, 1) for pupil in pupils_of("s1-1")])
+
+    async def missing() -> set[tuple[str, datetime | None]]:
+        found = await ListMissing(reporting.figures)(EVERYTHING, YEAR, "", named("s1-1"))
+        return {(one.reason, one.since) for one in found}
+
+    seal = sealed("s1-1", 1, 1, {})
+    await reporting.receive([seal])
+    since = datetime(2026, 5, 31, tzinfo=UTC) + timedelta(seconds=len(seal.SerializeToString()) % 1000)
+    assert await missing() == {("awaiting_subject_teacher", since)}
+    assert who_acts("awaiting_subject_teacher") == "subject_teacher"
+    await reporting.receive([homeroom, sheets_signed("s1-1", sheet("s1-1", "toan"), sheet("s1-1", "toan", 7))])
+    assert await missing() == {("awaiting_subject_teacher", since)}, "an early approval waits, and one sheet is lacking"
+    assert (await reporting.total(school=named("s1")))["reason:awaiting_subject_teacher"] == 5
+    last = sheets_signed("s1-1", sheet("s1-1", "ngu_van"))
+    await reporting.receive([last])
+    turned = datetime(2026, 5, 31, tzinfo=UTC) + timedelta(seconds=len(last.SerializeToString()) % 1000)
+    assert await missing() == {("signing_under_way", turned)}
+    assert await reporting.differences() == []
+    before = await reporting.state()
+    await RebuildCounters(PostgresReadModel(reporting.database))()
+    assert await reporting.state() == before
 
 
 async def test_correction_takes_the_class_back_until_it_is_signed_anew(reporting: Reporting) -> None:

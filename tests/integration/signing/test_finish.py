@@ -26,6 +26,8 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from hocba.signing.v1 import events_pb2 as events
+from services.archive.app import document_check
+from services.archive.domain.document import CLASS_SHEET
 from services.signing import app
 from services.signing.adapters.certificates import X509Certificates
 from services.signing.adapters.policies import policies_from
@@ -33,7 +35,7 @@ from services.signing.adapters.revocation_answers import Answer
 from services.signing.application.wait import WakeOrders
 from services.signing.domain.patience import LONGEST_WAIT
 from services.signing.domain.revocation import Revoked
-from services.signing.domain.roles import DEFAULT_ORDER
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from tests.integration.signing.world import CLASS, PROVINCE, World, caller, request
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.trust import Trust
@@ -77,8 +79,8 @@ async def _signed(world: World) -> events.SigningOrder:
 
 
 async def _failures(world: World) -> set[str]:
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    return {reason.split(":")[0] for _, reason in progress.failures}
+    _, failures = await world.progress()
+    return {reason.split(":")[0] for _, reason in failures}
 
 
 async def _states(world: World) -> set[str]:
@@ -116,7 +118,7 @@ async def test_level_is_the_one_of_the_day_on_which_the_manifest_was_made(lta: W
     await lta.work_until("finish")
     _with_policy(lta, None)
     (manifest,) = await lta.manifests()
-    assert manifest.signature_level.value == "B-LTA"
+    assert manifest.policy.signature_level.value == "B-LTA"
     await lta.approve_all()
     await lta.work()
     assert {order.step for order in await lta.orders()} == {"prepare", "sign", "finish"}
@@ -137,6 +139,33 @@ async def test_every_judge_accepts_finished_documents_and_those_that_tell_levels
             assert levels == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set()), report.lines()
             if judge is dss:
                 assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
+
+
+async def test_a_sheet_gets_its_proof_of_time_and_no_pupil_waits_for_it(lta: World, tmp_path: Path) -> None:
+    await lta.seal(sheets=[("toan", 1, lta.pupils)])
+    await lta.work_until("finish")
+    await lta.approve_all()
+    await lta.work_until("finish")
+    assert len(await lta.rows("SELECT FROM signature")) == 1 + 3 * len(lta.pupils), "all signed while no authority was asked for a time"
+    assert await lta.told(events.SheetsSigned) == []
+    await lta.work()
+    (told,) = await lta.told(events.SheetsSigned)
+    assert len(await lta.told(events.TranscriptsSigned)) == 1
+    sheet = (await lta.issued())[told.sheets[0].sheet.sheet_id, 1]
+    verdict = document_check(lta.settings.trust_dir, CLASS_SHEET)(sheet)
+    assert verdict.findings == ()
+    assert verdict.proven_at is not None
+    file = tmp_path / "sheet.pdf"
+    file.write_bytes(sheet)
+    for judge in (pyhanko, pdfsig, openssl, qpdf, verapdf, dss):
+        (report,) = await asyncio.to_thread(judge.judge, [file], [(lta.pki.anchors / "root.cer").read_bytes()])
+        assert report.accepts, report.lines()
+        assert {signature.level for signature in report.signatures} == ({"B-LTA"} if judge in (pyhanko, dss) else {None} if report.signatures else set())
+        if judge is dss:
+            assert {signature.conclusion for signature in report.signatures} == {"TOTAL_PASSED"}
+    progress, _ = await lta.progress()
+    of_teacher = progress.of(SignatureRole.SUBJECT_TEACHER)
+    assert (of_teacher.needed, of_teacher.signed) == (1, 1)
 
 
 async def _proven_in_the_past(pdf: bytes, world: World, fresh: Sequence[Answer]) -> list[datetime]:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.__main__ import build
-from services.signing.adapters.samples import SIZES, canonical, levels, sample
+from services.signing.adapters.samples import SHEET, SHEETS, SIZES, canonical, levels, sample
 from tests.support.programs import path_of
 from tests.support.records import LEVELS
 
@@ -16,11 +16,14 @@ def test_all_forms_are_set_with_all_samples_and_drawn(tmp_path: Path) -> None:
     path_of("pdftoppm")
     run = CliRunner().invoke(build(), ["preview", "--all", "--out", str(tmp_path / "pdf"), "--png", str(tmp_path / "png")])
     assert run.exit_code == 0, run.output
-    assert {path.stem for path in (tmp_path / "pdf").glob("*.pdf")} == {f"{level}-{size}" for level in LEVELS for size in SIZES}
+    assert {path.stem for path in (tmp_path / "pdf").glob("*.pdf")} == {f"{form}-{size}" for form in (*LEVELS, *SHEETS) for size in SIZES}
     for path in (tmp_path / "pdf").glob("*.pdf"):
         with pikepdf.open(path) as pdf:
             pages = len(pdf.pages)
-        assert pages > 2 if path.stem.endswith("overfull") else pages == 2
+        if path.stem.endswith("overfull"):
+            assert pages > 2
+        elif not path.stem.startswith(SHEET):
+            assert pages == 2
         assert len(list((tmp_path / "png").glob(f"{path.stem}-*.png"))) == pages
 
 

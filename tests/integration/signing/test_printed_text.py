@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.signing.adapters.samples import canonical, sample
+from services.signing.adapters.samples import SHEET, canonical, sample
 from services.signing.application.ports import PageMade
+from services.signing.domain.roles import DEFAULT_ORDER
 from tests.support.printed_text import Place, printed, words_outside
 from tests.support.records import LEVELS
 from tests.support.signed_pages import a_press
@@ -36,7 +37,7 @@ remarks = st.lists(words | st.text(ALPHABET + SIGNS, min_size=1, max_size=20), m
 
 def set_page(record: dict[str, Any]) -> PageMade | str:
     """One record through the port."""
-    (outcome,) = asyncio.run(PRESS.set_pages([canonical(record)]))
+    (outcome,) = asyncio.run(PRESS.set_pages([canonical(record)], DEFAULT_ORDER))
     return outcome
 
 
@@ -67,6 +68,23 @@ def test_names_and_remarks_come_out_as_they_were_put_in(level: str, data: st.Dat
         found = text.find(subject["comment"], found)
         assert found, subject
         place = found
+    assert words_outside(pdf, MARGIN) == []
+
+
+@settings(QUICK, max_examples=15)
+@given(data=st.data())
+def test_each_row_of_a_sheet_comes_out_whole_and_in_its_order(data: st.DataObject) -> None:
+    sheet = sample(SHEET)
+    sheet["rows"] = sheet["rows"][: data.draw(st.integers(1, len(sheet["rows"])))]
+    for line in sheet["rows"]:
+        line["row"] |= {"pupil": data.draw(names), "comment": data.draw(remarks)}
+    pdf = page_of(sheet)
+    text, place = printed(pdf), Place(0, 0)
+    for line in sheet["rows"]:
+        for said in (line["row"]["pupil"], line["row"]["year"].replace(".", ","), line["row"]["comment"]):
+            found = text.find(said, place)
+            assert found, said
+            place = found
     assert words_outside(pdf, MARGIN) == []
 
 

@@ -32,8 +32,8 @@ async def _signatures(world: World) -> int:
 
 
 async def _failures(world: World) -> list[str]:
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), "", CLASS)
-    return [reason for _, reason in progress.failures]
+    _, failures = await world.progress()
+    return [reason for _, reason in failures]
 
 
 def _waker(world: World) -> WakeOrders:

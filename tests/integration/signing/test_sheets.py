@@ -67,8 +67,8 @@ async def test_a_pupil_waits_for_no_sheet_but_his_own(world: World) -> None:
     assert (roles[first], {roles[other] for other in others}) == (0, {1})
     await world.approve((await of_sheets(world))["tin_hoc", 1], TEACHER)
     await world.work()
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), SCHOOL, CLASS)
-    assert (progress.signed[HOMEROOM], progress.sheets, progress.sheets_signed) == (3, 1, 1)
+    progress, _ = await world.progress()
+    assert (progress.of(HOMEROOM).signed, progress.of(SignatureRole.SUBJECT_TEACHER).needed, progress.of(SignatureRole.SUBJECT_TEACHER).signed) == (3, 1, 1)
 
 
 async def test_a_correction_is_a_sheet_of_one_row_and_touches_one_pupil(world: World) -> None:
@@ -110,8 +110,8 @@ async def test_an_unlock_halts_sheets_and_sealing_again_brings_them_back(world: 
     assert set(await of_sheets(world)) == {("toan", 1), ("ngu_van", 1), ("toan", 2)}
     await world.approve_all()
     await world.work()
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), SCHOOL, CLASS)
-    assert (progress.signed[SEAL], progress.sheets_signed, progress.failures) == (3, 3, ())
+    progress, failures = await world.progress()
+    assert (progress.of(SEAL).signed, progress.of(SignatureRole.SUBJECT_TEACHER).signed, failures) == (3, 3, [])
 
 
 async def test_only_the_responsible_teacher_or_a_deputy_with_a_decision_signs_a_sheet(world: World) -> None:
@@ -210,8 +210,8 @@ async def test_a_rejected_sheet_comes_back_by_a_retry(world: World) -> None:
     await world.seal(sheets=[("toan", 1, world.pupils)])
     await world.work()
     await world.reject((await of_sheets(world))["toan", 1], TEACHER)
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), SCHOOL, CLASS)
-    assert [reason.startswith("rejected by subject_teacher") for _, reason in progress.failures] == [True]
+    _, failures = await world.progress()
+    assert [reason.startswith("rejected by subject_teacher") for _, reason in failures] == [True]
     answer = await world.rpc.retry_failed(request("RetryFailed"), caller(PRINCIPAL), CLASS)
     assert answer["retried"] == "1"
     await world.work()
@@ -227,8 +227,8 @@ async def test_a_sheet_that_is_not_what_was_sealed_holds_its_pupils_and_says_why
     await world.work()
     await world.approve_all()
     assert await world.work() == 0
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), SCHOOL, CLASS)
-    assert [reason.split(":")[0] for _, reason in progress.failures] == ["record_differs"]
+    _, failures = await world.progress()
+    assert [reason.split(":")[0] for _, reason in failures] == ["record_differs"]
 
 
 async def test_first_sheets_go_with_the_mass_run_and_corrections_past_it(world: World) -> None:

@@ -25,11 +25,12 @@ from services.signing import app, contracts
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.application import approve_manifest, register_certificate, reject_manifest
 from services.signing.application.know_people import KnowPeople, SchoolFact
-from services.signing.application.ports import ManifestRow, Request
+from services.signing.application.ports import ManifestRow, Progress, Request
+from services.signing.application.release_queued import ReleaseQueued
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.people import Appointment, Caller, StaffMember
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, roles_for
+from services.signing.domain.roles import SignatureRole
 from services.signing.domain.transcripts import Place, Ref, SealedClass, SealedPupil, SealedSheet
 from services.signing.entrypoints.rpc import SigningRPC
 from services.signing.entrypoints.worker import SigningWorker
@@ -98,6 +99,7 @@ class World:
     worker: SigningWorker
     take: TakeSealedClass
     know: KnowPeople
+    release: ReleaseQueued
     pki: SignerPki
     settings: SigningSettings
     level: str = "lower_secondary"
@@ -169,7 +171,9 @@ class World:
         return [kind.FromString(bytes(row["payload"])) for row in rows]
 
     async def orders(self) -> list[events.SigningOrder]:
-        """All orders ever released, mass and express."""
+        """All orders ever released, mass and express; whatever is queued is released first."""
+        while await self.release():
+            pass
         express = [e.order for e in await self.told(events.ExpressSigningOrder)]
         return [*await self.told(events.SigningOrder), *express]
 
@@ -200,16 +204,22 @@ class World:
         answer = await self.rpc.approve_manifest(
             approve_manifest.Command(request("ApproveManifest"), who or caller(role), manifest.manifest_id, role, manifest.merkle_root)
         )
+        await self.release()  # As the running service does at once.
         return answer["released"]
 
     async def reject(self, manifest: ManifestRow, role: SignatureRole) -> None:
         command = reject_manifest.Command(request("RejectManifest"), caller(role), manifest.manifest_id, role, "sai tên học sinh")
         await self.rpc.reject_manifest(command)
 
+    async def progress(self) -> tuple[Progress, list[tuple[str, str]]]:
+        """How far the class is, and what doesn't go on: (transcript or sheet id, reason)."""
+        (found,), failures = await self.rpc.get_progress(caller(SignatureRole.PRINCIPAL), SCHOOL, CLASS)
+        return found, [(failure.spot.transcript_id, failure.reason) for failure in failures]
+
     async def approve_all(self) -> None:
         """Every role approves every ready manifest of its documents."""
         for manifest in await self.manifests():
-            for role in roles_for(manifest.kind, DEFAULT_ORDER):
+            for role in manifest.policy.roles:
                 await self.approve(manifest, role)
 
     async def issued(self) -> dict[tuple[str, int], bytes]:
@@ -267,7 +277,7 @@ def settings_for(databases: Databases, folder: Path, pki: SignerPki, **more: Any
 
 def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki: SignerPki, level: str = "lower_secondary") -> World:
     """The parts as app.py names them."""
-    transactions = PostgresTransactions(database, DEFAULT_ORDER)
+    transactions = PostgresTransactions(database)
     return World(
         database,
         transactions,
@@ -276,6 +286,7 @@ def wired(database: Database, settings: SigningSettings, clock: TurnedClock, pki
         app.worker(settings, transactions, clock),
         TakeSealedClass(transactions, clock, settings.express_limit),
         KnowPeople(transactions),
+        ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum),
         pki,
         settings,
         level,

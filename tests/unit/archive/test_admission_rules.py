@@ -15,7 +15,7 @@ def ref(version: int, pupil: str = PUPIL) -> TranscriptRef:
 
 
 def held(*versions: int) -> Held:
-    return Held(PUPIL, YEAR, {version: bytes([version]) * 32 for version in versions}, {version: version for version in versions})
+    return Held(PUPIL, YEAR, {version: bytes([version]) * 32 for version in versions})
 
 
 def test_first_version_supersedes_nothing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.archive.adapters.evidence_records import decode, encode
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_policy
+from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.trust_store import trust_of
 from services.archive.domain.algorithms import AlgorithmPolicy
 from services.archive.domain.evidence import MOST_LEAVES, Chain, HashTree, Proof, Reason, digest, group, verify
@@ -19,7 +19,7 @@ from tests.support.stamping import Root, day, first_chains, new_key, stamps_rene
 ROOT = Root.make(day("2026-01-01"), day("2060-01-01"))
 FIRST = ROOT.authority(day("2026-01-01"), day("2031-01-01"))
 SECOND = ROOT.authority(day("2030-01-01"), day("2040-01-01"), "rsa2048")
-POLICY = read_policy(Path())
+POLICY = read_algorithms(Path())
 TOKENS = TrustedTokens(lambda: trust_of([ROOT.identity.certificate]), lambda: POLICY)
 DOCUMENTS = [b"document %d" % number for number in range(11)]
 STAMPED = first_chains([[document] for document in DOCUMENTS], FIRST, day("2026-07-01"))

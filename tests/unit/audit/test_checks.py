@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.archive.domain import register
+from services.archive.domain.checkpoint import Checkpoint
+from services.archive.domain.merkle import leaf_hash, root_of
+from services.archive.domain.signed_note import NoteSignature, SignedNote
+from services.archive.domain.statement import Kind, Statement
 from services.audit.checks import run_all
 from services.locking.domain import audit as trail
 
@@ -30,31 +33,41 @@ class KeptInMemory:
         return {service: {row["key"] for row in self._rows["parked"] if row["service"] == service} for service in ("signing", "archive", "reporting")}
 
 
-def statement(version: int) -> bytes:
-    previous = None if version == 1 else 1
-    return register.Statement("issue" if version == 1 else "supersede", "pub", version, bytes([version]) * 32, b"c" * 32, previous, "s", AT).canonical()
+def file(number: int) -> str:
+    """The digest of an archived file; the sheet's is 9."""
+    return bytes([number] * 32).hex()
+
+
+def leaf(index: int, number: int, kind: Kind, previous: int | None = None) -> dict[str, Any]:
+    """The leaf of version `number`, or of the sheet."""
+    before = None if previous is None else bytes.fromhex(file(previous))
+    said = Statement(kind, f"pub{number}", 1 if number == 9 else number, bytes.fromhex(file(number)), b"c" * 32, before, "s", AT).canonical()
+    return {"log_index": index, "statement": said, "id": "s" if number == 9 else "t", "version": 1 if number == 9 else number, "sha256": file(number)}
+
+
+def checkpoint(leaves: list[dict[str, Any]]) -> dict[str, Any]:
+    told = Checkpoint("log", len(leaves), root_of([leaf_hash(row["statement"]) for row in leaves]))
+    return {"size": told.size, "root": told.root, "note": SignedNote(told.text, (NoteSignature("log", b"1234", b"signature"),)).encoded()}
 
 
 def whole() -> Rows:
     """One transcript in two versions, a correction between them, everything told to everybody."""
     versions: list[dict[str, Any]] = [{"id": "t", "version": n, "class_id": "c", "digest": f"content-{n}"} for n in (1, 2)]
-    hashes, before = [], register.GENESIS
-    for version in (1, 2):
-        before = register.link(before, statement(version))
-        hashes.append(before)
+    leaves = [leaf(0, 9, Kind.SHEET), leaf(1, 1, Kind.ISSUE), leaf(2, 2, Kind.SUPERSEDE, previous=1)]
     line = trail.next_line(trail.Head("school:s", 0, trail.GENESIS), AT, "unlock", {"unlock_id": "u"})
     sheet = {"id": "s", "version": 1, "digest": "sheet", "class_id": "c"}
     return {
         "grading.sealed_versions": [sheet, *versions],
         "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (sheet, *versions)],
         "signing.sheet_needs": [{"id": "t", "version": n, "sheet_id": "s", "sheet_version": 1} for n in (1, 2)],
-        "signing.completions": [{"id": "s", "version": 1, "sha256": "file-s"}] + [{"id": "t", "version": n, "sha256": f"file-{n}"} for n in (1, 2)],
-        "archive.sheets": [sheet | {"sha256": "file-s"}],
+        "signing.completions": [{"id": "s", "version": 1, "sha256": file(9)}] + [{"id": "t", "version": n, "sha256": file(n)} for n in (1, 2)],
+        "archive.sheets": [sheet | {"sha256": file(9)}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
-        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": f"file-{row['version']}"} for row in versions],
+        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"])} for row in versions],
         "archive.rejected": [],
-        "archive.register": [{"register_index": n, "statement": statement(n), "hash": hashes[n - 1], "sha256": bytes([n]) * 32} for n in (1, 2)],
-        "archive.register_head": [{"entries": 2, "hash": hashes[1]}],
+        "archive.leaves": leaves,
+        "archive.checkpoints": [checkpoint(leaves[:1]), checkpoint(leaves)],
+        "archive.log_head": [{"sequenced": 3, "signed": 3, "published": 3}],
         "grading.changes_after_seal": [{"unlock_id": "u", "first_at": AT, "last_at": AT, "changes": 1}],
         "locking.unlocks": [
             {
@@ -97,7 +110,7 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "a sheet has two signed forms": (lambda r: r["archive.sheets"][0].update(sha256="other"), {"I2"}),
     "signing never heard of a seal": (lambda r: r["signing.transcripts"].pop(), {"I1"}),
     "a signed version never reached the archive": (lambda r: r["archive.transcripts"].pop(), {"I1"}),
-    "the archive holds another file than was signed": (lambda r: r["archive.transcripts"][0].update(sha256="other"), {"I2"}),
+    "the archive holds another file than was signed": (lambda r: r["archive.transcripts"][0].update(sha256="other"), {"I2", "I8"}),
     "the archive holds another content than was sealed": (lambda r: r["archive.transcripts"][0].update(digest="other"), {"I2"}),
     "a key signed another digest": (lambda r: r["key_uses"][0].update(digest="e"), {"I5"}),
     "a key was used without an intent": (lambda r: r["key_uses"].append({"intent": "j", "digest": "d"}), {"I5"}),
@@ -107,8 +120,16 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "a mark changed after the time was over": (lambda r: r["grading.changes_after_seal"][0].update(last_at=AT + timedelta(hours=2)), {"I6"}),
     "an audit line was rewritten": (lambda r: r["locking.audit_lines"][0].update(body="{}"), {"I6"}),
     "a class was never sealed again": (lambda r: r["locking.openings_without_reseal"].append({"unlock_id": "u", "state": "EXPIRED"}), {"I6"}),
-    "a register line was rewritten": (lambda r: r["archive.register"][0].update(statement=statement(2)), {"I7"}),
-    "the register was cut short": (lambda r: r["archive.register"].pop(), {"I7"}),
+    "a leaf names another document": (lambda r: r["archive.leaves"][1].update(statement=leaf(1, 3, Kind.ISSUE)["statement"]), {"I7", "I11"}),
+    "the log was cut short": (lambda r: r["archive.leaves"].pop(), {"I7", "I11"}),
+    "a version stands twice in the log": (lambda r: r["archive.leaves"].append(r["archive.leaves"][1] | {"log_index": None}), {"I7"}),
+    "the log tells of an admission that nobody knows": (lambda r: r["archive.leaves"].append(leaf(3, 5, Kind.ISSUE) | {"log_index": None, "id": None}), {"I7"}),
+    "a leaf was taken out of the middle": (lambda r: r["archive.leaves"][2].update(log_index=3), {"I11"}),
+    "a checkpoint was rewritten": (lambda r: r["archive.checkpoints"][0].update(root=bytes(32)), {"I11"}),
+    "a checkpoint's note was rewritten": (lambda r: r["archive.checkpoints"][0].update(note=r["archive.checkpoints"][1]["note"]), {"I11"}),
+    "a checkpoint of more leaves than there are": (lambda r: r["archive.checkpoints"].append({"size": 4, "root": bytes(32), "note": b""}), {"I11"}),
+    "the head names a checkpoint that nobody signed": (lambda r: r["archive.log_head"][0].update(published=2), {"I11"}),
+    "the log supersedes another version": (lambda r: r["archive.leaves"][2].update(leaf(2, 2, Kind.SUPERSEDE, previous=9)), {"I8", "I11"}),
     "a version supersedes nothing": (lambda r: r["archive.transcripts"][1].update(supersedes=0), {"I8"}),
     "reporting counts one too many": (lambda r: r["reporting.archived_by_class"][0].update(archived=2), {"I9"}),
     "the sums differ": (lambda r: r["reporting.sums"][0].update(whole=2), {"I9"}),
@@ -136,9 +157,9 @@ async def test_only_a_parked_record_of_its_class_at_its_reader_accounts_for_what
 
 async def test_a_seal_parked_by_signing_is_accounted_for() -> None:
     rows = whole()
-    for name in ("signing.transcripts", "signing.completions", "archive.transcripts", "archive.register"):
+    for name in ("signing.transcripts", "signing.completions", "archive.transcripts", "archive.leaves", "archive.checkpoints"):
         rows[name].pop()
-    rows["archive.register_head"] = [{"entries": 1, "hash": rows["archive.register"][0]["hash"]}]
+    rows["archive.log_head"] = [{"sequenced": 2, "signed": 1, "published": 1}]
     assert await broken(rows) == {"I1"}
     rows["parked"] = [{"service": "signing", "key": "c"}]
     assert await broken(rows) == set()

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.reporting.adapters.facts_json import signing_from_json, signing_to_json
+from services.reporting.domain.classes import SheetSigning, SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import Cell, ClassFacts, cells_of, differences
 from services.reporting.domain.facts import (
     ROLES,
@@ -145,6 +147,32 @@ def test_pupil_who_moves_counts_in_the_new_class() -> None:
 def test_pupil_who_moves_after_sealing_still_counts_where_the_year_was_sealed() -> None:
     standing = standing_of(told([PLACED, JUDGED, Placed(2, True, "b", "s2")]))
     assert (standing.class_id, Step.SEALED in standing.steps) == ("a", True)
+
+
+SHEETS = st.frozensets(st.tuples(st.sampled_from(["toan", "van", "anh"]), st.integers(1, 2)), max_size=4)
+SHEET_NEWS = st.builds(SheetsSealed, VERSIONS, SHEETS) | st.builds(SheetsSigned, SHEETS)
+
+
+@given(st.lists(SHEET_NEWS, max_size=10), st.randoms(use_true_random=False))
+def test_signing_of_sheets_comes_out_the_same_in_any_order(news: list[SheetsSealed | SheetsSigned], random: object) -> None:
+    def all_told(items: list[SheetsSealed | SheetsSigned]) -> SheetSigning:
+        signing = SheetSigning()
+        for item in items:
+            signing = signing.told(item)
+        return signing
+
+    again = news + news[: len(news) // 2]
+    random.shuffle(again)  # type: ignore[attr-defined]  # hypothesis' Random.
+    assert all_told(again) == all_told(news)
+    assert signing_from_json(signing_to_json(all_told(news))) == all_told(news)
+
+
+def test_sheets_are_awaited_before_anybody_else_and_no_more_once_somebody_signed() -> None:
+    news: list[News] = [PLACED, JUDGED]
+    assert standing_of(told(news), {"a"}).reason == "awaiting_subject_teacher"
+    assert standing_of(told(news), {"b"}).reason == "awaiting_homeroom_teacher"
+    assert standing_of(told([*news, Approved(ROLES[0], 1)]), {"a"}).reason == "awaiting_subject_teacher", "an early approval waits too"
+    assert standing_of(told([*news, Signed(ROLES[0], 1)]), {"a"}).reason == "awaiting_principal"
 
 
 def test_reason_of_a_newer_producer_is_counted_and_somebody_acts() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.signing.adapters.appearances import StampContent, shortened, stamp_lines
-from services.signing.adapters.official_forms import FORMS, form_of
+from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.pdf_revisions import revisions_of
 from services.signing.adapters.staging import packed
 from services.signing.application.sign_class import SignClass
@@ -25,7 +25,7 @@ def test_pack_depends_on_names_and_contents_alone() -> None:
 
 @pytest.mark.parametrize("level", list(Level))
 def test_fields_are_named_by_role_and_the_seal_lies_over_a_third_of_the_principals_signature(level: Level) -> None:
-    boxes = {box.role: box for box in form_of(level).boxes}
+    boxes = {box.role: box for box in form_named(f"{level.lower()}/v1").boxes}
     assert [box.field for box in boxes.values()] == [SignClass.signatory_field(role) for role in boxes]
     teacher, principal, seal = (boxes[role] for role in DEFAULT_ORDER)
     assert teacher.left + teacher.width < seal.left
@@ -35,7 +35,7 @@ def test_fields_are_named_by_role_and_the_seal_lies_over_a_third_of_the_principa
 
 def test_unknown_form_is_refused_with_the_list_of_what_there_is() -> None:
     with pytest.raises(LookupError, match=r"there are .*primary/v1"):
-        form_of(Level.PRIMARY, "v99")
+        form_named("primary/v99")
 
 
 def test_stamp_has_name_time_with_zone_certificate_and_provider() -> None:

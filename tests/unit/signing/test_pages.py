@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from services.signing.adapters.composer import Composer
 from services.signing.adapters.forms.fonts import make
-from services.signing.adapters.official_forms import FORMS, form_of
+from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import MASK, QrCodes
 from services.signing.adapters.renderer import FormRenderer, known
-from services.signing.adapters.samples import SIZES, canonical, levels, sample
+from services.signing.adapters.samples import SHEET, SHEETS, SIZES, canonical, forms, sample
 from services.signing.adapters.signatures import Skeletons
 from services.signing.adapters.typefaces import BOLD, LATIN, REGULAR, VIETNAMESE, Unprintable, typeface
+from services.signing.domain.class_sheet import SHEET_ROW, page_of, read_class_sheet
 from services.signing.domain.record import Level, UnreadableRecord, read_record
-from services.signing.domain.sheet import sheet_of
+from services.signing.domain.sheet import ROW_FIELDS, sheet_of
 
 URL = "https://tra.cuu.example/t"
 LETTERS = "".join(sorted(VIETNAMESE.codes))
@@ -107,19 +108,20 @@ def test_codes_are_those_that_segno_makes(suffix: str) -> None:
 CODES = QrCodes(f"{URL}/", 26)
 
 
-@pytest.mark.parametrize("level", levels())
-def test_variants_only_ever_get_lower_so_that_the_search_may_begin_anywhere(level: str) -> None:
+@pytest.mark.parametrize("form", forms())
+def test_variants_only_ever_get_lower_so_that_the_search_may_begin_anywhere(form: str) -> None:
     for size in SIZES:
-        sheet = sheet_of(read_record(canonical(sample(level, size))))
-        composer = Composer(form_of(Level(level.upper())))
+        content = canonical(sample(form, size))
+        sheet = page_of(read_class_sheet(content)) if form in SHEETS else sheet_of(read_record(content))
+        composer = Composer(form_named(f"{form}/v1"), SHEET_ROW if form in SHEETS else ROW_FIELDS[Level(form.upper())])
         for page, spec in enumerate(composer.form.facts["pages"]):
             heights = [sum(sum(flow.measure(sheet, variant)) for flow in composer._flows[page]) for variant in range(len(spec["variants"]))]
             assert heights == sorted(heights, reverse=True)
 
 
-@pytest.mark.parametrize("level", levels())
-def test_the_page_doesnt_depend_on_what_was_rendered_before(level: str) -> None:
-    contents = [canonical(sample(level, size)) for size in SIZES]
+@pytest.mark.parametrize("form", forms())
+def test_the_page_doesnt_depend_on_what_was_rendered_before(form: str) -> None:
+    contents = [canonical(sample(form, size)) for size in SIZES]
     alone = [FormRenderer(URL).render(known(content)).digest for content in contents]
     together, backwards = FormRenderer(URL), FormRenderer(URL)
     assert [together.render(known(content)).digest for content in contents] == alone
@@ -127,11 +129,11 @@ def test_the_page_doesnt_depend_on_what_was_rendered_before(level: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("level", levels())
-def test_every_piece_of_content_stands_in_the_structure_once(level: str, size: str, renderer: FormRenderer) -> None:
-    body = renderer.render(known(canonical(sample(level, size))))
+@pytest.mark.parametrize("form", forms())
+def test_every_piece_of_content_stands_in_the_structure_once(form: str, size: str, renderer: FormRenderer) -> None:
+    body = renderer.render(known(canonical(sample(form, size))))
     assert body.digest == sha256(body.pdf).digest()
-    assert body.skeleton.widgets.keys() == {"HomeroomTeacher", "Principal", "SchoolSeal"}
+    assert body.skeleton.widgets.keys() == ({"SubjectTeacher"} if form in SHEETS else {"HomeroomTeacher", "Principal", "SchoolSeal"})
     with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
         assert pdf.check_pdf_syntax() == []
         parents = dict(zip(*[iter(list(pdf.Root.StructTreeRoot.ParentTree.Nums))] * 2, strict=True))
@@ -156,6 +158,43 @@ def test_overfull_texts_go_on_on_further_pages_with_a_head_and_in_type_that_read
     body = renderer.render(known(canonical(sample("lower_secondary", "overfull"))))
     with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
         assert len(pdf.pages) > 2
+
+
+@pytest.mark.parametrize("pupils", [1, 30, 40, 60])
+@pytest.mark.parametrize("form", SHEETS)
+def test_a_sheet_takes_as_many_pages_as_its_class_and_is_signed_beside_its_last_row(pupils: int, form: str, renderer: FormRenderer) -> None:
+    sheet = sample(form, "overfull")
+    sheet["rows"] = sheet["rows"][:pupils]
+    for line in sheet["rows"]:
+        line["row"]["comment"] = "Chăm chỉ."
+    body = renderer.render(read_class_sheet(canonical(sheet)))
+    with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
+        assert len(pdf.pages) == (1 if pupils <= 30 else 2)
+        tags = [tag for page in pdf.pages for part in page.Contents for tag in re.findall(rb"/(T[DH])<<", part.read_bytes())]
+        assert sorted(tags) == [b"TD"] * 7 * pupils + [b"TH"] * 7 * len(pdf.pages)
+        assert ["/Annots" in page for page in pdf.pages] == [False] * (len(pdf.pages) - 1) + [True]
+        assert b"/TD" in pdf.pages[-1].Contents[1].read_bytes()
+
+
+def test_air_takes_no_page_more_than_the_form_would() -> None:
+    composer = Composer(form_named("class_subject/v1"), SHEET_ROW)
+    composer.form.facts["most_pages"] = 2
+    sheet = sample(SHEET, "overfull")
+    for line in sheet["rows"]:
+        line["row"]["comment"] = ""
+    rows = page_of(read_class_sheet(canonical(sheet)))["rows"]
+    variants = set()
+    for pupils in range(36, 80):
+        said = page_of(read_class_sheet(canonical(sheet))) | {"rows": (rows * 2)[:pupils]}
+        named = [flow.measure(said, composer.form.facts["pages"][0]["continued_variant"]) for flow in composer._flows[0]]
+        try:
+            pages = len(composer._broken(0, named, 0))
+        except UnreadableRecord:
+            break
+        shapes, variant, _ = composer._continued(0, said, 0)
+        assert len(shapes) == pages == 2
+        variants.add(variant)
+    assert len(variants) > 2, "the fuller the pages, the less air"
 
 
 def test_what_no_number_of_pages_holds_is_refused(renderer: FormRenderer) -> None:

@@ -11,7 +11,7 @@ from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, list_of
 from services.signing.domain.orders import INTENT_LIFE, Order, Step, is_express, order_name, renewed
 from services.signing.domain.people import Appointment, StaffMember, authority_for
-from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole, next_role
+from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.signing.domain.transcripts import Place, Ref
 
 DAY = date(2026, 6, 1)
@@ -111,10 +111,6 @@ def test_retry_keeps_the_signing_time_while_intents_live() -> None:
     assert renewed(order, NOW + INTENT_LIFE - timedelta(seconds=1)) == (3, NOW)
     attempt, at = renewed(order, NOW + INTENT_LIFE + timedelta(microseconds=5))
     assert (attempt, at) == (4, NOW + INTENT_LIFE)
-
-
-def test_roles_follow_their_order() -> None:
-    assert [next_role(DEFAULT_ORDER, signed) for signed in range(4)] == [HOMEROOM, PRINCIPAL, SEAL, None]
 
 
 def order_of(*lines: Ref) -> Order:

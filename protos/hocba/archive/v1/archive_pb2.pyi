@@ -18,6 +18,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -87,7 +92,17 @@ class TranscriptEntry(_message.Message):
     superseded_by: _builtins.int
     """0: this is the latest"""
     register_index: _builtins.int
-    register_hash: _builtins.bytes
+    """number of the admission, rising, with gaps; the place in the log comes with its proof"""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def register_hash(self) -> _builtins.bytes:
+        """always empty: the log has taken the place of the hash chain"""
+
+    @register_hash.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def register_hash(self, value: _builtins.bytes) -> None:
+        """always empty: the log has taken the place of the hash chain"""
+
     class_id: _builtins.str
     school_id: _builtins.str
     school_year: _builtins.int
@@ -239,7 +254,12 @@ class SheetEntry(_message.Message):
     """of the Merkle tree over its rows"""
     rows: _builtins.int
     register_index: _builtins.int
-    register_hash: _builtins.bytes
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def register_hash(self) -> _builtins.bytes: ...
+    @register_hash.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def register_hash(self, value: _builtins.bytes) -> None: ...
     class_id: _builtins.str
     school_id: _builtins.str
     school_year: _builtins.int
@@ -520,11 +540,112 @@ class RejectedEntry(_message.Message):
 Global___RejectedEntry: _TypeAlias = RejectedEntry  # noqa: Y015
 
 @_typing.final
+class GetProofRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    public_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        public_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["public_id", b"public_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProofRequest: _TypeAlias = GetProofRequest  # noqa: Y015
+
+@_typing.final
+class GetProofResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINAL_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    LOG_INDEX_FIELD_NUMBER: _builtins.int
+    final: _builtins.bool
+    """false: admitted, and not yet below a final checkpoint; ask again later"""
+    proof: _builtins.bytes
+    """a C2SP tlog-proof@v1 file; its extra line is the leaf's statement"""
+    log_index: _builtins.int
+    def __init__(
+        self,
+        *,
+        final: _builtins.bool = ...,
+        proof: _builtins.bytes = ...,
+        log_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "log_index", b"log_index", "proof", b"proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProofResponse: _TypeAlias = GetProofResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckpointRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointRequest: _TypeAlias = GetCheckpointRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckpointResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    checkpoint: _builtins.bytes
+    """signed note with the witnesses' cosignatures; empty before the first"""
+    size: _builtins.int
+    """leaves below it"""
+    root: _builtins.bytes
+    waiting: _builtins.int
+    """admitted, and not below it yet"""
+    def __init__(
+        self,
+        *,
+        checkpoint: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "root", b"root", "size", b"size", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckpointResponse: _TypeAlias = GetCheckpointResponse  # noqa: Y015
+
+@_typing.final
 class VerifyRegisterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FROM_INDEX_FIELD_NUMBER: _builtins.int
-    from_index: _builtins.int
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def from_index(self) -> _builtins.int:
+        """not read"""
+
+    @from_index.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def from_index(self, value: _builtins.int) -> None:
+        """not read"""
+
     def __init__(
         self,
         *,
@@ -547,9 +668,12 @@ class VerifyRegisterResponse(_message.Message):
     FIRST_BROKEN_INDEX_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     entries: _builtins.int
+    """leaves below the newest signed checkpoint"""
     unbroken: _builtins.bool
     first_broken_index: _builtins.int
+    """place in the log, counted from 1, of the first leaf that isn't what it was; 0 when there is none"""
     head: _builtins.bytes
+    """root that the database's leaves give"""
     def __init__(
         self,
         *,

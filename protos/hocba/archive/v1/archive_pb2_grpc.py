@@ -70,6 +70,16 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedResponse.FromString,
                 _registered_method=True)
+        self.GetProof = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetProof',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofResponse.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetCheckpoint',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
         self.VerifyRegister = channel.unary_unary(
                 '/hocba.archive.v1.Archive/VerifyRegister',
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterRequest.SerializeToString,
@@ -126,8 +136,23 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProof(self, request, context):
+        """The proof that a document stands in the transparency log: for anybody, by the random id of the QR code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """The log's newest final checkpoint, and how much waits for the next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyRegister(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -169,6 +194,16 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListRejected,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedResponse.SerializeToString,
+            ),
+            'GetProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProof,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointResponse.SerializeToString,
             ),
             'VerifyRegister': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyRegister,
@@ -366,6 +401,60 @@ class Archive:
             '/hocba.archive.v1.Archive/ListRejected',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListRejectedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetProof',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetCheckpoint',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetCheckpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,12 @@ class ArchiveStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]
+    GetProof: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetProofRequest, _archive_pb2.GetProofResponse]
+    """The proof that a document stands in the transparency log: for anybody, by the random id of the QR code."""
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetCheckpointRequest, _archive_pb2.GetCheckpointResponse]
+    """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _grpc.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]
+    """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -60,7 +65,12 @@ class ArchiveAsyncStub(ArchiveStub):
     GetStatus: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetStatusRequest, _archive_pb2.GetStatusResponse]  # type: ignore[assignment]
     """What the QR code leads to: the status and nothing else. Unknown and malformed ids get the same answer."""
     ListRejected: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRejectedRequest, _archive_pb2.ListRejectedResponse]  # type: ignore[assignment]
+    GetProof: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetProofRequest, _archive_pb2.GetProofResponse]  # type: ignore[assignment]
+    """The proof that a document stands in the transparency log: for anybody, by the random id of the QR code."""
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetCheckpointRequest, _archive_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _aio.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]  # type: ignore[assignment]
+    """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -118,10 +128,27 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_archive_pb2.ListRejectedResponse, _abc.Awaitable[_archive_pb2.ListRejectedResponse]]: ...
 
     @_abc_1.abstractmethod
+    def GetProof(
+        self,
+        request: _archive_pb2.GetProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetProofResponse, _abc.Awaitable[_archive_pb2.GetProofResponse]]:
+        """The proof that a document stands in the transparency log: for anybody, by the random id of the QR code."""
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _archive_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetCheckpointResponse, _abc.Awaitable[_archive_pb2.GetCheckpointResponse]]:
+        """The log's newest final checkpoint, and how much waits for the next."""
+
+    @_abc_1.abstractmethod
     def VerifyRegister(
         self,
         request: _archive_pb2.VerifyRegisterRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]: ...
+    ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]:
+        """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -70,6 +70,7 @@ class ArchivedTranscript(_message.Message):
     supersedes: _builtins.int
     """version, 0 when it is the first"""
     register_index: _builtins.int
+    """number of the admission, rising, with gaps"""
     @_builtins.property
     def transcript(self) -> _common_pb2.TranscriptRef: ...
     def __init__(

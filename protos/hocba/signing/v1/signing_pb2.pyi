@@ -81,6 +81,8 @@ class ManifestSummary(_message.Message):
     SHEETS_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     RESPONSIBLE_STAFF_ID_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    DEPUTIES_FIELD_NUMBER: _builtins.int
     manifest_id: _builtins.str
     class_id: _builtins.str
     state: _builtins.str
@@ -99,6 +101,14 @@ class ManifestSummary(_message.Message):
     def approved(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]: ...
     @_builtins.property
     def signed(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]: ...
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]:
+        """who signs, in signing order: policy, fixed when the manifest was made"""
+
+    @_builtins.property
+    def deputies(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]:
+        """roles in which a deputy with a recorded decision may approve"""
+
     def __init__(
         self,
         *,
@@ -114,10 +124,12 @@ class ManifestSummary(_message.Message):
         sheets: _builtins.int = ...,
         subject: _builtins.str = ...,
         responsible_staff_id: _builtins.str = ...,
+        roles: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
+        deputies: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "deputies", b"deputies", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "roles", b"roles", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -365,6 +377,7 @@ class RegisterCertificateRequest(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _builtins.int
     CHAIN_FIELD_NUMBER: _builtins.int
     KEY_NAME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     school_id: _builtins.str
     staff_id: _builtins.str
@@ -373,6 +386,10 @@ class RegisterCertificateRequest(_message.Message):
     certificate: _builtins.bytes
     """DER"""
     key_name: _builtins.str
+    image: _builtins.bytes
+    """PNG of the handwritten signature (blue) or of the seal (red), without background: decree 30/2020, annex I. Empty: no picture, or the
+    one that was registered before.
+    """
     @_builtins.property
     def chain(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """DER"""
@@ -387,10 +404,11 @@ class RegisterCertificateRequest(_message.Message):
         certificate: _builtins.bytes = ...,
         chain: _abc.Iterable[_builtins.bytes] | None = ...,
         key_name: _builtins.str = ...,
+        image: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "chain", b"chain", "key_name", b"key_name", "request_id", b"request_id", "role", b"role", "school_id", b"school_id", "staff_id", b"staff_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "chain", b"chain", "image", b"image", "key_name", b"key_name", "request_id", b"request_id", "role", b"role", "school_id", b"school_id", "staff_id", b"staff_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -401,15 +419,19 @@ class RegisterCertificateResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CERTIFICATE_SERIAL_FIELD_NUMBER: _builtins.int
+    IMAGE_DIGEST_FIELD_NUMBER: _builtins.int
     certificate_serial: _builtins.str
+    image_digest: _builtins.bytes
+    """of the picture as it will be on pages; empty when none came with this request"""
     def __init__(
         self,
         *,
         certificate_serial: _builtins.str = ...,
+        image_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_serial", b"certificate_serial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_serial", b"certificate_serial", "image_digest", b"image_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -417,6 +439,8 @@ Global___RegisterCertificateResponse: _TypeAlias = RegisterCertificateResponse  
 
 @_typing.final
 class GetProgressRequest(_message.Message):
+    """One of the two is needed."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
@@ -506,6 +530,296 @@ class ClassProgress(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClassProgress: _TypeAlias = ClassProgress  # noqa: Y015
+
+@_typing.final
+class GetRunProgressRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    """0: the latest that was sealed"""
+    by: _builtins.str
+    """province (default), school, class (of a place that is named)"""
+    province_id: _builtins.str
+    school_id: _builtins.str
+    class_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        by: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "class_id", b"class_id", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunProgressRequest: _TypeAlias = GetRunProgressRequest  # noqa: Y015
+
+@_typing.final
+class GetRunProgressResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunProgress]: ...
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        parts: _abc.Iterable[Global___RunProgress] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunProgressResponse: _TypeAlias = GetRunProgressResponse  # noqa: Y015
+
+@_typing.final
+class RunProgress(_message.Message):
+    """Counted over the newest version of each transcript."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_NAME_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    PREPARED_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    class_id: _builtins.str
+    school_name: _builtins.str
+    grade: _builtins.int
+    """of a class"""
+    classes: _builtins.int
+    transcripts: _builtins.int
+    prepared: _builtins.int
+    """have a page"""
+    completed: _builtins.int
+    """carry every signature and are with the archive"""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoleProgress]: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___StuckReason]:
+        """the most frequent first"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        school_name: _builtins.str = ...,
+        grade: _builtins.int = ...,
+        classes: _builtins.int = ...,
+        transcripts: _builtins.int = ...,
+        prepared: _builtins.int = ...,
+        completed: _builtins.int = ...,
+        roles: _abc.Iterable[Global___RoleProgress] | None = ...,
+        reasons: _abc.Iterable[Global___StuckReason] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "classes", b"classes", "completed", b"completed", "grade", b"grade", "prepared", b"prepared", "province_id", b"province_id", "reasons", b"reasons", "roles", b"roles", "school_id", b"school_id", "school_name", b"school_name", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunProgress: _TypeAlias = RunProgress  # noqa: Y015
+
+@_typing.final
+class RoleProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
+    ORDERED_FIELD_NUMBER: _builtins.int
+    AWAITING_FIELD_NUMBER: _builtins.int
+    role: _common_pb2.SignatureRole.ValueType
+    needed: _builtins.int
+    """documents with pages that this role signs (subject teacher: all sheets in force)"""
+    signed: _builtins.int
+    ordered: _builtins.int
+    """at its turn, queued or with the workers"""
+    awaiting: _builtins.int
+    """at its turn, and not approved yet (or a sheet is lacking)"""
+    def __init__(
+        self,
+        *,
+        role: _common_pb2.SignatureRole.ValueType = ...,
+        needed: _builtins.int = ...,
+        signed: _builtins.int = ...,
+        ordered: _builtins.int = ...,
+        awaiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting", b"awaiting", "needed", b"needed", "ordered", b"ordered", "role", b"role", "signed", b"signed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoleProgress: _TypeAlias = RoleProgress  # noqa: Y015
+
+@_typing.final
+class StuckReason(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    CURE_EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    waiting: _builtins.bool
+    """goes on by itself"""
+    documents: _builtins.int
+    cure: _builtins.str
+    """what to do, in Vietnamese"""
+    cure_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        waiting: _builtins.bool = ...,
+        documents: _builtins.int = ...,
+        cure: _builtins.str = ...,
+        cure_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "cure", b"cure", "cure_en", b"cure_en", "documents", b"documents", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StuckReason: _TypeAlias = StuckReason  # noqa: Y015
+
+@_typing.final
+class ListFailuresRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    class_id: _builtins.str
+    after: _builtins.str
+    """`next` of the page before"""
+    limit: _builtins.int
+    """500 at the most"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        after: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "class_id", b"class_id", "limit", b"limit", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFailuresRequest: _TypeAlias = ListFailuresRequest  # noqa: Y015
+
+@_typing.final
+class ListFailuresResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    next: _builtins.str
+    """empty: there was nothing"""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___StuckDocument]: ...
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___StuckDocument] | None = ...,
+        next: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "next", b"next"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFailuresResponse: _TypeAlias = ListFailuresResponse  # noqa: Y015
+
+@_typing.final
+class StuckDocument(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SHEET_SUBJECT_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    CURE_EN_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    class_id: _builtins.str
+    transcript_id: _builtins.str
+    """or a sheet's id"""
+    version: _builtins.int
+    sheet_subject: _builtins.str
+    """of a class-subject sheet"""
+    code: _builtins.str
+    reason: _builtins.str
+    """may quote the record"""
+    waiting: _builtins.bool
+    cure: _builtins.str
+    cure_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        class_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        sheet_subject: _builtins.str = ...,
+        code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        waiting: _builtins.bool = ...,
+        cure: _builtins.str = ...,
+        cure_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "code", b"code", "cure", b"cure", "cure_en", b"cure_en", "province_id", b"province_id", "reason", b"reason", "school_id", b"school_id", "sheet_subject", b"sheet_subject", "transcript_id", b"transcript_id", "version", b"version", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StuckDocument: _TypeAlias = StuckDocument  # noqa: Y015
 
 @_typing.final
 class RetryFailedRequest(_message.Message):

@@ -77,6 +77,16 @@ class SigningStub:
                 request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressRequest.SerializeToString,
                 response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressResponse.FromString,
                 _registered_method=True)
+        self.GetRunProgress = channel.unary_unary(
+                '/hocba.signing.v1.Signing/GetRunProgress',
+                request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressRequest.SerializeToString,
+                response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressResponse.FromString,
+                _registered_method=True)
+        self.ListFailures = channel.unary_unary(
+                '/hocba.signing.v1.Signing/ListFailures',
+                request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresRequest.SerializeToString,
+                response_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresResponse.FromString,
+                _registered_method=True)
         self.RetryFailed = channel.unary_unary(
                 '/hocba.signing.v1.Signing/RetryFailed',
                 request_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.RetryFailedRequest.SerializeToString,
@@ -155,6 +165,20 @@ class SigningServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRunProgress(self, request, context):
+        """How far a run is, by province, school or class and by role: counts and codes. A caller sees the own scope alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFailures(self, request, context):
+        """Documents that don't go on, each with its reason and cure, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetryFailed(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -219,6 +243,16 @@ def add_SigningServicer_to_server(servicer, server):
                     servicer.GetProgress,
                     request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressRequest.FromString,
                     response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressResponse.SerializeToString,
+            ),
+            'GetRunProgress': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunProgress,
+                    request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressRequest.FromString,
+                    response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressResponse.SerializeToString,
+            ),
+            'ListFailures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFailures,
+                    request_deserializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresRequest.FromString,
+                    response_serializer=hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresResponse.SerializeToString,
             ),
             'RetryFailed': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryFailed,
@@ -438,6 +472,60 @@ class Signing:
             '/hocba.signing.v1.Signing/GetProgress',
             hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressRequest.SerializeToString,
             hocba_dot_signing_dot_v1_dot_signing__pb2.GetProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.signing.v1.Signing/GetRunProgress',
+            hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressRequest.SerializeToString,
+            hocba_dot_signing_dot_v1_dot_signing__pb2.GetRunProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFailures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.signing.v1.Signing/ListFailures',
+            hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresRequest.SerializeToString,
+            hocba_dot_signing_dot_v1_dot_signing__pb2.ListFailuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,10 @@ class SigningStub:
     """Refuse a list for good, with a reason; the pupils come back in another manifest."""
     RegisterCertificate: _grpc.UnaryUnaryMultiCallable[_signing_pb2.RegisterCertificateRequest, _signing_pb2.RegisterCertificateResponse]
     GetProgress: _grpc.UnaryUnaryMultiCallable[_signing_pb2.GetProgressRequest, _signing_pb2.GetProgressResponse]
+    GetRunProgress: _grpc.UnaryUnaryMultiCallable[_signing_pb2.GetRunProgressRequest, _signing_pb2.GetRunProgressResponse]
+    """How far a run is, by province, school or class and by role: counts and codes. A caller sees the own scope alone."""
+    ListFailures: _grpc.UnaryUnaryMultiCallable[_signing_pb2.ListFailuresRequest, _signing_pb2.ListFailuresResponse]
+    """Documents that don't go on, each with its reason and cure, a page at a time."""
     RetryFailed: _grpc.UnaryUnaryMultiCallable[_signing_pb2.RetryFailedRequest, _signing_pb2.RetryFailedResponse]
     ListOpenDigests: _grpc.UnaryUnaryMultiCallable[_signing_pb2.ListOpenDigestsRequest, _signing_pb2.ListOpenDigestsResponse]
     """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate."""
@@ -82,6 +86,10 @@ class SigningAsyncStub(SigningStub):
     """Refuse a list for good, with a reason; the pupils come back in another manifest."""
     RegisterCertificate: _aio.UnaryUnaryMultiCallable[_signing_pb2.RegisterCertificateRequest, _signing_pb2.RegisterCertificateResponse]  # type: ignore[assignment]
     GetProgress: _aio.UnaryUnaryMultiCallable[_signing_pb2.GetProgressRequest, _signing_pb2.GetProgressResponse]  # type: ignore[assignment]
+    GetRunProgress: _aio.UnaryUnaryMultiCallable[_signing_pb2.GetRunProgressRequest, _signing_pb2.GetRunProgressResponse]  # type: ignore[assignment]
+    """How far a run is, by province, school or class and by role: counts and codes. A caller sees the own scope alone."""
+    ListFailures: _aio.UnaryUnaryMultiCallable[_signing_pb2.ListFailuresRequest, _signing_pb2.ListFailuresResponse]  # type: ignore[assignment]
+    """Documents that don't go on, each with its reason and cure, a page at a time."""
     RetryFailed: _aio.UnaryUnaryMultiCallable[_signing_pb2.RetryFailedRequest, _signing_pb2.RetryFailedResponse]  # type: ignore[assignment]
     ListOpenDigests: _aio.UnaryUnaryMultiCallable[_signing_pb2.ListOpenDigestsRequest, _signing_pb2.ListOpenDigestsResponse]  # type: ignore[assignment]
     """For an agent beside a token at a school: the digests of approved manifests that wait for the key of its certificate."""
@@ -152,6 +160,22 @@ class SigningServicer(metaclass=_abc_1.ABCMeta):
         request: _signing_pb2.GetProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_signing_pb2.GetProgressResponse, _abc.Awaitable[_signing_pb2.GetProgressResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetRunProgress(
+        self,
+        request: _signing_pb2.GetRunProgressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signing_pb2.GetRunProgressResponse, _abc.Awaitable[_signing_pb2.GetRunProgressResponse]]:
+        """How far a run is, by province, school or class and by role: counts and codes. A caller sees the own scope alone."""
+
+    @_abc_1.abstractmethod
+    def ListFailures(
+        self,
+        request: _signing_pb2.ListFailuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_signing_pb2.ListFailuresResponse, _abc.Awaitable[_signing_pb2.ListFailuresResponse]]:
+        """Documents that don't go on, each with its reason and cure, a page at a time."""
 
     @_abc_1.abstractmethod
     def RetryFailed(

@@ -90,7 +90,7 @@ async def a_remote_world(
             settings = settings_for(databases, folder, pki)
             world = wired(database, settings, clock, pki)
             world.homes = homes if homes is not None else {PRINCIPAL: "csc:standin/"}
-            world.kinds = dict.fromkeys(DEFAULT_ORDER, kind)
+            world.kinds = dict.fromkeys(SignatureRole, kind)
             await world.people()
             home = CscHome(read_providers(file))
             resume = app.resume_of(settings, world.transactions, clock)

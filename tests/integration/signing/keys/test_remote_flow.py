@@ -15,6 +15,7 @@ from hocba.signing.v1 import events_pb2 as events
 from services.chassis.errors import Refused, Unavailable
 from services.signing.adapters.key_journal import read_journal
 from services.signing.domain.remote import UNKNOWN_LIFE
+from services.signing.domain.roles import SignatureRole
 from services.stack.signer_pki import KeyKind
 from tests.integration.signing.keys.remote_world import PRINCIPAL, SEAL, RemoteWorld, a_remote_world
 from tests.integration.signing.world import CLASS, caller, request, with_worker
@@ -268,3 +269,20 @@ async def test_elliptic_values_differ_each_time_and_the_first_is_what_every_repe
         before = await world.issued()
         await remote.redeliver()
         assert await world.issued() == before
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.P_256])
+async def test_subject_teacher_signs_a_sheet_at_a_provider_and_the_class_goes_on(make: Make, kind: KeyKind) -> None:
+    async with make(homes={SignatureRole.SUBJECT_TEACHER: "csc:standin/"}, kind=kind) as remote:
+        await remote.world.seal(sheets=[("toan", 1, remote.world.pupils)])
+        await remote.world.work()
+        await remote.world.approve_all()
+        await remote.world.work()
+        assert await remote.states() == ["waiting"]
+        assert await remote.world.issued() == {}
+        await remote.until(partial(closed, remote))
+        assert await remote.states() == ["done"]
+        await remote.redeliver()
+        (told,) = await remote.world.told(events.SheetsSigned)
+        assert len(told.sheets) == 1
+        assert len(await remote.world.issued()) == 1 + len(remote.world.pupils)

@@ -126,8 +126,8 @@ async def test_wrong_pin_fails_each_pupil_with_its_reason_and_a_retry_heals(toke
     await world.work()
     assert await failures(world) == {"pin_wrong"}
     assert await world.rows("SELECT FROM void_intent") == [], "no key was used, so the intents live on"
-    (progress,) = await world.rpc.get_progress(caller(PRINCIPAL), SCHOOL, CLASS)
-    said = json.dumps(progress.failures)
+    _, lines = await world.progress()
+    said = json.dumps(lines)
     assert "PIN file" in said
     assert "0000" not in said
     hsm.set_pin_file("school", PIN)

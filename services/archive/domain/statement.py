@@ -1,0 +1,97 @@
+"""
+What the log says: one statement for each admitted version and for everything that is said of one later.
+
+A statement is nine lines of ASCII, each ended, that reveal nothing about a pupil: ids are random, digests are over signed
+documents and salted content. Never change how a statement is written; a new form gets a new first line.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+FORM = "hocba/leaf/1"
+FORM_OF_THE_REGISTER = "hocba/register/1"
+"""What the archive wrote before it had a log. The same lines, but for the seventh: the number of the version before, not its digest."""
+_WORD = re.compile(r"[!-~]{1,128}", re.ASCII)
+
+
+class Kind(StrEnum):
+    """What a statement does."""
+
+    ISSUE = "issue"
+    """The first version of a transcript is admitted."""
+    SUPERSEDE = "supersede"
+    """A later version is admitted and takes the place of `previous`."""
+    SHEET = "sheet"
+    """A version of a class-subject sheet is admitted."""
+    REVOKE = "revoke"
+    """The document `sha256` is withdrawn; `content_digest` is that of the decision."""
+    EVIDENCE = "evidence"
+    """`sha256` is the digest of a new evidence record for what stands under `public_id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One leaf of the log, in words."""
+
+    kind: Kind
+    public_id: str
+    version: int
+    sha256: bytes
+    """Of the archived document."""
+    content_digest: bytes
+    """Of the canonical, salted record that was sealed."""
+    previous: bytes | None
+    """SHA-256 of the document that this one takes the place of."""
+    school_id: str
+    at: datetime
+    """To the second."""
+
+    def canonical(self) -> bytes:
+        """The statement's bytes: what the leaf hashes."""
+        lines = (
+            FORM,
+            self.kind,
+            self.public_id,
+            str(self.version),
+            self.sha256.hex(),
+            self.content_digest.hex(),
+            "-" if self.previous is None else self.previous.hex(),
+            self.school_id,
+            str(int(self.at.timestamp())),
+        )
+        return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+    @classmethod
+    def read(cls, data: bytes) -> "Statement":
+        """The statement in a leaf; ValueError when it is none in the present form, or not written in the one way there is."""
+        form, kind, public_id, version, sha256, content, previous, school, at = data.decode("ascii").removesuffix("\n").split("\n")
+        if form != FORM or not _WORD.fullmatch(public_id) or not _WORD.fullmatch(school):
+            raise ValueError("no statement")
+        found = cls(
+            kind=Kind(kind),
+            public_id=public_id,
+            version=int(version),
+            sha256=_digest(sha256),
+            content_digest=_digest(content),
+            previous=None if previous == "-" else _digest(previous),
+            school_id=school,
+            at=datetime.fromtimestamp(int(at), UTC),
+        )
+        if found.canonical() != data:
+            raise ValueError("no statement in canonical form")
+        return found
+
+
+def document_of(statement: bytes) -> str:
+    """The SHA-256 in hexadecimal that a statement of any form names; empty when it names none."""
+    lines = statement.decode("ascii", "replace").split("\n")
+    return lines[4] if len(lines) > 4 and lines[0] in (FORM, FORM_OF_THE_REGISTER) else ""
+
+
+def _digest(text: str) -> bytes:
+    found = bytes.fromhex(text)
+    if len(found) != 32:
+        raise ValueError("a digest has 32 bytes")
+    return found
