@@ -51,16 +51,16 @@ SELECT leaf FROM evidence_members WHERE stamp_id = $1 ORDER BY place
 SELECT leaf FROM evidence_leaves WHERE batch_id = $1 AND after_stamp = $2 AND algorithm = $3 ORDER BY place
 
 -- name: due_stamps
--- Batches whose last time stamp rests on an authority that ends before a moment; those that wait for a token are being renewed.
+-- Batches whose last time stamp we have had since before $2 and rests on an authority that ends before $1; those that wait for a token are being renewed.
 SELECT l.batch_id, l.chain, l.position, s.algorithm, s.token
 FROM (SELECT DISTINCT ON (batch_id) batch_id, chain, position, stamp_id FROM evidence_members ORDER BY batch_id, chain DESC, position DESC) l
 JOIN evidence_stamps s USING (stamp_id)
-WHERE s.good_until < $1 ORDER BY s.algorithm, l.batch_id LIMIT $2
+WHERE s.good_until < $1 AND s.stored_at < $2 ORDER BY s.algorithm, l.batch_id LIMIT $3
 
 -- name: count_due_stamps
 SELECT count(*)
 FROM (SELECT DISTINCT ON (batch_id) batch_id, stamp_id FROM evidence_members ORDER BY batch_id, chain DESC, position DESC) l
-JOIN evidence_stamps s USING (stamp_id) WHERE s.good_until < $1
+JOIN evidence_stamps s USING (stamp_id) WHERE s.good_until < $1 AND s.stored_at < $2
 
 -- name: due_trees
 -- Batches whose last chain is by another algorithm, after a batch, and the last time stamp that they have.

@@ -79,11 +79,11 @@ class PostgresEvidence:
             return False
         return True
 
-    async def due_stamps(self, before: datetime, limit: int) -> Sequence[DueStamp]:
-        return [DueStamp(*row) for row in await self._rows("due_stamps", before, limit)]
+    async def due_stamps(self, before: datetime, older: datetime, limit: int) -> Sequence[DueStamp]:
+        return [DueStamp(*row) for row in await self._rows("due_stamps", before, older, limit)]
 
-    async def count_due_stamps(self, before: datetime) -> int:
-        return int((await self._rows("count_due_stamps", before))[0][0])
+    async def count_due_stamps(self, before: datetime, older: datetime) -> int:
+        return int((await self._rows("count_due_stamps", before, older))[0][0])
 
     async def due_trees(self, algorithm: str, limit: int) -> Sequence[DueTree]:
         return [DueTree(*row) for row in await self._rows("due_trees", algorithm, limit)]

@@ -129,11 +129,11 @@ class EvidenceLedger(Protocol):
         """Record that a time stamp is wanted for these batches; False when one of them has got one meanwhile."""
         ...
 
-    async def due_stamps(self, before: datetime, limit: int) -> Sequence[DueStamp]:
-        """Batches whose last time stamp ends before a moment, by algorithm."""
+    async def due_stamps(self, before: datetime, older: datetime, limit: int) -> Sequence[DueStamp]:
+        """Batches whose last time stamp was made before `older` and ends before `before`, by algorithm."""
         ...
 
-    async def count_due_stamps(self, before: datetime) -> int:
+    async def count_due_stamps(self, before: datetime, older: datetime) -> int:
         """How many they are."""
         ...
 

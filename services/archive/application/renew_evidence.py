@@ -40,8 +40,10 @@ class RenewStamps:
 
     async def __call__(self, before: datetime, told: Told = lambda done, total: None) -> Renewed:
         """All batches whose last time stamp ends before a moment."""
-        total, done = await self.ledger.count_due_stamps(before), 0
-        while due := await self.ledger.due_stamps(before, MOST_LEAVES):
+        # What is stamped from now on isn't renewed again, even if its authority ends before that moment as well.
+        begun = self.clock.now()
+        total, done = await self.ledger.count_due_stamps(before, begun), 0
+        while due := await self.ledger.due_stamps(before, begun, MOST_LEAVES):
             # A chain keeps its algorithm, and so does the tree over the ends of chains.
             for algorithm, each in groupby(due, key=lambda one: one.algorithm):
                 members = [Member(one.batch_id, one.chain, one.position + 1, digest(algorithm, one.token)) for one in each]

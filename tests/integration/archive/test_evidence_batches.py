@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory, trust_of
-from services.archive.application.evidence_ports import Token
+from services.archive.application.evidence_ports import Member, Token
 from services.archive.application.evidence_window import LOOK_AGAIN, EvidenceWindow
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.renew_evidence import Renewed, RenewStamps, RenewTrees
@@ -220,6 +220,23 @@ async def test_many_at_once_put_each_document_into_one_batch_and_keep_the_first_
     other = await world.desk.stamp("sha256", os.urandom(32))
     await world.ledger.keep(int(str(wanted[0])), other, world.clock.now())
     assert (await world.rows("SELECT stamp_id, token, algorithm, imprint FROM evidence_stamps ORDER BY stamp_id LIMIT 1"))[0] == wanted
+
+
+async def test_a_batch_is_renewed_once_even_by_an_authority_that_ends_too_early(world: World) -> None:
+    class Eager(PostgresEvidence):
+        """Another process gets each time stamp as soon as it is wanted."""
+
+        async def want(self, algorithm: str, imprint: bytes, members: Sequence[Member], at: datetime) -> bool:
+            done = await super().want(algorithm, imprint, members, at)
+            await world.stamping().stamp_wanted()
+            return done
+
+    await world.add(3)
+    await world.stamping()()
+    world.clock.time += timedelta(days=1)
+    renew = RenewStamps(Eager(world.archive.database), world.stamping(), world.clock)
+    assert await renew(day("2040-01-01")) == Renewed(1, 0)
+    assert await world.rows("SELECT count(*) FROM evidence_members") == [(2,)]
 
 
 async def test_nothing_of_it_can_be_changed_by_the_service(world: World) -> None:
