@@ -46,7 +46,8 @@ async def test_everything_sealed_is_archived_validated_and_reconciled(played: Pl
     assert outcome.superseded == 1
     # Version 1 of a class is its first term, 2 its year, 3 the year with the mark put right.
     assert [correction["class_version"] for correction in outcome.corrections] == [3, 3]
-    assert outcome.log_leaves == outcome.archived + outcome.superseded + outcome.sheets_signed
+    # Leaves beyond the documents' are time stamps of evidence; that no document has two says `hocba audit`.
+    assert outcome.log_leaves >= outcome.archived + outcome.superseded + outcome.sheets_signed
     assert outcome.log_witnesses >= 2
     assert outcome.reconciled
 
@@ -58,7 +59,9 @@ async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
-    assert told["leaves"] == told["documents"] == played.outcome.log_leaves
+    outcome = played.outcome
+    assert told["documents"] == outcome.archived + outcome.superseded + outcome.sheets_signed
+    assert told["leaves"] >= outcome.log_leaves
     assert told["root_signed"] == told["root_database"] == told["root_tiles"]
 
 

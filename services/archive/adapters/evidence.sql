@@ -29,8 +29,8 @@ SELECT $1::bigint, m.* FROM unnest($2::bigint[], $3::integer[], $4::integer[], $
 SELECT stamp_id, algorithm, imprint FROM evidence_stamps WHERE token IS NULL ORDER BY stamp_id LIMIT $1
 
 -- name: add_token
--- The first one stays.
-UPDATE evidence_stamps SET token = $2, stamped_at = $3, good_until = $4, stored_at = $5 WHERE stamp_id = $1 AND token IS NULL
+-- The first one stays; no answer where there was one.
+UPDATE evidence_stamps SET token = $2, stamped_at = $3, good_until = $4, stored_at = $5 WHERE stamp_id = $1 AND token IS NULL RETURNING imprint
 
 -- name: document_evidence
 SELECT d.sha256, d.batch_id, d.place FROM evidence_documents d WHERE d.sha256 = $1

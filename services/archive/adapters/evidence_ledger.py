@@ -9,9 +9,11 @@ from typing import Any
 
 import asyncpg
 
+from services.archive.adapters.admissions import queue_leaves
 from services.archive.application.evidence_ports import BatchStamp, DueStamp, DueTree, Member, Token, Waiting, WantedStamp
 from services.archive.application.ports import Location
 from services.archive.domain.evidence import HashTree
+from services.archive.domain.statement import evidence_statement
 from services.chassis.database import Connection, Database, Queries
 
 STATEMENTS = Queries(Path(__file__).with_name("evidence.sql"))
@@ -45,9 +47,10 @@ class PostgresEvidence:
         return [WantedStamp(*row) for row in await self._rows("unstamped", limit)]
 
     async def keep(self, stamp_id: int, token: Token, at: datetime) -> None:
-        # A renewal is announced to others in this transaction.
         async with self.database.transaction() as connection:
-            await connection.execute(STATEMENTS["add_token"], stamp_id, token.der, token.at, token.good_until, at)
+            imprint = await connection.fetchval(STATEMENTS["add_token"], stamp_id, token.der, token.at, token.good_until, at)
+            if imprint is not None:  # The first one, so that it is said once.
+                await queue_leaves(connection, [evidence_statement(stamp_id, token.der, imprint, at)])
 
     async def place_of(self, sha256: bytes) -> tuple[int, int] | None:
         rows = await self._rows("document_evidence", sha256)

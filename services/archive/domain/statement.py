@@ -5,6 +5,7 @@ A statement is nine lines of ASCII, each ended, that reveal nothing about a pupi
 documents and salted content. Never change how a statement is written; a new form gets a new first line.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ class Kind(StrEnum):
     REVOKE = "revoke"
     """The document `sha256` is withdrawn; `content_digest` is that of the decision."""
     EVIDENCE = "evidence"
-    """`sha256` is the digest of a new evidence record for what stands under `public_id`."""
+    """A batch of documents, or of older time stamps, got a time stamp: see `evidence_statement`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class Statement:
         if found.canonical() != data:
             raise ValueError("no statement in canonical form")
         return found
+
+
+def evidence_statement(stamp_id: int, token: bytes, imprint: bytes, at: datetime) -> bytes:
+    """That time stamp `stamp_id` was made: `sha256` is its token's, `content_digest` is SHA-256 of the root of the hash tree that it is over."""
+    return Statement(Kind.EVIDENCE, f"time-stamp-{stamp_id}", 1, hashlib.sha256(token).digest(), hashlib.sha256(imprint).digest(), None, "-", at).canonical()
 
 
 def document_of(statement: bytes) -> str:

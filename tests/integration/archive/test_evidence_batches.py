@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -24,6 +25,7 @@ from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.renew_evidence import Renewed, RenewStamps, RenewTrees
 from services.archive.application.stamp_batches import StampBatches
 from services.archive.domain.evidence import verify
+from services.archive.domain.statement import Kind, Statement
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
@@ -149,6 +151,12 @@ async def test_each_admitted_document_gets_a_record_and_keeps_it_through_both_re
     assert await asyncio.to_thread(bouncycastle.judge, judged, day("2044-06-01")) == [""] * 3
     with pytest.raises(NotFound):
         await world.get.of_transcript(EVERYTHING, "0b7e1f6e-7f5a-4d57-9a4e-999999999999", 0)
+    async with world.ledger.database.transaction() as connection:
+        tokens = [sha256(row["token"]).digest() for row in await connection.fetch("SELECT token FROM evidence_stamps")]
+        leaves = [Statement.read(row["statement"]) for row in await connection.fetch("SELECT statement FROM leaves")]
+    # Each time stamp is told to the log, once.
+    assert sorted(leaf.sha256 for leaf in leaves if leaf.kind is Kind.EVIDENCE) == sorted(tokens)
+    assert len(leaves) == len(tokens) + len(documents)
 
 
 async def check(world: World, documents: list, stamps: int, since: datetime | None = None) -> list[bytes]:  # type: ignore[type-arg]
