@@ -17,7 +17,7 @@ from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
-from services.archive.adapters.tile_folder import open_tiles
+from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.adapters.vault import EncryptedVault
@@ -162,18 +162,18 @@ def policy_of(settings: ArchiveSettings) -> WitnessPolicy | None:
         raise Malformed(f"HOCBA_ARCHIVE_LOG_POLICY_FILE {settings.log_policy_file}: {error}", code="settings") from error
 
 
-def add_log(settings: ArchiveSettings, service: Service, folder: Path) -> None:
+def add_log(settings: ArchiveSettings, service: Service) -> None:
     """The roles `log` and `tiles`. Whatever of key and policy is missing or contradicts the other is Malformed at the start."""
     policy = policy_of(settings)
     if policy is None or settings.log_key_file is None:
-        raise Malformed("HOCBA_ARCHIVE_LOG_DIR needs HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE beside it", code="settings")
+        raise Malformed("HOCBA_ARCHIVE_LOG_URL needs HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE beside it", code="settings")
     try:
         signer = read_signer(settings.log_key_file)
     except NoteError as error:
         raise Malformed(f"HOCBA_ARCHIVE_LOG_KEY_FILE: {error}", code="settings") from error
     if signer.public != policy.log:
         raise Malformed(f"the log's key is {signer.public.text}, the policy's is {policy.log.text}", code="settings")
-    state, store, clock = PostgresLogState(service.database), open_tiles(folder), SystemClock()
+    state, store, clock = PostgresLogState(service.database), open_tiles(settings.log_url), SystemClock()
     keeper = LogKeeper(
         extend=ExtendLog(state, store, signer, clock),
         publish=PublishLog(state, store, policy, verifier_of, HTTPWitnesses(), clock),
@@ -188,7 +188,7 @@ def add_log(settings: ArchiveSettings, service: Service, folder: Path) -> None:
 def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     """The check of log and store over the service's database."""
     policy = policy_of(settings)
-    tiles = open_tiles(settings.log_dir) if settings.log_dir else None
+    tiles = open_tiles(settings.log_url) if settings.log_url else None
     state, objects = PostgresLogState(service.database), open_store(settings.store_url)
     return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
 
@@ -207,14 +207,14 @@ def build(settings: ArchiveSettings) -> Service:
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_dir), TILES_KEPT) if settings.log_dir else None, log_state),
+        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
         get_checkpoint=GetCheckpoint(log_state),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
-    if settings.log_dir is not None:
-        add_log(settings, service, settings.log_dir)
+    if settings.log_url:
+        add_log(settings, service)
     else:
         service.add_background("log", no_log)
     service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)

@@ -21,7 +21,9 @@ class ArchiveSettings(ServiceSettings):
         description="orders of signatures that some policy of signing asks for, `;` between them: a transcript with any other is refused",
     )
     trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
-    log_dir: Path | None = Field(None, description="folder of the transparency log's tiles and checkpoint; none: admissions queue up for it")
+    log_url: str = Field(
+        "", description="the transparency log's tiles and checkpoint: a folder, or a URL such as s3://bucket/prefix; none: admissions queue up"
+    )
     log_key_file: Path | None = Field(None, description="the log's private key as a signed note's (PRIVATE+KEY+...); its name is the log's origin")
     log_policy_file: Path | None = Field(None, description="C2SP tlog-policy: the log's public key, its witnesses, and how many make a checkpoint final")
     log_listen: str = Field("", description="host:port of the HTTP server for tiles and checkpoint; empty: none, the folder is served by others")

@@ -167,7 +167,7 @@ async def _log(databases: Any, places: Any) -> AsyncIterator[tuple[Callable[[lis
     from services.archive.adapters.admissions import queue_leaves
     from services.archive.adapters.log_state import PostgresLogState, alone
     from services.archive.adapters.note_keys import new_key, read_signer, verifier_of
-    from services.archive.adapters.tile_folder import open_tiles
+    from services.archive.adapters.tile_folder import open_folder
     from services.archive.adapters.witness_client import HTTPWitnesses
     from services.archive.application.extend_log import ExtendLog
     from services.archive.application.publish_log import PublishLog
@@ -191,7 +191,7 @@ async def _log(databases: Any, places: Any) -> AsyncIterator[tuple[Callable[[lis
         policy = read_policy("\n".join([*lines, f"group all all {' '.join(urls)}", "quorum all"]))
         database = Database(databases.url, name="bench", pool=WORKERS + 2)
         await database.open()
-        state, store, clock, stop = PostgresLogState(database), open_tiles(folder / "tiles"), SystemClock(), asyncio.Event()
+        state, store, clock, stop = PostgresLogState(database), open_folder(folder / "tiles"), SystemClock(), asyncio.Event()
         publish = PublishLog(state, store, policy, verifier_of, HTTPWitnesses(), clock)
         keeper = LogKeeper(ExtendLog(state, store, signers["log"], clock), publish, lambda: alone(database), 0.2)
         keeping = asyncio.create_task(keeper.run(stop))
@@ -303,7 +303,7 @@ async def _large_log(databases: Any, folder: Path, leaves: int) -> float:
 
     from services.archive.adapters.log_state import PostgresLogState
     from services.archive.adapters.note_keys import read_signer, verifier_of
-    from services.archive.adapters.tile_folder import open_tiles
+    from services.archive.adapters.tile_folder import open_folder
     from services.archive.adapters.witness_client import HTTPWitnesses
     from services.archive.application.extend_log import ExtendLog
     from services.archive.application.publish_log import PublishLog
@@ -321,7 +321,7 @@ async def _large_log(databases: Any, folder: Path, leaves: int) -> float:
     await owner.close()
     database = Database(databases.url, name="bench", pool=2)
     await database.open()
-    state, store = PostgresLogState(database), open_tiles(folder / "tiles")
+    state, store = PostgresLogState(database), open_folder(folder / "tiles")
     extend = ExtendLog(state, store, signer, SystemClock(), batch=1 << 16)
     epoch = await extend.take_over()
     while await extend(epoch):
@@ -351,7 +351,7 @@ def _settings(databases: Any, places: Any, keys: Any, folder: Path) -> dict[str,
         "staging_url": folder / "staging",
         "store_url": folder / "store",
         "trust_dir": folder,
-        "log_dir": folder / "tiles",
+        "log_url": str(folder / "tiles"),
         "log_key_file": folder / "log.key",
         "log_policy_file": folder / "policy",
         "log_level": "error",

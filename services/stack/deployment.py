@@ -134,7 +134,7 @@ class Deployment:
             "staging_url": str(self.staging),
             "store_url": str(self.archive_store),
             "trust_dir": str(self.signers / "anchors"),
-            "log_dir": str(self.log_files),
+            "log_url": str(self.log_files),
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",

@@ -73,13 +73,24 @@ def open_store(url: str) -> ObjectStore:
     return ObjectStore(*_open(url))
 
 
+def folder_of(url: str) -> Path | None:
+    """The local folder that a path or file:// URL names; None for a store elsewhere."""
+    if "://" in url and not url.startswith("file://"):
+        return None
+    return Path(unquote(urlsplit(url).path) if url.startswith("file://") else url)
+
+
+def store_at(url: str) -> Any:
+    """A store elsewhere. Credentials come from the usual variables and files of the store's own tools, never from our settings."""
+    return from_url(url)
+
+
 def _open(url: str) -> tuple[Any, Path | None]:
-    if "://" not in url or url.startswith("file://"):
-        folder = Path(unquote(urlsplit(url).path) if url.startswith("file://") else url)
-        folder.mkdir(parents=True, exist_ok=True)
-        return LocalStore(folder), folder
-    # Credentials come from the usual variables and files of the store's own tools, never from our settings.
-    return from_url(url), None
+    folder = folder_of(url)
+    if folder is None:
+        return store_at(url), None
+    folder.mkdir(parents=True, exist_ok=True)
+    return LocalStore(folder), folder
 
 
 def _make_durable(root: Path, path: Path) -> None:

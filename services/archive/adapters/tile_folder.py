@@ -81,7 +81,7 @@ class TileFolder:
                 os.close(handle)
 
 
-def open_tiles(folder: Path) -> TileFolder:
+def open_folder(folder: Path) -> TileFolder:
     """The log's folder, made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     return TileFolder(folder)

@@ -57,7 +57,7 @@ class LogKeeper:
 
 async def no_log(stop: asyncio.Event) -> None:
     """What runs where no log is set: says so once, since nothing that is admitted here becomes provable."""
-    log.warning("no transparency log: admissions queue up for one; set HOCBA_ARCHIVE_LOG_DIR, HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE")
+    log.warning("no transparency log: admissions queue up for one; set HOCBA_ARCHIVE_LOG_URL, HOCBA_ARCHIVE_LOG_KEY_FILE and HOCBA_ARCHIVE_LOG_POLICY_FILE")
     await stop.wait()
 
 

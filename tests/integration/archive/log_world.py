@@ -12,10 +12,10 @@ import asyncpg
 from services.archive.adapters.admissions import queue_leaves
 from services.archive.adapters.log_state import PostgresLogState
 from services.archive.adapters.note_keys import NoteSigner, new_key, read_signer, verifier_of
-from services.archive.adapters.tile_folder import TileFolder, open_tiles
+from services.archive.adapters.tile_folder import open_folder
 from services.archive.application.check_log import CheckLog, LogInspection
 from services.archive.application.extend_log import BATCH, ExtendLog
-from services.archive.application.log_ports import WitnessAnswer
+from services.archive.application.log_ports import TileStore, WitnessAnswer
 from services.archive.application.log_tiles import LogTiles
 from services.archive.application.publish_log import Publication, PublishLog
 from services.archive.domain.signed_note import COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44, ED25519
@@ -66,14 +66,16 @@ class LogWorld:
     signer: NoteSigner
     policy: WitnessPolicy
     witnesses: Witnesses
+    elsewhere: TileStore | None = None
+    """Where the log's files are, if not in `folder`."""
 
     @property
     def state(self) -> PostgresLogState:
         return PostgresLogState(self.database)
 
     @property
-    def store(self) -> TileFolder:
-        return open_tiles(self.folder / "log")
+    def store(self) -> TileStore:
+        return self.elsewhere or open_folder(self.folder / "log")
 
     @property
     def tiles(self) -> LogTiles:

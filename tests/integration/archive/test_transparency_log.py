@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +21,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from services.archive.adapters.note_keys import verifier_of
+from services.archive.adapters.tile_objects import open_tiles
 from services.archive.application.extend_log import ExtendLog
 from services.archive.application.get_proof import GetCheckpoint
 from services.archive.application.log_ports import SignedCheckpoint
@@ -33,6 +36,7 @@ from services.chassis.errors import Conflict, Refused, Unavailable
 from tests.integration.archive.log_world import LogWorld, make_world
 from tests.support.eventually import eventually
 from tests.support.postgres import DatabaseFactory
+from tests.support.s3 import S3
 
 
 @pytest_asyncio.fixture
@@ -78,6 +82,16 @@ async def test_each_checkpoint_continues_all_before_it_and_partial_tiles_go_once
     assert not [name for name in names if name.startswith(("tile/0/000.p", "tile/entries/001.p"))]
     found = await world.check()
     assert (found.whole, found.checkpoints, found.leaves) == (True, 7, 560)
+
+
+async def test_a_log_in_an_object_store_is_whole(world: LogWorld, s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_server.variables.items():
+        monkeypatch.setenv(name, value)
+    there = replace(world, elsewhere=open_tiles(f"{s3_server.url}/{uuid.uuid4()}"))
+    for count in (3, 300, 1):
+        await there.grow(count)
+    found = await there.check()
+    assert (found.whole, found.checkpoints, found.leaves, world.files()) == (True, 3, 304, {})
 
 
 async def test_a_round_without_leaves_changes_nothing(world: LogWorld) -> None:
