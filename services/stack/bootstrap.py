@@ -76,6 +76,7 @@ def wanted_stamp() -> dict[str, str]:
     """What the environment depends on: the lock, the project's description, this Python and this folder."""
     return {
         "lock": hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+        "bootstrap": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
         "project": hashlib.sha256((CHECKOUT / "pyproject.toml").read_bytes()).hexdigest(),
         "python": sys.version.split()[0],
         "folder": str(CHECKOUT),
@@ -201,7 +202,8 @@ def install_project() -> None:
     (site / "hocba.pth").write_text(f"{CHECKOUT}\n{CHECKOUT / 'protos'}\n")
     script = VENV / "bin" / "hocba"
     script.unlink(missing_ok=True)
-    script.write_text(f"#!{VENV / 'bin' / 'python'}\nfrom services.__main__ import main\n\nmain()\n")
+    # With the guard, since processes that a command spawns read the script again.
+    script.write_text(f'#!{VENV / "bin" / "python"}\nfrom services.__main__ import main\n\nif __name__ == "__main__":\n    main()\n')
     script.chmod(0o755)
 
 

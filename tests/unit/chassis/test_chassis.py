@@ -44,7 +44,7 @@ def sealed_event(folder: Path) -> tuple[Path, events_pb2.PupilsEnrolled]:
 
 def test_a_sealed_part_is_opened_by_its_reader_and_by_nobody_else(tmp_path: Path) -> None:
     public, event = sealed_event(tmp_path)
-    assert b"An" not in event.SerializeToString()
+    assert "Lê Bảo An".encode() not in event.SerializeToString()
     opened = Envelope(public, tmp_path / "grading.json", "grading").open(event.profiles, events_pb2.PupilProfiles)
     assert opened.profiles[39].full_name == "Lê Bảo An"
     with pytest.raises(Malformed, match="not for signing"):
