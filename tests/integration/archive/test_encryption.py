@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from cryptography.exceptions import InvalidTag
 
 from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.key_shares import key_of, shares_of
 from services.archive.adapters.object_stores import open_store
-from services.archive.adapters.vault import EncryptedVault
+from services.archive.adapters.vault import EncryptedVault, decrypted, encrypted
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.ports import Deposit, Location, WrappedKey, WrappingKeys
@@ -123,6 +124,15 @@ async def test_no_document_opens_as_another_ones_or_with_another_ones_key(homes:
     ):
         with pytest.raises(Refused, match="damaged"):
             await opened.read(wrong)
+
+
+def test_a_ciphertext_is_bound_to_owner_and_document_even_under_the_same_key() -> None:
+    key, owner, data = b"k" * 32, str(uuid.uuid4()), b"a document"
+    stored, digest = encrypted(key, owner, data), sha256(data).digest()
+    assert decrypted(key, owner, digest, stored) == data
+    for other_owner, other_digest in ((str(uuid.uuid4()), digest), (owner, bytes(32))):
+        with pytest.raises(InvalidTag):
+            decrypted(key, other_owner, other_digest, stored)
 
 
 async def test_renewing_the_wrapping_key_leaves_every_object_as_it_is(homes: Homes, database: Database, tmp_path: Path) -> None:
