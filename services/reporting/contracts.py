@@ -1,6 +1,6 @@
 """Protobuf <-> domain: the one file of reporting that knows both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,9 +13,9 @@ from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.identity import Actor
-from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, PupilNews, Viewer
+from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
-from services.reporting.domain.counting import REASON_PREFIX, ClassFacts
+from services.reporting.domain.counting import REASON_PREFIX, Age, ClassFacts
 from services.reporting.domain.facts import (
     HOMEROOM_TEACHER,
     PRINCIPAL,
@@ -54,7 +54,7 @@ def pupils_enrolled(event: enrollment_pb2.PupilsEnrolled, at: datetime) -> Batch
     hint = ClassNews(event.class_id, ClassFacts(0, "", event.school_id, event.school_year))
     news = []
     for pupil in event.pupils:
-        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number)):
+        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number, pupil.identity_state)):
             news.append(PupilNews(event.class_id, pupil.pupil_id, event.school_year, item, at))
     return news, [hint]
 
@@ -167,7 +167,7 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         class_id=item.place.class_id,
         name=item.place.name,
         grade=item.place.grade,
-        reasons=[_reason(measure.removeprefix(REASON_PREFIX), count) for count, measure in reasons],
+        reasons=[_reason(measure.removeprefix(REASON_PREFIX), count, item.ages) for count, measure in reasons],
         enrolled=counts.get("enrolled", 0),
         ready=counts.get("ready", 0),
         sealed=counts.get("sealed", 0),
@@ -179,6 +179,12 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         signed_seal=counts.get("signed_seal", 0),
         archived=counts.get("archived", 0),
         rejected=counts.get("rejected", 0),
+        identity_verified=counts.get("identity_verified", 0),
+        identity_contradictory=counts.get("identity_contradictory", 0),
+        identity_unknown=counts.get("identity_unknown", 0),
+        without_personal_number=counts.get("without_number", 0),
+        submitted=counts.get("submitted", 0),
+        acknowledged=counts.get("acknowledged", 0),
     )
 
 
@@ -186,6 +192,18 @@ def coverage_answer(total: Coverage, parts: Sequence[Coverage], school_year: int
     """The whole and its parts."""
     told = [coverage(part) for part in parts]
     return reporting_pb2.GetCoverageResponse(total=coverage(total), parts=told, as_of=_timestamp(as_of), school_year=school_year)
+
+
+def span(request: reporting_pb2.GetHistoryRequest, now: datetime) -> tuple[datetime | None, datetime]:
+    """(since, until)."""
+    since = request.since.ToDatetime(UTC) if request.HasField("since") else None
+    return since, request.until.ToDatetime(UTC) if request.HasField("until") else now
+
+
+def history_answer(school_year: int, points: Iterable[Point]) -> reporting_pb2.GetHistoryResponse:
+    """Points in order of time."""
+    told = [reporting_pb2.HistoryPoint(taken_at=_timestamp(point.taken_at), coverage=coverage(point.coverage)) for point in points]
+    return reporting_pb2.GetHistoryResponse(school_year=school_year, points=told)
 
 
 def missing_answer(found: Iterable[Missing]) -> reporting_pb2.ListMissingResponse:
@@ -244,8 +262,10 @@ def _sheet_versions(sheets: Iterable[common_pb2.SheetRef]) -> frozenset[SheetVer
     return frozenset((sheet.sheet_id, sheet.version) for sheet in sheets)
 
 
-def _reason(code: str, pupils: int) -> reporting_pb2.Reason:
-    return reporting_pb2.Reason(code=code, pupils=pupils, who_acts=who_acts(code))
+def _reason(code: str, pupils: int, ages: Mapping[str, Age]) -> reporting_pb2.Reason:
+    age = ages.get(code)
+    since = {"oldest_since": age.oldest.isoformat(), "median_since": age.median.isoformat()} if age else {}
+    return reporting_pb2.Reason(code=code, pupils=pupils, who_acts=who_acts(code), **since)
 
 
 def _timestamp(at: datetime) -> Timestamp:

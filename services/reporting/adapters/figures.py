@@ -1,14 +1,17 @@
 """Reads the counters and what is shown beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.database import Database
 from services.reporting.adapters.statements import QUERIES
 from services.reporting.application.ports import Coverage, Difference, Missing, Place
 from services.reporting.domain.classes import CLOSED_UNLOCK_STATES, Sheet, Unlock
+from services.reporting.domain.counting import Age, ages_of
 from services.reporting.domain.standing import MEASURES
+
+_PARTS = {"province": "provinces_of", "school": "schools_of", "class": "classes_of"}
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,26 @@ class PostgresFigures:
         return Place(rows[0]["province_id"], rows[0]["school_id"], rows[0]["class_id"], rows[0]["name"], rows[0]["grade"]) if rows else None
 
     async def coverage(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, int]:
-        """A handful of rows, whatever the scope."""
+        """A handful of rows for each grade, whatever the scope."""
         return {row["measure"]: row["pupils"] for row in await self._fetch("coverage", scope, scope_id, school_year)}
 
+    async def by_grade(self, school_year: int, place: Place) -> Sequence[Coverage]:
+        """The very rows that make the scope's own number."""
+        scope, scope_id = place.scope
+        found: dict[int, dict[str, int]] = {}
+        for row in await self._fetch("coverage_by_grade", scope, scope_id, school_year):
+            found.setdefault(row["grade"], {})[row["measure"]] = row["pupils"]
+        return [Coverage(replace(place, grade=grade, name=str(grade)), counts) for grade, counts in found.items()]
+
+    async def ages(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, Age]:
+        """By reason and day; a class is counted pupil by pupil."""
+        rows = await (self._fetch("waits_of_class", scope_id) if scope == "class" else self._fetch("waits", scope, scope_id, school_year))
+        return ages_of((row["reason"], row["day"], row["pupils"]) for row in rows)
+
     async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
-        """Schools or classes with anything counted."""
+        """Provinces, schools or classes with anything counted."""
         found: dict[Place, dict[str, int]] = {}
-        for row in await self._fetch("classes_of" if scope == "class" else "schools_of", school_year, province_id, school_id):
+        for row in await self._fetch(_PARTS[scope], school_year, province_id, school_id):
             place = Place(row["province_id"], row["school_id"], row["class_id"], row["name"], row["grade"])
             found.setdefault(place, {})[row["measure"]] = row["pupils"]
         return [Coverage(place, counts) for place, counts in found.items()]
@@ -64,6 +80,10 @@ class PostgresFigures:
         sums = await self._fetch("sums", school_year, province_id)
         found = [Difference(f"{row['scope']}_is_sum_of_parts", row["below"], row["above"], f"{row['scope_id']} {row['measure']}") for row in sums]
         bits = [int(step) for step in MEASURES.values()]
+        waits = await self._fetch("wait_sums", school_year, province_id)
+        found += [Difference("waiting_is_sum_of_reason", row["waiting"], row["counted"], f"{row['scope']} {row['scope_id']} {row['reason']}") for row in waits]
+        days = await self._fetch("recount_waits", school_year, province_id)
+        found += [Difference("waiting_is_count_of_pupils", row["fresh"], row["kept"], f"{row['school_id']} {row['reason']} {row['day']}") for row in days]
         fresh = await self._fetch("recount", school_year, province_id, list(MEASURES), bits)
         return found + [Difference("class_is_count_of_pupils", row["fresh"], row["kept"], f"{row['class_id']} {row['measure']}") for row in fresh]
 

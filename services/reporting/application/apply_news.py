@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.chassis.errors import Conflict
 from services.reporting.application.ports import ClassNews, Key, PupilNews, PupilRow, ReadModel, ReadModelWork
-from services.reporting.domain.counting import Cell, ClassFacts, cells_of, differences
+from services.reporting.domain.counting import Cell, ClassFacts, Wait, cells_of, differences, waits_of
 from services.reporting.domain.standing import standing_of
 
 
@@ -51,15 +51,17 @@ async def _take_in(
     rows = await work.pupils(keys)
     new_rows = _with_news(rows, news, {class_id for class_id, facts in after.items() if facts.signing.lacking}, turned)
     moved: Counter[Cell] = Counter()
+    waits: Counter[Wait] = Counter()
     for key, row in rows.items():
-        standing = new_rows.get(key, row).standing
+        new_row = new_rows.get(key, row)
+        standing = new_row.standing
         if not {row.standing.class_id, standing.class_id} <= {*after, ""}:
             raise Conflict("a pupil was moved by another process meanwhile; look again", code="moved_meanwhile")
-        old_cells = cells_of(key.school_year, row.standing, _class_of(before, row.standing.class_id))
-        new_cells = cells_of(key.school_year, standing, _class_of(after, standing.class_id))
-        moved.update(differences(old_cells, new_cells))
+        old_class, new_class = _class_of(before, row.standing.class_id), _class_of(after, standing.class_id)
+        moved.update(differences(cells_of(key.school_year, row.standing, old_class), cells_of(key.school_year, standing, new_class)))
+        waits.update(differences(waits_of(key.school_year, row.standing, row.since, old_class), waits_of(key.school_year, standing, new_row.since, new_class)))
     await work.save_pupils({key: new_rows.get(key, rows[key]) for key in _to_write(rows, new_rows, changed)}, after)
-    await work.add({cell: count for cell, count in moved.items() if count})
+    await work.add({cell: count for cell, count in moved.items() if count}, {wait: count for wait, count in waits.items() if count})
     return len(new_rows)
 
 

@@ -9,31 +9,38 @@ from services.reporting.application.ports import Coverage, Figures, Place, Viewe
 
 @dataclass(frozen=True, slots=True)
 class GetCoverage:
-    """Counters of one scope and, when asked for, of its schools or classes. Costs the same for any number of pupils."""
+    """Counters of one scope and, when asked for, of its provinces, schools, classes or grades. Costs the same for any number of pupils."""
 
     figures: Figures
 
     async def __call__(
-        self, viewer: Viewer, school_year: int, province_id: str, school_id: str, *, by_school: bool, by_class: bool
+        self,
+        viewer: Viewer,
+        school_year: int,
+        province_id: str,
+        school_id: str,
+        *,
+        by_school: bool,
+        by_class: bool,
+        by_grade: bool = False,
+        by_province: bool = False,
     ) -> tuple[Coverage, Sequence[Coverage], int]:
         """(the whole, its parts, the school year; 0 asks for the latest). Denied for a scope that isn't the viewer's."""
         school_year = school_year or await self.figures.latest_year()
-        place = await self._place(province_id, school_id)
+        place = await self.place(province_id, school_id)
         require(viewer, place)
-        if place.school_id:
-            scope, scope_id = "school", place.school_id
-        elif place.province_id:
-            scope, scope_id = "province", place.province_id
-        else:
-            scope, scope_id = "nation", ""
-        total = Coverage(place, await self.figures.coverage(school_year, scope, scope_id))
+        scope, scope_id = place.scope
+        total = Coverage(place, await self.figures.coverage(school_year, scope, scope_id), await self.figures.ages(school_year, scope, scope_id))
         parts: Sequence[Coverage] = ()
-        if by_class or by_school:
-            kind = "class" if by_class else "school"
+        if by_grade:
+            parts = await self.figures.by_grade(school_year, place)
+        elif by_class or by_school or by_province:
+            kind = "class" if by_class else "school" if by_school else "province"
             parts = await self.figures.parts(school_year, kind, province_id, school_id)
         return total, parts, school_year
 
-    async def _place(self, province_id: str, school_id: str) -> Place:
+    async def place(self, province_id: str, school_id: str) -> Place:
+        """What is asked for; NotFound for a school that nobody has told of."""
         if not school_id:
             return Place(province_id=province_id)
         place = await self.figures.school(school_id)

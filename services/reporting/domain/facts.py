@@ -26,10 +26,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identified:
-    """Enrollment: whether there is a personal number."""
+    """Enrollment: whether there is a personal number, and how it fared at the population register."""
 
     version: int
     has_number: bool
+    state: str = "unchecked"
+    """What the population register said: `unchecked`, `matched`, `mismatched`, `unknown`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,7 +100,21 @@ class Rejected:
     trouble: Trouble
 
 
-News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Rejected
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """National register: this version was handed over by the province."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """National register: this version was taken over, with a receipt."""
+
+    version: int
+
+
+News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Rejected | Submitted | Acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,8 @@ class Facts:
     unsigned: Mapping[str, Trouble] = field(default_factory=dict)
     archived: int = 0
     rejected: Trouble | None = None
+    submitted: int = 0
+    acknowledged: int = 0
 
     def told(self, news: News) -> "Facts":
         """The facts after one more piece of news; the very same object when it was known or is outdated."""
@@ -137,6 +155,10 @@ class Facts:
                 return self if version <= self.archived else replace(self, archived=version)
             case Rejected(trouble):
                 return self if self.rejected is not None and trouble <= self.rejected else replace(self, rejected=trouble)
+            case Submitted(version):
+                return self if version <= self.submitted else replace(self, submitted=version)
+            case Acknowledged(version):
+                return self if version <= self.acknowledged else replace(self, acknowledged=version)
 
     def _judged(self, news: Judged) -> "Facts":
         known = self.outcomes.get(news.class_id)
