@@ -6,7 +6,7 @@ ARGS ?=
 bin := .state/venv/bin
 hocba := $(bin)/python -m services
 
-.PHONY: help setup demo test check unit contract integration charts e2e faults up down status logs surge protos fmt lock clean
+.PHONY: help setup demo test check unit contract integration charts e2e faults up down status logs surge bench-nation protos fmt lock clean
 
 help: ## This list
 	@echo "make TARGET [ARGS=...]      budgets are for 2 cores, after the first run has fetched what the machine lacks"
@@ -58,6 +58,9 @@ logs: setup ## follow the logs; ARGS="grading" for one
 
 surge: setup ## 5 min       a term-end load against the local stack, with an HTML report
 	@$(bin)/python -m loadtests.surge $(ARGS)
+
+bench-nation: setup ## 15 min      the read side with 10 thousand, a million and 18 million pupils; needs 25 GB of disk; ARGS=--json
+	@$(hocba) bench reporting --nation $(ARGS)
 
 protos: setup ## 10 s        regenerate the contracts' code and AsyncAPI
 	@$(bin)/python protos/generate.py && $(bin)/python protos/asyncapi.py

@@ -119,9 +119,15 @@ SELECT reason, (since AT TIME ZONE 'UTC')::date AS day, count(*) AS pupils FROM 
 
 -- name: provinces_of
 -- A province's name is whichever its schools tell.
-SELECT c.scope_id AS province_id, '' AS school_id, '' AS class_id, coalesce(n.name, c.scope_id) AS name, 0 AS grade, c.measure, sum(c.pupils)::bigint AS pupils
-FROM counters c LEFT JOIN LATERAL (SELECT s.province_name AS name FROM schools s WHERE s.province_id = c.scope_id LIMIT 1) n ON true
-WHERE c.scope = 'province' AND c.school_year = $1 AND ($2 = '' OR c.scope_id = $2) AND $3 = '' GROUP BY 1, 4, 6 HAVING sum(c.pupils) <> 0 ORDER BY 4, 1
+WITH counted AS (
+    SELECT scope_id AS province_id, measure, sum(pupils)::bigint AS pupils FROM counters
+    WHERE scope = 'province' AND school_year = $1 AND ($2 = '' OR scope_id = $2) AND $3 = '' GROUP BY 1, 2
+), named AS (
+    SELECT province_id, coalesce((SELECT s.province_name FROM schools s WHERE s.province_id = c.province_id LIMIT 1), province_id) AS name
+    FROM (SELECT DISTINCT province_id FROM counted) c
+)
+SELECT province_id, '' AS school_id, '' AS class_id, name, 0 AS grade, measure, pupils FROM counted JOIN named USING (province_id)
+WHERE pupils <> 0 ORDER BY name, province_id
 
 -- name: schools_of
 SELECT s.province_id, s.school_id::text, '' AS class_id, s.name, 0 AS grade, c.measure, sum(c.pupils)::bigint AS pupils

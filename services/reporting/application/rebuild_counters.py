@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from services.reporting.application.ports import Key, PupilRow, ReadModel
-from services.reporting.domain.counting import Cell, ClassFacts, Wait, cells_of, waits_of
+from services.reporting.domain.counting import Cell, ClassFacts, Counted, Wait, differences
 from services.reporting.domain.standing import standing_of
 
 PAGE = 2000
@@ -27,13 +27,15 @@ class RebuildCounters:
                 classes = await work.classes({standing_of(row.facts).class_id for row in rows.values()} - {""})
                 lacking = {class_id for class_id, facts in classes.items() if facts.signing.lacking}
                 fresh: dict[Key, PupilRow] = {}
+                new: list[Counted] = []
                 for key, row in rows.items():
                     standing = standing_of(row.facts, lacking)
                     if standing != row.standing:
                         fresh[key] = PupilRow(row.facts, standing, row.since)
-                    of_class = classes.get(standing.class_id, ClassFacts(0))
-                    counters.update(cells_of(key.school_year, standing, of_class))
-                    waits.update(waits_of(key.school_year, standing, row.since, of_class))
+                    new.append(Counted(key.school_year, standing, row.since, classes.get(standing.class_id, ClassFacts(0))))
+                of_page, waits_of_page = differences([], new)
+                counters.update(of_page)
+                waits.update(waits_of_page)
                 await work.save_pupils(fresh, classes)
                 counted, after = counted + len(rows), max(rows)
             await work.add(counters, waits)

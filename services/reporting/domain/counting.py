@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import accumulate
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from services.reporting.domain.classes import SheetSigning
 from services.reporting.domain.standing import MEASURES, Standing
@@ -95,14 +95,25 @@ def _median(days: list[tuple[date, int]]) -> date:
     return next(day for (day, _), so_far in zip(days, upto, strict=True) if so_far >= half)
 
 
-Counted = TypeVar("Counted", Cell, Wait)
+class Counted(NamedTuple):
+    """How a pupil counts; all of a class who are equally far are equal."""
+
+    school_year: int
+    standing: Standing
+    since: datetime | None
+    of_class: ClassFacts
 
 
-def differences(before: Iterable[Counted], after: Iterable[Counted]) -> Counter[Counted]:
-    """What must be added to each counter; counters that stay as they are aren't named."""
-    changed: Counter[Counted] = Counter()
-    for cell in after:
-        changed[cell] += 1
-    for cell in before:
-        changed[cell] -= 1
-    return Counter({cell: count for cell, count in changed.items() if count})
+def differences(before: Iterable[Counted], after: Iterable[Counted]) -> tuple[dict[Cell, int], dict[Wait, int]]:
+    """What must be added to each counter; counters that stay as they are aren't named. A class that moves as one costs as much as one pupil."""
+    pupils = Counter(after)
+    pupils.subtract(Counter(before))
+    cells: Counter[Cell] = Counter()
+    waits: Counter[Wait] = Counter()
+    for (school_year, standing, since, of_class), count in pupils.items():
+        if count:
+            for cell in cells_of(school_year, standing, of_class):
+                cells[cell] += count
+            for wait in waits_of(school_year, standing, since, of_class):
+                waits[wait] += count
+    return {cell: count for cell, count in cells.items() if count}, {wait: count for wait, count in waits.items() if count}

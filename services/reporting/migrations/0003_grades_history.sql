@@ -46,3 +46,6 @@ CREATE TABLE snapshots (
     PRIMARY KEY (scope, scope_id, school_year, taken_at)
 );
 GRANT SELECT, INSERT ON snapshots TO hocba_reporting;
+
+-- A province's schools, and its name, which is whichever its schools tell.
+CREATE INDEX schools_by_province ON schools (province_id);

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.reporting.adapters.facts_json import facts_from_json, facts_to_json, signing_from_json, signing_to_json
 from services.reporting.domain.classes import SheetSigning, SheetsSealed, SheetsSigned
-from services.reporting.domain.counting import Age, Cell, ClassFacts, ages_of, cells_of, differences
+from services.reporting.domain.counting import Age, Cell, ClassFacts, Counted, Wait, ages_of, cells_of, differences, waits_of
 from services.reporting.domain.facts import (
     ROLES,
     Acknowledged,
@@ -32,6 +32,7 @@ from services.reporting.domain.history import due
 from services.reporting.domain.standing import NOWHERE, WHO_ACTS, Standing, Step, standing_of, who_acts
 
 YEAR = 2025
+SINCE = datetime(2026, 5, 31, 10, tzinfo=UTC)
 CLASSES = {
     "": ClassFacts(0),
     "a": ClassFacts(1, "2025-01", "s1", YEAR, 10, "10A1"),
@@ -64,6 +65,11 @@ def told(news: list[News]) -> Facts:
     return facts
 
 
+def counted(facts: Facts) -> Counted:
+    standing = standing_of(facts)
+    return Counted(YEAR, standing, SINCE, CLASSES[standing.class_id])
+
+
 def cells(standing: Standing) -> list[Cell]:
     return cells_of(YEAR, standing, CLASSES[standing.class_id])
 
@@ -80,12 +86,17 @@ def test_counters_kept_by_differences_equal_a_count_at_the_end(news: list[News],
     again = news + news
     random.shuffle(again)  # type: ignore[attr-defined]  # hypothesis' Random.
     counters: Counter[Cell] = Counter()
+    waits: Counter[Wait] = Counter()
     states = [Facts()]
     for item in again:
         states.append(states[-1].told(item))
     for before, after in pairwise(states):
-        counters.update(differences(cells(standing_of(before)), cells(standing_of(after))))
-    assert {cell: count for cell, count in counters.items() if count} == Counter(cells(standing_of(told(news))))
+        cells_moved, waits_moved = differences([counted(before)], [counted(after)])
+        counters.update(cells_moved)
+        waits.update(waits_moved)
+    at_end = counted(told(news))
+    assert {cell: count for cell, count in counters.items() if count} == Counter(cells(at_end.standing))
+    assert {wait: count for wait, count in waits.items() if count} == Counter(waits_of(YEAR, at_end.standing, SINCE, at_end.of_class))
 
 
 @given(st.lists(NEWS, max_size=12))
