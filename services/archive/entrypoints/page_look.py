@@ -1,0 +1,78 @@
+"""What the public page looks like: its files under names that change with their content, its texts, and its one template."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from services.archive.domain.witness_policy import WitnessPolicy
+
+FOLDER = Path(__file__).parents[1] / "page"
+LANGUAGES = ("vi", "en")
+POLICY = "log-policy.txt"
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+# A file stands behind those that it names.
+_FILES = ("icon.svg", "page.css", "log_proof.js", "page.js")
+_VIET_NAM = timezone(timedelta(hours=7))
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the page; `address` holds a digest of it, so that it may be kept for ever."""
+
+    address: str
+    data: bytes
+    media_type: str
+
+
+def read_assets(policy: str | None) -> Mapping[str, Asset]:
+    """The page's files by name, the log's policy among them if there is one."""
+    found: dict[str, Asset] = {}
+    for name in _FILES:
+        data = (FOLDER / name).read_bytes()
+        for other in found.values():
+            # Modules name each other; what they name is in the cache under its digest too.
+            data = data.replace(b'"./%s"' % _plain(other).encode(), b'"%s"' % other.address.encode())
+        found[name] = _asset(name, data)
+    if policy is not None:
+        found[POLICY] = _asset(POLICY, policy.encode())
+    return found
+
+
+class Look:
+    """Sets the page in one of LANGUAGES."""
+
+    def __init__(self, assets: Mapping[str, Asset], policy: WitnessPolicy | None) -> None:
+        self.texts: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
+        environment = jinja2.Environment(
+            autoescape=True, loader=jinja2.FileSystemLoader(FOLDER), undefined=jinja2.StrictUndefined, trim_blocks=True, auto_reload=False
+        )
+        shared = {"assets": {name: asset.address for name, asset in assets.items()}, "policy": policy, "local": lambda at: at.astimezone(_VIET_NAM)}
+        self._template = environment.get_template("page.html", globals=shared)
+
+    def page(
+        self, language: str, *, title: str = "", text: str = "", status: str = "", found: object = None, as_of: datetime | None = None, public_id: str = ""
+    ) -> str:
+        """The page: of a status (`found` is a Status unless it is unknown), of a message with its title, or the first one."""
+        words = self.texts[language]
+        title = words["status"][status]["title"] if status else title
+        return self._template.render(
+            lang=language, t=words, title=title, text=text, status=status, found=found, as_of=as_of, public_id=public_id, newer=getattr(found, "newer", "")
+        )
+
+
+def _asset(name: str, data: bytes) -> Asset:
+    stem, _, suffix = name.rpartition(".")
+    return Asset(f"/assets/{stem}.{hashlib.sha256(data).hexdigest()[:16]}.{suffix}", data, _TYPES[suffix])
+
+
+def _plain(asset: Asset) -> str:
+    stem, _, suffix = asset.address.removeprefix("/assets/").split(".")
+    return f"{stem}.{suffix}"
