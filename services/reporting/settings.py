@@ -1,5 +1,6 @@
 """Settings of reporting."""
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
@@ -9,3 +10,6 @@ class ReportingSettings(ServiceSettings):
     """HOCBA_REPORTING_*"""
 
     model_config = SettingsConfigDict(env_prefix="HOCBA_REPORTING_", frozen=True, extra="forbid")
+
+    dashboard_listen: str = Field("", description="host:port of the dashboard and its JSON, plain HTTP behind a proxy that speaks HTTPS; empty: none")
+    dashboard_behind_proxy: bool = Field(False, description="believe X-Forwarded-Proto: cookies are for HTTPS only where the reader came by it")

@@ -18,6 +18,7 @@ from services.stack import log_keys, pki
 from services.stack.places import SERVICES, Places, StackError, write_atomically
 
 ARCHIVE_LOG = "archive-log"
+DASHBOARD = "dashboard"
 """Whose address is that of the log's files over HTTP."""
 _FILE = "deployment.json"
 _PREFIX = "HOCBA_"
@@ -138,6 +139,7 @@ class Deployment:
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
+            "dashboard_listen": self.addresses.get(DASHBOARD, "") if process == service else "",
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }
