@@ -51,6 +51,8 @@ class Outcome:
     documents: str = ""
     anchors: str = ""
     policy: str = ""
+    page: str = ""
+    """Address of one issued transcript's public page, while the stack is up."""
 
     @property
     def reconciled(self) -> bool:

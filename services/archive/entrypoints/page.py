@@ -24,6 +24,7 @@ _NOBODY = "-"
 """No document has this public id. What can't be one is looked up as this, so that the answer takes as long as for an unknown one."""
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})[-A-Za-z0-9]*\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _RETRY_SECONDS = 5
+_OUTCOME = web.RequestKey("outcome", str)
 _NO_STORE = "no-store"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _CONTENT_POLICY = (
@@ -103,14 +104,14 @@ class PublicPage:
         """The status in words; one answer for unknown and malformed ids, which names no id."""
         public_id = _public_id(request)
         status, found, at = await self._status(public_id)
-        request["outcome"] = status
+        request[_OUTCOME] = status
         text = self._look.page(_language(request), status=status, found=found, as_of=at, public_id=public_id if found else "")
         return _html(text, 200 if found else 404)
 
     async def status(self, request: web.Request) -> web.Response:
         """The status for programs."""
         status, found, at = await self._status(_public_id(request))
-        request["outcome"] = status
+        request[_OUTCOME] = status
         told: dict[str, object] = {"status": status, "as_of": at.isoformat()}
         if found is not None:
             told |= {"school_name": found.school_name, "school_year": found.school_year, "level": found.level, "newer": found.newer or None}
@@ -122,7 +123,7 @@ class PublicPage:
             found = await self._get_proof(_public_id(request))
         except NotFound:
             found = None
-        request["outcome"] = "proof" if found else "no_proof"
+        request[_OUTCOME] = "proof" if found else "no_proof"
         if found is None:
             return web.Response(status=404, text="no proof\n")
         return web.Response(body=found.encoded(), content_type="text/plain", charset="utf-8")
@@ -163,7 +164,7 @@ class PublicPage:
             response.headers.update(_SECURE)
 
     def _message(self, request: web.Request, what: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-        request["outcome"] = what
+        request[_OUTCOME] = what
         language = _language(request)
         words = self._look.texts[language]
         return _html(self._look.page(language, title=words[f"{what}_title"], text=words[f"{what}_text"]), status, headers)
@@ -176,12 +177,18 @@ async def no_page(stop: asyncio.Event) -> None:
 
 @web.middleware
 async def _measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    began = time.perf_counter()
-    response = await handler(request)
-    resource = request.match_info.route.resource
-    labels = {"http.route": resource.canonical if resource else "", "http.response.status_code": response.status, "outcome": request.get("outcome", "")}
-    metrics.http_requests.record(time.perf_counter() - began, labels)
-    return response
+    began, status = time.perf_counter(), 500
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as answer:
+        status = answer.status
+        raise
+    finally:
+        resource = request.match_info.route.resource
+        labels = {"http.route": resource.canonical if resource else "", "http.response.status_code": status, "outcome": request.get(_OUTCOME, "")}
+        metrics.http_requests.record(time.perf_counter() - began, labels)
 
 
 def _html(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
