@@ -99,10 +99,10 @@ ORDER BY t.leaf_id LIMIT $7
 -- name: status
 -- What the public may know. Nothing here tells who the pupil is. No later sheet takes an earlier one's place as a whole.
 SELECT t.school_name, t.school_year, t.level,
-    (SELECT n.public_id FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version ORDER BY n.version DESC LIMIT 1) AS newer
+    NOT EXISTS (SELECT FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) AS latest
 FROM transcripts t WHERE t.public_id = $1
 UNION ALL
-SELECT s.school_name, s.school_year, s.level, NULL FROM sheets s WHERE s.public_id = $1
+SELECT s.school_name, s.school_year, s.level, true FROM sheets s WHERE s.public_id = $1
 
 -- name: leaf_of
 -- The leaf of a document by its random public id.

@@ -243,8 +243,6 @@ class Status:
     school_name: str
     school_year: int
     level: str
-    newer: str = ""
-    """Public id of the latest version, where this isn't it."""
 
 
 @dataclass(frozen=True, slots=True)

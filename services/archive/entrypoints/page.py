@@ -24,6 +24,8 @@ _NOBODY = "-"
 """No document has this public id. What can't be one is looked up as this, so that the answer takes as long as for an unknown one."""
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})[-A-Za-z0-9]*\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _RETRY_SECONDS = 5
+_AT_ONCE = 4
+"""Questions to database and log at a time: admission shares the pool of connections, and the public must not take them all."""
 _OUTCOME = web.RequestKey("outcome", str)
 _NO_STORE = "no-store"
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -62,6 +64,7 @@ class PublicPage:
         self._get_status, self._get_proof, self._limits, self._proxies = get_status, get_proof, limits, proxies
         assets = read_assets(policy[0] if policy else None)
         self._look = Look(assets, policy[1] if policy else None)
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._assets = {asset.address: asset for asset in assets.values()}
 
     async def run(self, listen: str, stop: asyncio.Event) -> None:
@@ -120,7 +123,8 @@ class PublicPage:
     async def proof(self, request: web.Request) -> web.Response:
         """The proof under the newest final checkpoint."""
         try:
-            found = await self._get_proof(_public_id(request))
+            async with self._turns:
+                found = await self._get_proof(_public_id(request))
         except NotFound:
             found = None
         request[_OUTCOME] = "proof" if found else "no_proof"
@@ -136,7 +140,8 @@ class PublicPage:
         return web.Response(body=asset.data, content_type=asset.media_type, charset="utf-8", headers={"Cache-Control": _FOR_EVER})
 
     async def _status(self, public_id: str) -> tuple[str, Status | None, datetime]:
-        found, at = await self._get_status(public_id)
+        async with self._turns:
+            found, at = await self._get_status(public_id)
         status = "unknown" if found is None else "valid" if found.latest else "superseded"
         return status, found, at.astimezone(UTC).replace(microsecond=0)
 

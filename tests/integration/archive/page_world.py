@@ -58,7 +58,7 @@ class PageWorld:
 def page_of(log: LogWorld, policy_text: str, limits: str, proxies: int) -> PublicPage:
     """The page as the service wires it."""
     catalogue = PostgresCatalogue(log.database)
-    rates = PageLimits(limits, "async+memory://")
+    rates = PageLimits(limits)
     return PublicPage(GetStatus(catalogue, SystemClock()), GetProof(catalogue, log.tiles, log.state), (policy_text, log.policy), rates, proxies)
 
 
