@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from services.archive import contracts
 from services.archive.application.get_proof import GetProof
 from services.archive.application.get_status import LONGEST_PUBLIC_ID, GetStatus
 from services.archive.application.ports import Status
@@ -117,7 +118,9 @@ class PublicPage:
         request[_OUTCOME] = status
         told: dict[str, object] = {"status": status, "as_of": at.isoformat()}
         if found is not None:
-            told |= {"school_name": found.school_name, "school_year": found.school_year, "level": found.level, "newer": found.newer or None}
+            told |= {"kind": found.kind, "school_name": found.school_name, "school_year": found.school_year, "level": found.level}
+            told |= {"newer": found.newer_public_id} if found.newer_public_id else {}
+            told |= {"revoked_at": found.revoked_at.isoformat(), "decision_number": found.decision_number} if found.revoked_at else {}
         return web.json_response(told, status=200 if found else 404)
 
     async def proof(self, request: web.Request) -> web.Response:
@@ -142,8 +145,7 @@ class PublicPage:
     async def _status(self, public_id: str) -> tuple[str, Status | None, datetime]:
         async with self._turns:
             found, at = await self._get_status(public_id)
-        status = "unknown" if found is None else "valid" if found.latest else "superseded"
-        return status, found, at.astimezone(UTC).replace(microsecond=0)
+        return contracts.status(found, at).status, found, at.astimezone(UTC).replace(microsecond=0)
 
     @web.middleware
     async def _answered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

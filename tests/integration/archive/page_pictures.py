@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.async_api import Browser
 
+from services.archive.application.ports import Status
+from services.archive.entrypoints.page_look import Look, read_assets
 from services.stack import postgresql
 from tests.integration.archive.page_world import FIRST, OTHER, SECOND, UNKNOWN, PageWorld, page_world
 from tests.support.browser import chromium
@@ -28,15 +31,20 @@ async def draw(world: PageWorld, browser: Browser, folder: Path) -> None:
         "valid": (f"/t/{SECOND}", None),
         "superseded": (f"/t/{FIRST}", None),
         "unknown": (f"/t/{UNKNOWN}", None),
+        "revoked": ("/t/revoked", None),
         "not-found": ("/nothing", None),
         "genuine": (f"/t/{SECOND}", right),
         "changed": (f"/t/{SECOND}", wrong),
         "another": (f"/t/{SECOND}", other),
     }
+    look = Look(read_assets(world.policy_text), world.log.policy)
+    withdrawn = Status("transcript", "Trường Tiểu học Mẫu", 2025, "PRIMARY", revoked_at=datetime.now(UTC), decision_number="12/QĐ-SGDĐT")
+    revoked = look.page("vi", status="revoked", found=withdrawn, as_of=datetime.now(UTC), public_id=SECOND)
     for size, (width, height) in SIZES.items():
         for dark in (False, True) if size == "phone" else (False,):
             context = await browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN", color_scheme="dark" if dark else "light")
             page = await context.new_page()
+            await page.route("**/t/revoked", lambda route: route.fulfill(body=revoked, content_type="text/html; charset=utf-8"))
             for name, (path, file) in shots.items():
                 await page.goto(world.url + path)
                 if file:

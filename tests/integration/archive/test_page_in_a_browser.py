@@ -93,7 +93,7 @@ def visit(browser: Browser, world: PageWorld) -> Visits:  # noqa: F811 - the fix
 
 
 async def test_right_pdf_is_genuine_in_both_languages(visit: Visits, world: PageWorld) -> None:
-    for locale, said, status in (("vi-VN", "đúng là bản đã phát hành", "Học bạ hợp lệ"), ("en-GB", "is the one that was issued", "Valid transcript")):
+    for locale, said, status in (("vi-VN", "đúng là bản đã phát hành", "Hợp lệ"), ("en-GB", "is the one that was issued", "Valid")):
         async with visit(locale=locale) as visitor:
             tone, text = await visitor.verdict(f"/t/{SECOND}", world.documents[SECOND])
             assert (tone, said in text, status in await visitor.page.inner_text("h1")) == ("good", True, True)
@@ -126,6 +126,17 @@ async def test_another_pupils_file_and_another_version_are_told_apart(visit: Vis
         assert (tone, "đã có bản mới hơn" in text, await visitor.steps()) == ("warn", True, ["passed"] * 6 + ["failed"])
 
 
+async def test_revoked_file_is_genuine_and_no_longer_valid(visit: Visits, world: PageWorld) -> None:
+    async def revoke(route: Route) -> None:
+        response = await route.fetch()
+        await route.fulfill(response=response, json={**await response.json(), "status": "revoked"})
+
+    async with visit() as visitor:
+        await visitor.page.route("**/status", revoke)
+        tone, text = await visitor.verdict(f"/t/{SECOND}", world.documents[SECOND])
+        assert (tone, "đã bị thu hồi" in text, await visitor.steps()) == ("bad", True, ["passed"] * 6 + ["failed"])
+
+
 async def test_first_page_finds_the_code_in_the_file_or_asks_for_it(visit: Visits, world: PageWorld) -> None:
     async with visit() as visitor:
         assert (await visitor.verdict("/", world.documents[OTHER]))[0] == "good"
@@ -134,7 +145,7 @@ async def test_first_page_finds_the_code_in_the_file_or_asks_for_it(visit: Visit
         await visitor.page.fill("#id", f" {SECOND[:10]} {SECOND[10:].upper()} ")
         assert (await visitor.judged(b"%PDF-1.7\nnothing"))[0] == "bad"
         await visitor.page.click("form button")
-        assert "Học bạ hợp lệ" in await visitor.page.inner_text("h1")
+        assert "Hợp lệ" in await visitor.page.inner_text("h1")
 
 
 async def test_what_cannot_be_answered_is_no_verdict(visit: Visits, world: PageWorld) -> None:
@@ -187,7 +198,7 @@ async def test_status_needs_no_javascript(visit: Visits, world: PageWorld) -> No
         assert "cần JavaScript" in await visitor.page.inner_text("#check")
         assert await visitor.page.is_hidden(".drop")
         await visitor.page.click("a.button")
-        assert "Học bạ hợp lệ" in await visitor.page.inner_text("h1")
+        assert "Hợp lệ" in await visitor.page.inner_text("h1")
 
 
 async def test_small_phone_shows_all_without_scrolling_sideways(visit: Visits, world: PageWorld) -> None:

@@ -45,9 +45,9 @@ async def said(http: ClientSession, path: str, **headers: str) -> tuple[ClientRe
 
 async def test_statuses_in_words_and_for_programs(http: ClientSession) -> None:
     for public_id, status, vietnamese, english in (
-        (SECOND, "valid", "Học bạ hợp lệ", "Valid transcript"),
+        (SECOND, "valid", "<h1>Hợp lệ</h1>", "<h1>Valid</h1>"),
         (FIRST, "superseded", "Đã có bản mới hơn", "There is a newer version"),
-        (OTHER, "valid", "Học bạ hợp lệ", "Valid transcript"),
+        (OTHER, "valid", "<h1>Hợp lệ</h1>", "<h1>Valid</h1>"),
         (UNKNOWN, "unknown", "Không tìm thấy", "Not found"),
     ):
         wanted = 404 if status == "unknown" else 200
@@ -58,7 +58,11 @@ async def test_statuses_in_words_and_for_programs(http: ClientSession) -> None:
         response, text = await said(http, f"/t/{public_id}/status")
         told = json.loads(text)
         assert (response.status, told["status"]) == (wanted, status)
-        assert told.keys() == ({"status", "as_of"} if status == "unknown" else {"status", "as_of", "school_name", "school_year", "level", "newer"})
+        assert told.keys() == (
+            {"status", "as_of"}
+            if status == "unknown"
+            else {"status", "as_of", "kind", "school_name", "school_year", "level"} | ({"newer"} if public_id == FIRST else set())
+        )
         assert told.get("newer") == (SECOND if status == "superseded" else None)
     _, text = await said(http, f"/t/{FIRST}")
     assert f'href="/t/{SECOND}?lang=vi"' in text

@@ -102,12 +102,18 @@ def test_every_text_that_the_browser_asks_for_is_there() -> None:
 
 
 def test_page_escapes_what_it_is_told_and_names_times_of_viet_nam() -> None:
-    found = Status(True, '<script>alert("x")</script>', 2025, "PRIMARY")
+    found = Status("transcript", '<script>alert("x")</script>', 2025, "PRIMARY")
     text = LOOK.page("vi", status="valid", found=found, as_of=AT, public_id="abc")
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(&#34;x&#34;)" in text
     assert "01:30:00 ngày 01/07/2026 (giờ Việt Nam)" in text
     assert '<html lang="vi">' in text
+
+
+def test_revoked_page_names_day_and_decision() -> None:
+    found = Status("sheet", "Trường", 2025, "PRIMARY", revoked_at=AT, decision_number="12/QĐ-THM")
+    text = LOOK.page("vi", status="revoked", found=found, as_of=AT, public_id="abc")
+    assert [part in text for part in ("Đã bị thu hồi", "01/07/2026", "12/QĐ-THM", "Bảng điểm môn")] == [True] * 4
 
 
 def test_unknown_page_names_no_id() -> None:
@@ -116,7 +122,7 @@ def test_unknown_page_names_no_id() -> None:
 
 def test_nothing_inline_and_nothing_from_elsewhere() -> None:
     for language in LANGUAGES:
-        text = LOOK.page(language, status="valid", found=Status(False, "Trường", 2025, "PRIMARY", "newer"), as_of=AT, public_id="abc")
+        text = LOOK.page(language, status="valid", found=Status("transcript", "Trường", 2025, "PRIMARY", "newer"), as_of=AT, public_id="abc")
         assert not re.search(r"<style|<script(?! type=\"module\" src=)| style=| on\w+=|https?://|//\w", text)
     for file in (*FOLDER.glob("*.js"), *FOLDER.glob("*.css")):
         assert not re.search(r"https?://|eval\(|innerHTML|@import|url\(", file.read_text(encoding="utf-8")), file.name
