@@ -194,7 +194,7 @@ def add_page(settings: ArchiveSettings, service: Service, get_status: GetStatus,
         return
     policy = policy_of(settings)
     text = settings.log_policy_file.read_text(encoding="utf-8") if policy and settings.log_policy_file else ""
-    limits = PageLimits(settings.page_limit, settings.page_limit_store)
+    limits = PageLimits(settings.page_limit)
     page = PublicPage(get_status, get_proof, (text, policy) if policy else None, limits, settings.page_proxies)
     service.add_background("page", lambda stop: page.run(settings.page_listen, stop))
 

@@ -25,7 +25,7 @@ ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
     common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER: SUBJECT_TEACHER,
 }
-STATUS_VALID, STATUS_SUPERSEDED, STATUS_UNKNOWN = "valid", "superseded", "unknown"
+STATUS_VALID, STATUS_SUPERSEDED, STATUS_REVOKED, STATUS_UNKNOWN = "valid", "superseded", "revoked", "unknown"
 
 
 def signed_class(event: signing_pb2.TranscriptsSigned) -> SignedClass:
@@ -162,11 +162,15 @@ def status(found: Status | None, as_of: datetime) -> archive_pb2.GetStatusRespon
     if found is None:
         return archive_pb2.GetStatusResponse(status=STATUS_UNKNOWN, as_of=_timestamp(as_of))
     return archive_pb2.GetStatusResponse(
-        status=STATUS_VALID if found.latest else STATUS_SUPERSEDED,
+        status=STATUS_REVOKED if found.revoked_at else STATUS_SUPERSEDED if found.newer_public_id else STATUS_VALID,
         school_name=found.school_name,
         school_year=found.school_year,
         level=found.level,
         as_of=_timestamp(as_of),
+        newer_public_id=found.newer_public_id,
+        revoked_at=_timestamp(found.revoked_at) if found.revoked_at else None,
+        decision_number=found.decision_number,
+        kind=found.kind,
     )
 
 

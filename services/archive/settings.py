@@ -33,9 +33,9 @@ class ArchiveSettings(ServiceSettings):
         0, ge=0, le=10, description="trusted proxies before the page, each of which adds to X-Forwarded-For; 0: that header is not believed"
     )
     page_limit: str = Field(
-        "120/minute", description="how often one client's address may ask, as the library `limits` writes rates; several with `;` between them"
+        "120/minute",
+        description="how often one client's address may ask, as the library `limits` writes rates; with `;` between several; each process counts for itself",
     )
-    page_limit_store: str = Field("async+memory://", description="where that is counted, as `limits` writes it: this process's memory, or one store for all")
     wrapping_keys_dir: Path | None = Field(None, description="folder with the provinces' wrapping keys, <province>.<number>.key")
     wrapping_keys_make: bool = Field(False, description="make a province's first key when it is needed; for stacks of one's own, since nobody keeps shares")
     wrapping_pkcs11_library: Path | None = Field(None, description="library of the module that holds the wrapping keys, instead of a folder")

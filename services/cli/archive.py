@@ -270,7 +270,7 @@ def fetch(
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
-    """Say what the public may know of a transcript: valid, superseded or unknown."""
+    """Say what the public may know of a document: valid, superseded and by which, revoked and by what decision, or unknown."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetStatusResponse:
@@ -279,7 +279,11 @@ def status(public_id: Annotated[str, typer.Argument(help="What the QR code carri
         return answer
 
     answer = ask("archive", ("public@nation",), question)
-    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level}
+    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level, "kind": answer.kind}
+    if answer.newer_public_id:
+        told["newer_public_id"] = answer.newer_public_id
+    if answer.HasField("revoked_at"):
+        told |= {"revoked_at": answer.revoked_at.ToJsonString(), "decision_number": answer.decision_number}
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else " · ".join(str(value) for value in told.values() if value))
 
 

@@ -54,7 +54,6 @@ def rest(places: Places) -> Deployment:
         postgresql=server.place,
         addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")}
         | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", DASHBOARD: f"reporting:{HTTP_PORT}"},
-        | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", DASHBOARD: f"reporting:{HTTP_PORT}"},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

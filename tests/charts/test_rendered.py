@@ -87,6 +87,31 @@ def test_image_is_named_by_digest_where_one_is_given(render: Callable[[str], Obj
     assert "@sha256:" in images.pop()
 
 
+def test_public_page_has_a_door_of_its_own(rendered: Objects) -> None:
+    """A port that the process opens, and a Service for it alone."""
+    (archive,) = [thing for thing in checks.of_kind(rendered, "Deployment") if checks.component(thing) == "archive"]
+    ports = {port["name"]: port["containerPort"] for port in checks.our_container(archive)["ports"]}
+    assert checks.variables(archive)["HOCBA_ARCHIVE_PAGE_LISTEN"] == f"0.0.0.0:{ports['page']}"
+    (door,) = [thing for thing in checks.of_kind(rendered, "Service") if thing["metadata"]["name"].endswith("-page")]
+    assert door["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "page", "appProtocol": "http"}]
+    opened = [
+        checks.component(thing) for thing in checks.of_kind(rendered, "Deployment") if "page" in {p["name"] for p in checks.our_container(thing)["ports"]}
+    ]
+    assert opened == ["archive"]
+
+
+def test_public_comes_to_the_page_alone(render: Callable[[str], Objects]) -> None:
+    let_in = {
+        (checks.component(policy), rule["ports"][0]["port"], tuple(peer["podSelector"]["matchLabels"]))
+        for policy in checks.of_kind(render("minimal-values.yaml"), "NetworkPolicy")
+        for rule in policy["spec"]["ingress"]
+        for peer in rule["from"]
+        if "podSelector" in peer
+    }
+    assert {(component, port) for component, port, labels in let_in if "hocba.web/access" in labels} == {("archive", "page")}
+    assert {labels for _, port, labels in let_in if port == "page"} == {("hocba.web/access",)}
+
+
 def test_workers_scale_on_lag_within_their_partitions(render: Callable[[str], Objects]) -> None:
     (scaled,) = checks.of_kind(render("keda-values.yaml"), "ScaledObject")
     lag = {t["metadata"]["topic"]: int(t["metadata"]["lagThreshold"]) for t in scaled["spec"]["triggers"] if t["type"] == "kafka"}

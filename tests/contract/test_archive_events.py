@@ -111,10 +111,22 @@ def test_certificate_serials_are_compared_as_numbers(text: str) -> None:
 def test_unknown_and_malformed_public_ids_get_one_answer() -> None:
     unknown = contracts.status(None, AT)
     assert (unknown.status, unknown.school_name, unknown.school_year, unknown.level) == ("unknown", "", 0, "")
-    valid = contracts.status(Status(True, "Trường", 2025, "PRIMARY"), AT)
-    superseded = contracts.status(Status(False, "Trường", 2025, "PRIMARY"), AT)
-    assert (valid.status, superseded.status) == ("valid", "superseded")
-    assert {field.name for field in archive_pb2.GetStatusResponse.DESCRIPTOR.fields} == {"status", "school_name", "school_year", "level", "as_of"}
+    assert (unknown.kind, unknown.newer_public_id, unknown.decision_number, unknown.HasField("revoked_at")) == ("", "", "", False)
+
+
+def test_status_says_what_took_a_versions_place_or_withdrew_it() -> None:
+    valid = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY"), AT)
+    superseded = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY", "newer"), AT)
+    revoked = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY", "newer", AT, "12/QĐ-SGDĐT"), AT)
+    assert [(item.status, item.newer_public_id, item.decision_number) for item in (valid, superseded, revoked)] == [
+        ("valid", "", ""),
+        ("superseded", "newer", ""),
+        ("revoked", "newer", "12/QĐ-SGDĐT"),
+    ]
+    assert (revoked.revoked_at.ToDatetime(UTC), valid.HasField("revoked_at")) == (AT, False)
+    names = {field.name for field in archive_pb2.GetStatusResponse.DESCRIPTOR.fields}
+    public = {"status", "school_name", "school_year", "level", "as_of"}
+    assert names == public | {"newer_public_id", "revoked_at", "decision_number", "kind"}
 
 
 def test_inspection_is_told_with_the_broken_line() -> None:

@@ -56,7 +56,7 @@ class PostgresCatalogue:
         """The public status; the statement selects nothing that isn't public, so it runs for everybody."""
         async with self.database.transaction(SYSTEM) as connection:
             row = await connection.fetchrow(QUERIES["status"], public_id)
-        return None if row is None else Status(row["newer"] is None, row["school_name"], row["school_year"], row["level"], row["newer"] or "")
+        return None if row is None else Status(**row)
 
     async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
         """Open refusals."""

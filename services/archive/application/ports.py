@@ -237,14 +237,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What anybody may learn about a version from its random public id."""
+    """What anybody may learn about a document from its random public id."""
 
-    latest: bool
+    kind: str
+    """`transcript` or `sheet`."""
     school_name: str
     school_year: int
     level: str
-    newer: str = ""
-    """Public id of the latest version, where this isn't it."""
+    newer_public_id: str = ""
+    """Of the latest version; empty: this is it."""
+    revoked_at: datetime | None = None
+    decision_number: str = ""
+    """Of the decision that revokes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from services.archive import contracts
 from services.archive.application.get_proof import GetProof
 from services.archive.application.get_status import LONGEST_PUBLIC_ID, GetStatus
 from services.archive.application.ports import Status
@@ -24,6 +25,9 @@ _NOBODY = "-"
 """No document has this public id. What can't be one is looked up as this, so that the answer takes as long as for an unknown one."""
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})[-A-Za-z0-9]*\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _RETRY_SECONDS = 5
+_AT_ONCE = 4
+"""Questions to database and log at a time: admission shares the pool of connections, and the public must not take them all."""
+_OUTCOME = web.RequestKey("outcome", str)
 _NO_STORE = "no-store"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _CONTENT_POLICY = (
@@ -61,6 +65,7 @@ class PublicPage:
         self._get_status, self._get_proof, self._limits, self._proxies = get_status, get_proof, limits, proxies
         assets = read_assets(policy[0] if policy else None)
         self._look = Look(assets, policy[1] if policy else None)
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._assets = {asset.address: asset for asset in assets.values()}
 
     async def run(self, listen: str, stop: asyncio.Event) -> None:
@@ -103,26 +108,29 @@ class PublicPage:
         """The status in words; one answer for unknown and malformed ids, which names no id."""
         public_id = _public_id(request)
         status, found, at = await self._status(public_id)
-        request["outcome"] = status
+        request[_OUTCOME] = status
         text = self._look.page(_language(request), status=status, found=found, as_of=at, public_id=public_id if found else "")
         return _html(text, 200 if found else 404)
 
     async def status(self, request: web.Request) -> web.Response:
         """The status for programs."""
         status, found, at = await self._status(_public_id(request))
-        request["outcome"] = status
+        request[_OUTCOME] = status
         told: dict[str, object] = {"status": status, "as_of": at.isoformat()}
         if found is not None:
-            told |= {"school_name": found.school_name, "school_year": found.school_year, "level": found.level, "newer": found.newer or None}
+            told |= {"kind": found.kind, "school_name": found.school_name, "school_year": found.school_year, "level": found.level}
+            told |= {"newer": found.newer_public_id} if found.newer_public_id else {}
+            told |= {"revoked_at": found.revoked_at.isoformat(), "decision_number": found.decision_number} if found.revoked_at else {}
         return web.json_response(told, status=200 if found else 404)
 
     async def proof(self, request: web.Request) -> web.Response:
         """The proof under the newest final checkpoint."""
         try:
-            found = await self._get_proof(_public_id(request))
+            async with self._turns:
+                found = await self._get_proof(_public_id(request))
         except NotFound:
             found = None
-        request["outcome"] = "proof" if found else "no_proof"
+        request[_OUTCOME] = "proof" if found else "no_proof"
         if found is None:
             return web.Response(status=404, text="no proof\n")
         return web.Response(body=found.encoded(), content_type="text/plain", charset="utf-8")
@@ -135,9 +143,9 @@ class PublicPage:
         return web.Response(body=asset.data, content_type=asset.media_type, charset="utf-8", headers={"Cache-Control": _FOR_EVER})
 
     async def _status(self, public_id: str) -> tuple[str, Status | None, datetime]:
-        found, at = await self._get_status(public_id)
-        status = "unknown" if found is None else "valid" if found.latest else "superseded"
-        return status, found, at.astimezone(UTC).replace(microsecond=0)
+        async with self._turns:
+            found, at = await self._get_status(public_id)
+        return contracts.status(found, at).status, found, at.astimezone(UTC).replace(microsecond=0)
 
     @web.middleware
     async def _answered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -163,7 +171,7 @@ class PublicPage:
             response.headers.update(_SECURE)
 
     def _message(self, request: web.Request, what: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-        request["outcome"] = what
+        request[_OUTCOME] = what
         language = _language(request)
         words = self._look.texts[language]
         return _html(self._look.page(language, title=words[f"{what}_title"], text=words[f"{what}_text"]), status, headers)
@@ -176,12 +184,18 @@ async def no_page(stop: asyncio.Event) -> None:
 
 @web.middleware
 async def _measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    began = time.perf_counter()
-    response = await handler(request)
-    resource = request.match_info.route.resource
-    labels = {"http.route": resource.canonical if resource else "", "http.response.status_code": response.status, "outcome": request.get("outcome", "")}
-    metrics.http_requests.record(time.perf_counter() - began, labels)
-    return response
+    began, status = time.perf_counter(), 500
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as answer:
+        status = answer.status
+        raise
+    finally:
+        resource = request.match_info.route.resource
+        labels = {"http.route": resource.canonical if resource else "", "http.response.status_code": status, "outcome": request.get(_OUTCOME, "")}
+        metrics.http_requests.record(time.perf_counter() - began, labels)
 
 
 def _html(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

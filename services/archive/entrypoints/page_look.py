@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from services.archive.application.ports import Status
 from services.archive.domain.witness_policy import WitnessPolicy
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -58,14 +59,20 @@ class Look:
         self._template = environment.get_template("page.html", globals=shared)
 
     def page(
-        self, language: str, *, title: str = "", text: str = "", status: str = "", found: object = None, as_of: datetime | None = None, public_id: str = ""
+        self,
+        language: str,
+        *,
+        title: str = "",
+        text: str = "",
+        status: str = "",
+        found: Status | None = None,
+        as_of: datetime | None = None,
+        public_id: str = "",
     ) -> str:
-        """The page: of a status (`found` is a Status unless it is unknown), of a message with its title, or the first one."""
+        """The page: of a status (`found` is None when it is unknown), of a message with its title, or the first one."""
         words = self.texts[language]
         title = words["status"][status]["title"] if status else title
-        return self._template.render(
-            lang=language, t=words, title=title, text=text, status=status, found=found, as_of=as_of, public_id=public_id, newer=getattr(found, "newer", "")
-        )
+        return self._template.render(lang=language, t=words, title=title, text=text, status=status, found=found, as_of=as_of, public_id=public_id)
 
 
 def _asset(name: str, data: bytes) -> Asset:

@@ -83,13 +83,17 @@ async function judge(file) {
   if (failure?.step === "unsupported") return show("", "unsupported", outcome);
   if (failure) return show("bad", "unproven", outcome);
   const at = new Date(status.as_of).toLocaleString(section.dataset.lang, { timeZone: "Asia/Ho_Chi_Minh" });
-  const latest = status.status === "valid";
+  const [tone, verdict, last] = {
+    valid: ["good", "genuine", texts.step_valid],
+    superseded: ["warn", "superseded", texts.step_superseded],
+    revoked: ["bad", "revoked", texts.step_revoked],
+  }[status.status];
   steps.unshift(step(leaf.sha256 === digest, texts.step_digest), step(leaf.publicId === id, texts.step_id));
-  steps.push(step(latest, filled(latest ? texts.step_status : texts.step_status_not, { at })));
+  steps.push(step(verdict === "genuine", filled(last, { at })));
   if (leaf.publicId !== id) return show("bad", "unproven", outcome);
   if (leaf.sha256 !== digest && own && own !== id) return show("bad", "another", { ...outcome, link: linkTo(own) });
   if (leaf.sha256 !== digest) return show("bad", "changed", outcome);
-  return latest ? show("good", "genuine", outcome) : show("warn", "superseded", outcome);
+  return show(tone, verdict, outcome);
 }
 
 /** The steps of the proof's check, the statement when all of them passed, else the failure. */

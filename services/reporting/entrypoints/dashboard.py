@@ -109,7 +109,8 @@ class Dashboard:
     async def _coverage(self, request: web.Request, level: Level, province_id: str, school_id: str, by: str) -> web.Response:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)
         total, parts, year = await self.get_coverage(viewer, year_of(asked), province_id, school_id, by)
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, self.clock.now(), sort=asked["sort"]))
+        opens = by != "class" or self.door.opens(request, "GetClassStatus")
+        return self._answer(request, asked, Page(level, total, parts, year, viewer, self.clock.now(), opens, asked["sort"]))
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

@@ -57,6 +57,8 @@ class Page:
     year: int
     viewer: Viewer
     as_of: datetime
+    opens_parts: bool = True
+    """Whether the reader may open the pages of the parts."""
     sort: str = ""
     sheets: Sequence[Sheet] = ()
     unlocks: Sequence[Unlock] = ()
@@ -65,7 +67,7 @@ class Page:
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
-        return self.level, self.total, self.parts, self.year, self.viewer, self.sort, self.sheets, self.unlocks, self.missing
+        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.sheets, self.unlocks, self.missing
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""

@@ -38,6 +38,14 @@ class HTTPDoor:
             raise Denied(f"needs one of the roles {', '.join(sorted(roles))}", code="role_missing")
         return contracts.viewer_of(replace(actor, roles=held))
 
+    def opens(self, request: web.Request, method: str) -> bool:
+        """Whether the request's roles open the method at all."""
+        try:
+            self.viewer(request, method)
+        except Denied:
+            return False
+        return True
+
     def actor(self, token: str) -> Actor:
         """Of a token; NoToken when it isn't good."""
         if not token:

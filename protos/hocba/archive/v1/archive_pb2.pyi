@@ -434,13 +434,25 @@ class GetStatusResponse(_message.Message):
     SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    NEWER_PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    DECISION_NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     status: _builtins.str
-    """valid, superseded, unknown"""
+    """valid, superseded, revoked, unknown"""
     school_name: _builtins.str
     school_year: _builtins.int
     level: _builtins.str
+    newer_public_id: _builtins.str
+    """of the latest version, when this one is superseded, also when it is revoked"""
+    decision_number: _builtins.str
+    """of the decision that revokes it, such as 123/QĐ-SGDĐT"""
+    kind: _builtins.str
+    """transcript, sheet; empty for an unknown id"""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -449,10 +461,14 @@ class GetStatusResponse(_message.Message):
         school_year: _builtins.int = ...,
         level: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        newer_public_id: _builtins.str = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        decision_number: _builtins.str = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "level", b"level", "school_name", b"school_name", "school_year", b"school_year", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_number", b"decision_number", "kind", b"kind", "level", b"level", "newer_public_id", b"newer_public_id", "revoked_at", b"revoked_at", "school_name", b"school_name", "school_year", b"school_year", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
