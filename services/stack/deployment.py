@@ -152,6 +152,9 @@ class Deployment:
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }
+        if self.page:
+            # What the QR codes of this stack's documents lead to.
+            known["verification_url"] = f"{self.page}/t"
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:
             known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}

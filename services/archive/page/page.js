@@ -82,7 +82,7 @@ async function judge(file) {
   const outcome = { steps, digest, reason: failure?.message };
   if (failure?.step === "unsupported") return show("", "unsupported", outcome);
   if (failure) return show("bad", "unproven", outcome);
-  const at = new Date(status.as_of).toLocaleString(section.dataset.lang, { timeZone: "Asia/Ho_Chi_Minh" });
+  const at = new Date(status.as_of).toLocaleString(section.dataset.lang === "en" ? "en-GB" : "vi-VN", { timeZone: "Asia/Ho_Chi_Minh" });
   const [tone, verdict, last] = {
     valid: ["good", "genuine", texts.step_valid],
     superseded: ["warn", "superseded", texts.step_superseded],
