@@ -9,7 +9,6 @@ from google.protobuf.json_format import MessageToDict
 
 from services.cli.edge import ask, reported, running, take_local_settings
 from services.reporting.entrypoints.dashboard_look import TEXTS
-from services.stack.deployment import DASHBOARD
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -144,7 +143,7 @@ def dashboard(
     with reported():
         deployment = running()
         token = deployment.token("cli", "cli", (role,) if role else _AS_SEER)
-        address = f"http://{deployment.addresses[DASHBOARD]}/sign-in#{token}"
+        address = f"{deployment.dashboard}/sign-in#{token}"
     typer.echo(json.dumps({"address": address}) if as_json else address)
 
 

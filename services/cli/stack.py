@@ -122,6 +122,8 @@ def _show(places: "Places") -> None:
     with suppress(StackError):
         if page := Deployment.read(places).page:
             console.print(f"public page: {page}/", soft_wrap=True)
+        if dashboard := Deployment.read(places).dashboard:
+            console.print(f"dashboard:   {dashboard}/ (hocba reporting dashboard prints an address that signs in)", soft_wrap=True)
     console.print(f"[dim]state and logs: {_short(places.state)}[/]", soft_wrap=True)
 
 

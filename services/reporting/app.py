@@ -40,7 +40,7 @@ def dashboard(settings: ReportingSettings, figures: PostgresFigures) -> Dashboar
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
     api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), clock)
-    return Dashboard(door, api, coverage, of_class, missing, clock, settings.dashboard_behind_proxy)
+    return Dashboard(door, api, coverage, of_class, missing, clock, settings.page_proxies > 0)
 
 
 def build(settings: ReportingSettings) -> Service:
@@ -56,9 +56,9 @@ def build(settings: ReportingSettings) -> Service:
     )
     service.add_rpc(_RPC, lambda server: reporting_pb2_grpc.add_ReportingServicer_to_server(rpc, server))
     service.add_consumers(ReportingConsumers(ApplyNews(model), KeepDetails(model)))
-    if settings.dashboard_listen:
+    if settings.page_listen:
         pages = dashboard(settings, figures)
-        service.add_background("dashboard", lambda stop: pages.run(settings.dashboard_listen, stop))
+        service.add_background("dashboard", lambda stop: pages.run(settings.page_listen, stop))
     else:
         service.add_background("dashboard", web.nothing)
     return service

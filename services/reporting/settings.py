@@ -11,5 +11,7 @@ class ReportingSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="HOCBA_REPORTING_", frozen=True, extra="forbid")
 
-    dashboard_listen: str = Field("", description="host:port of the dashboard and its JSON, plain HTTP behind a proxy that speaks HTTPS; empty: none")
-    dashboard_behind_proxy: bool = Field(False, description="believe X-Forwarded-Proto: cookies are for HTTPS only where the reader came by it")
+    page_listen: str = Field("", description="host:port of the dashboard and its JSON, plain HTTP behind a proxy that speaks HTTPS; empty: none")
+    page_proxies: int = Field(
+        0, ge=0, description="proxies in front, whose X-Forwarded-Proto is believed: cookies are for HTTPS only where the reader came by it"
+    )

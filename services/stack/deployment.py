@@ -23,6 +23,7 @@ ARCHIVE_PAGE = "archive-page"
 """Whose address is that of the public page behind the QR codes."""
 DASHBOARD = "dashboard"
 """Whose address is that of reporting's pages."""
+_PAGES = {"archive": ARCHIVE_PAGE, "reporting": DASHBOARD}
 _FILE = "deployment.json"
 _PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -98,6 +99,11 @@ class Deployment:
         """Where a browser finds the public page, without a slash at the end; empty where nothing serves it."""
         return f"http://{self.addresses[ARCHIVE_PAGE]}" if "archive" in self.health and ARCHIVE_PAGE in self.addresses else ""
 
+    @property
+    def dashboard(self) -> str:
+        """Where a browser finds the dashboard; empty where nothing serves it."""
+        return f"http://{self.addresses[DASHBOARD]}" if "reporting" in self.health and DASHBOARD in self.addresses else ""
+
     def token(self, account: str, person: str, roles: Iterable[str] = (), *, valid_for: timedelta = timedelta(hours=8)) -> str:
         """A bearer token of the local issuer; roles are `role@scope`, such as `principal@school:<uuid>`."""
         return self.keys.token(account, person, tuple(roles), valid_for=valid_for)
@@ -147,8 +153,7 @@ class Deployment:
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
-            "page_listen": self.addresses.get(ARCHIVE_PAGE, "") if process == service else "",
-            "dashboard_listen": self.addresses.get(DASHBOARD, "") if process == service else "",
+            "page_listen": self.addresses.get(_PAGES.get(process, ""), ""),
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }

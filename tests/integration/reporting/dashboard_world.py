@@ -44,12 +44,12 @@ class DashboardWorld:
 
 
 @asynccontextmanager
-async def dashboard_world(databases: Databases, places: Places, *, behind_proxy: bool = False) -> AsyncIterator[DashboardWorld]:
+async def dashboard_world(databases: Databases, places: Places, *, proxies: int = 0) -> AsyncIterator[DashboardWorld]:
     """Count a term end, and serve."""
     database = Database(databases.url, name="test", pool=4)
     await database.open()
     keys = pki.prepare(places)
-    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, dashboard_behind_proxy=behind_proxy)
+    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies)
     server = TestServer(dashboard(settings, PostgresFigures(database)).application())
     await server.start_server()
     reporting = Reporting(database)

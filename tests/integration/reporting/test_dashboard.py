@@ -106,7 +106,7 @@ async def test_behind_a_proxy_the_cookie_is_for_https(postgres: Server, database
     name = f"{database_template('reporting').name}_proxied"
     with scratch_places("dashboard") as places:
         databases = postgres.copy("reporting", database_template("reporting").name, name)
-        async with dashboard_world(databases, places, behind_proxy=True) as world, aiohttp.ClientSession(world.url) as http:
+        async with dashboard_world(databases, places, proxies=1) as world, aiohttp.ClientSession(world.url) as http:
             https = {"X-Forwarded-Proto": "https"}
             async with http.post("/session", data={"token": world.token(*MINISTRY)}, headers=https, allow_redirects=False) as answer:
                 assert answer.cookies[COOKIE]["secure"] is True
