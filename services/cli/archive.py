@@ -37,7 +37,9 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Signed transcripts, class-subject sheets or certified copies (PDF).", exists=True, dir_okay=False, readable=True)
+    ],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
@@ -53,8 +55,8 @@ def verify(
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts and class-subject sheets offline: structure, coverage, certification, signatures, embedded data,
-    and that each subject's row is proven to stand in its sheet.
+    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
+    that each subject's row is proven to stand in its sheet, and a copy's original as well.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
@@ -89,7 +91,11 @@ def verify(
     for file in files:
         data = file.read_bytes()
         claimed = profile_of(data)
-        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
+        check = CheckDocument(transcript if claimed is TRANSCRIPT else claimed, signatures, None, xml_table().difference)
+        reports.append(_report(file, check(data, announced)))
+        if claimed.is_copy and (original := archive_life.original_of(data)) is not None:
+            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
         if proof:
             reports[-1]["log"] = logged = _logged(proof, keys, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
@@ -177,6 +183,15 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
         told = json.loads(record or b"null")
         if not isinstance(told, dict):
             return None
+        if "copy" in told:
+            return {
+                "copy_id": told["copy"]["id"],
+                "number": told["copy"]["number"],
+                "public_id": told["copy"]["public_id"],
+                "school_year": told.get("school_year"),
+                "level": told.get("level"),
+                "school": told.get("school", {}).get("name"),
+            }
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -211,6 +226,8 @@ _WORDS = {
     "school": ("Trường", "School"),
     "school_year": ("Năm học", "School year"),
     "version": ("Phiên bản", "Version"),
+    "number": ("Số bản sao", "Number of the copy"),
+    "original": ("Bản gốc đính kèm", "The attached original"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -252,10 +269,14 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
     typer.echo(f"  SHA-256: {report['sha256']}")
+    if "original" in report:
+        typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+        _tell(report["original"], language)
+        return
     typer.echo(f"  {_WORDS['latest'][at]}")
 
 

@@ -109,6 +109,8 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
         return [], []
     news: list[tuple[common_pb2.TranscriptRef, News]] = []
     for item in event.outcomes:
+        if not item.HasField("transcript"):
+            continue  # The seal on a certified copy, which is no step of a transcript.
         version = item.transcript.version
         news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
     return _news_of_class(event, news, at)

@@ -7,6 +7,7 @@ from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
 from services.archive.application.check_log import CheckLog
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
+from services.archive.application.get_copy import GetCopy, ListCopies
 from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -14,6 +15,7 @@ from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.order_copy import OrderCopy
 from services.archive.application.request_revocation import RequestRevocation
 from services.chassis.identity import current_actor
 
@@ -35,6 +37,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     request_revocation: RequestRevocation
     confirm_revocation: ConfirmRevocation
     list_revocations: ListRevocations
+    order_copy: OrderCopy
+    get_copy: GetCopy
+    list_copies: ListCopies
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -85,3 +90,14 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def ListRevocations(self, request: archive_pb2.ListRevocationsRequest, context: Any) -> archive_pb2.ListRevocationsResponse:
         found = await self.list_revocations(contracts.viewer_of(current_actor()), request.school_id, open_only=request.open_only)
         return archive_pb2.ListRevocationsResponse(revocations=[contracts.revocation(item) for item in found])
+
+    async def OrderCopy(self, request: archive_pb2.OrderCopyRequest, context: Any) -> archive_pb2.CopyResponse:
+        return contracts.copy(await self.order_copy(contracts.caller_of(current_actor()), *contracts.ordered_copy(request)))
+
+    async def GetCopy(self, request: archive_pb2.GetCopyRequest, context: Any) -> archive_pb2.GetCopyResponse:
+        copy, pdf = await self.get_copy(contracts.viewer_of(current_actor()), contracts.copy_id(request))
+        return archive_pb2.GetCopyResponse(copy=contracts.copy(copy), pdf=pdf)
+
+    async def ListCopies(self, request: archive_pb2.ListCopiesRequest, context: Any) -> archive_pb2.ListCopiesResponse:
+        found = await self.list_copies(contracts.viewer_of(current_actor()), request.school_id, request.year)
+        return archive_pb2.ListCopiesResponse(copies=[contracts.copy(item) for item in found])
