@@ -240,7 +240,7 @@ class Status:
     """What anybody may learn about a document from its random public id."""
 
     kind: str
-    """`transcript` or `sheet`."""
+    """`transcript`, `sheet` or `copy`."""
     school_name: str
     school_year: int
     level: str
@@ -363,4 +363,8 @@ class Catalogue(Protocol):
 
     async def leaf(self, public_id: str) -> tuple[bytes, int | None] | None:
         """(statement, place in the log or None while it has none) of a document; None for an unknown id."""
+        ...
+
+    async def later_leaves(self, public_id: str) -> Sequence[tuple[bytes, int | None]]:
+        """The same of what was said of a document since: superseded, revoked; in the order of their admission."""
         ...
