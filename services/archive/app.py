@@ -58,10 +58,11 @@ from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
-from services.archive.entrypoints.page import PublicPage, no_page
+from services.archive.entrypoints.page import PublicPage
 from services.archive.entrypoints.page_limits import PageLimits
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
+from services.chassis import web
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Malformed
@@ -205,7 +206,7 @@ def add_log(settings: ArchiveSettings, service: Service) -> None:
 def add_page(settings: ArchiveSettings, service: Service, get_status: GetStatus, get_proof: GetProof) -> None:
     """The role `page`."""
     if not settings.page_listen:
-        service.add_background("page", no_page)
+        service.add_background("page", web.nothing)
         return
     policy = policy_of(settings)
     text = settings.log_policy_file.read_text(encoding="utf-8") if policy and settings.log_policy_file else ""

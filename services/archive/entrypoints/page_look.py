@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,41 +12,26 @@ import jinja2
 
 from services.archive.application.ports import Status
 from services.archive.domain.witness_policy import WitnessPolicy
+from services.chassis import web
+from services.chassis.web import Asset
 
 FOLDER = Path(__file__).parents[1] / "page"
-LANGUAGES = ("vi", "en")
 POLICY = "log-policy.txt"
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
 # A file stands behind those that it names.
 _FILES = ("icon.svg", "page.css", "log_proof.js", "page.js")
 _VIET_NAM = timezone(timedelta(hours=7))
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file of the page; `address` holds a digest of it, so that it may be kept for ever."""
-
-    address: str
-    data: bytes
-    media_type: str
-
-
 def read_assets(policy: str | None) -> Mapping[str, Asset]:
     """The page's files by name, the log's policy among them if there is one."""
-    found: dict[str, Asset] = {}
-    for name in _FILES:
-        data = (FOLDER / name).read_bytes()
-        for other in found.values():
-            # Modules name each other; what they name is in the cache under its digest too.
-            data = data.replace(b'"./%s"' % _plain(other).encode(), b'"%s"' % other.address.encode())
-        found[name] = _asset(name, data)
+    found = web.read_assets(FOLDER, _FILES)
     if policy is not None:
-        found[POLICY] = _asset(POLICY, policy.encode())
+        found[POLICY] = Asset.of(POLICY, policy.encode())
     return found
 
 
 class Look:
-    """Sets the page in one of LANGUAGES."""
+    """Sets the page in one of the two languages."""
 
     def __init__(self, assets: Mapping[str, Asset], policy: WitnessPolicy | None) -> None:
         self.texts: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
@@ -73,13 +56,3 @@ class Look:
         words = self.texts[language]
         title = words["status"][status]["title"] if status else title
         return self._template.render(lang=language, t=words, title=title, text=text, status=status, found=found, as_of=as_of, public_id=public_id)
-
-
-def _asset(name: str, data: bytes) -> Asset:
-    stem, _, suffix = name.rpartition(".")
-    return Asset(f"/assets/{stem}.{hashlib.sha256(data).hexdigest()[:16]}.{suffix}", data, _TYPES[suffix])
-
-
-def _plain(asset: Asset) -> str:
-    stem, _, suffix = asset.address.removeprefix("/assets/").split(".")
-    return f"{stem}.{suffix}"

@@ -395,7 +395,7 @@ async def test_browser_judges_proofs_as_python_does(browser: Browser, world: Pag
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(world.url)
-    module = next(address for address in world.page()._assets if "log_proof" in address)
+    module = world.page()._assets["log_proof.js"].address
     found = await page.evaluate(
         """async ([module, policyText, proofs]) => {
             const { checkProof, readPolicy, ProofError } = await import(module);

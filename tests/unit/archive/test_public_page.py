@@ -8,10 +8,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from services.archive.application.ports import Status
-from services.archive.entrypoints.page import _language, _public_id
+from services.archive.entrypoints.page import _public_id
 from services.archive.entrypoints.page_limits import PageLimits, client_of
-from services.archive.entrypoints.page_look import FOLDER, LANGUAGES, Look, read_assets
+from services.archive.entrypoints.page_look import FOLDER, Look, read_assets
 from services.chassis.errors import Malformed
+from services.chassis.web import LANGUAGES
+from services.chassis.web import language as language_of
 
 AT = datetime(2026, 6, 30, 18, 30, tzinfo=UTC)
 LOOK = Look(read_assets(None), None)
@@ -34,7 +36,7 @@ LOOK = Look(read_assets(None), None)
     ],
 )
 def test_language_is_the_one_asked_for_or_liked_best(query: str, accepted: str, language: str) -> None:
-    assert _language(make_mocked_request("GET", f"/{query}", headers={"Accept-Language": accepted})) == language
+    assert language_of(make_mocked_request("GET", f"/{query}", headers={"Accept-Language": accepted})) == language
 
 
 @pytest.mark.parametrize(
