@@ -200,8 +200,7 @@ async def _ask(databases: Any, calls: int, rebuild: bool) -> tuple[dict[str, Any
         scope, _, parts = query.partition("_by_")
         if scope == "class":
             return status(viewer, class_id)
-        by = {f"by_{kind}": parts == kind for kind in ("school", "class", "grade", "province")}
-        return coverage(viewer, YEAR, province if scope == "province" else "", school if scope == "school" else "", **by)
+        return coverage(viewer, YEAR, province if scope == "province" else "", school if scope == "school" else "", parts)
 
     found = {}
     for query in (*FLAT, *LISTS):

@@ -52,10 +52,16 @@ class PostgresFigures:
         rows = await (self._fetch("waits_of_class", scope_id) if scope == "class" else self._fetch("waits", scope, scope_id, school_year))
         return ages_of((row["reason"], row["day"], row["pupils"]) for row in rows)
 
+    async def province(self, province_id: str) -> Place | None:
+        """By id."""
+        rows = await self._fetch("province", province_id)
+        return Place(province_id, name=rows[0]["name"]) if rows[0]["name"] is not None else None
+
     async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
         """Provinces, schools or classes with anything counted."""
         found: dict[Place, dict[str, int]] = {}
-        for row in await self._fetch(_PARTS[scope], school_year, province_id, school_id):
+        statement, within = _PARTS[scope], () if scope == "province" else (province_id, school_id)
+        for row in await self._fetch(statement, school_year, *within):
             place = Place(row["province_id"], row["school_id"], row["class_id"], row["name"], row["grade"])
             found.setdefault(place, {})[row["measure"]] = row["pupils"]
         return [Coverage(place, counts) for place, counts in found.items()]

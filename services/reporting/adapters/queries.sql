@@ -121,13 +121,16 @@ SELECT reason, (since AT TIME ZONE 'UTC')::date AS day, count(*) AS pupils FROM 
 -- A province's name is whichever its schools tell.
 WITH counted AS (
     SELECT scope_id AS province_id, measure, sum(pupils)::bigint AS pupils FROM counters
-    WHERE scope = 'province' AND school_year = $1 AND ($2 = '' OR scope_id = $2) AND $3 = '' GROUP BY 1, 2
+    WHERE scope = 'province' AND school_year = $1 GROUP BY 1, 2
 ), named AS (
-    SELECT province_id, coalesce((SELECT s.province_name FROM schools s WHERE s.province_id = c.province_id LIMIT 1), province_id) AS name
+    SELECT province_id, coalesce((SELECT s.province_name FROM schools s WHERE s.province_id = c.province_id LIMIT 1), '') AS name
     FROM (SELECT DISTINCT province_id FROM counted) c
 )
 SELECT province_id, '' AS school_id, '' AS class_id, name, 0 AS grade, measure, pupils FROM counted JOIN named USING (province_id)
-WHERE pupils <> 0 ORDER BY name, province_id
+WHERE pupils <> 0 ORDER BY province_id
+
+-- name: province
+SELECT max(province_name) AS name FROM schools WHERE province_id = $1
 
 -- name: schools_of
 SELECT s.province_id, s.school_id::text, '' AS class_id, s.name, 0 AS grade, c.measure, sum(c.pupils)::bigint AS pupils

@@ -94,6 +94,13 @@ class Archived:
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked:
+    """Archive: this version was issued, and is withdrawn."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """Archive: this version was refused."""
 
@@ -114,7 +121,7 @@ class Acknowledged:
     version: int
 
 
-News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Rejected | Submitted | Acknowledged
+News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Revoked | Rejected | Submitted | Acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,7 @@ class Facts:
     signed: Mapping[str, int] = field(default_factory=dict)
     unsigned: Mapping[str, Trouble] = field(default_factory=dict)
     archived: int = 0
+    revoked: int = 0
     rejected: Trouble | None = None
     submitted: int = 0
     acknowledged: int = 0
@@ -153,6 +161,8 @@ class Facts:
                 return self if known is not None and trouble <= known else replace(self, unsigned={**self.unsigned, role: trouble})
             case Archived(version):
                 return self if version <= self.archived else replace(self, archived=version)
+            case Revoked(version):
+                return self if version <= self.revoked else replace(self, revoked=version)
             case Rejected(trouble):
                 return self if self.rejected is not None and trouble <= self.rejected else replace(self, rejected=trouble)
             case Submitted(version):

@@ -192,7 +192,7 @@ class Reporting:
             return [[tuple(row) for row in await connection.fetch(query)] for query in queries]
 
     async def total(self, province: str = "", school: str = "") -> dict[str, int]:
-        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school, by_school=False, by_class=False)
+        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school)
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
@@ -317,23 +317,23 @@ async def test_grades_sum_up_to_their_scope(reporting: Reporting) -> None:
     await reporting.receive([*whole_term(), enrollment_pb2.ClassFormed(school_id=named("s1"), class_id=named("s1-2"), version=3, school_year=YEAR, grade=11,
         name="11A1", province_id="2025-01")], batch=500)  # fmt: skip
     for province, school in (("", ""), ("2025-01", ""), ("", named("s1"))):
-        total, grades, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, province, school, by_school=False, by_class=False, by_grade=True)
+        total, grades, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, province, school, "grade")
         assert [part.place.grade for part in grades] == [10, 11]
         assert sum((Counter(part.counts) for part in grades), Counter()) == total.counts
-    _, provinces, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", "", by_school=False, by_class=False, by_province=True)
+    _, provinces, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", "", "province")
     assert [(part.place.province_id, part.place.name, part.counts["enrolled"]) for part in provinces] == [
         ("2025-01", "2025-01", 19),
         ("2025-79", "2025-79", 11),
     ]
     with pytest.raises(Denied):
-        await GetCoverage(reporting.figures)(Viewer(provinces=("2025-01",)), YEAR, "", "", by_school=False, by_class=False, by_grade=True)
+        await GetCoverage(reporting.figures)(Viewer(provinces=("2025-01",)), YEAR, "", "", "grade")
 
 
 async def test_those_who_wait_are_told_since_when_and_damage_to_it_is_found(reporting: Reporting) -> None:
     await reporting.receive(whole_term(), batch=500)
     day = datetime(2026, 5, 31, tzinfo=UTC).date()
     for school in ("", named("s1")):
-        total, _, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", school, by_school=False, by_class=False)
+        total, _, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", school)
         assert total.ages == {"no_personal_number": Age(day, day), "rejected": Age(day, day)}
     assert (await GetClassStatus(reporting.figures)(EVERYTHING, named("s1-1")))[0].ages["rejected"] == Age(day, day)
     async with reporting.database.transaction() as connection:
@@ -388,9 +388,9 @@ async def test_numbers_are_told_as_they_stood(reporting: Reporting) -> None:
 
 async def test_parts_are_named_and_missing_pupils_listed_with_who_must_act(reporting: Reporting) -> None:
     await reporting.receive(whole_term(), batch=500)
-    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", by_school=True, by_class=False)
+    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", "school")
     assert [part.place.name for part in schools] == ["Trường s1", "Trường s2"]
-    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), by_school=False, by_class=True)
+    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), "class")
     assert year == YEAR
     assert [(part.place.name, part.counts["archived"]) for part in classes] == [("s1-1", 3), ("s1-2", 3)]
     missing = await ListMissing(reporting.figures)(EVERYTHING, YEAR, named("s2"), "")
@@ -424,7 +424,7 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
 
     async def may(viewer: Viewer, province: str, school: str) -> bool:
         try:
-            await coverage(viewer, YEAR, province, school, by_school=False, by_class=False)
+            await coverage(viewer, YEAR, province, school)
         except Denied:
             return False
         return True
@@ -438,4 +438,4 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
     with pytest.raises(Denied):
         await missing(principal, YEAR, named("s1"), named("s3-1"))
     with pytest.raises(NotFound):
-        await coverage(EVERYTHING, YEAR, "", named("nowhere"), by_school=False, by_class=False)
+        await coverage(EVERYTHING, YEAR, "", named("nowhere"))

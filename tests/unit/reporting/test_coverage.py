@@ -24,6 +24,7 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
     Submitted,
     Trouble,
@@ -137,6 +138,7 @@ JOURNEY: list[tuple[News, str, Step]] = [
     (Identified(4, True, "matched"), "", Step.IDENTITY_VERIFIED),
     (Submitted(1), "", Step.SUBMITTED),
     (Acknowledged(1), "", Step.ACKNOWLEDGED),
+    (Revoked(1), "revoked", Step.SIGNED_SEAL),
     (Judged("a", Outcome(4, True, 2, ())), "awaiting_homeroom_teacher", Step.SEALED),
     (Archived(2), "", Step.ARCHIVED),
 ]

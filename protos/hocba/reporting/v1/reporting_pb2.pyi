@@ -28,8 +28,8 @@ class GetCoverageRequest(_message.Message):
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
     BY_SCHOOL_FIELD_NUMBER: _builtins.int
     BY_CLASS_FIELD_NUMBER: _builtins.int
-    BY_GRADE_FIELD_NUMBER: _builtins.int
     BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_GRADE_FIELD_NUMBER: _builtins.int
     school_year: _builtins.int
     """0: the latest of which anything is counted"""
     province_id: _builtins.str
@@ -37,8 +37,9 @@ class GetCoverageRequest(_message.Message):
     school_id: _builtins.str
     by_school: _builtins.bool
     by_class: _builtins.bool
-    by_grade: _builtins.bool
     by_province: _builtins.bool
+    """of the nation only"""
+    by_grade: _builtins.bool
     def __init__(
         self,
         *,
@@ -47,8 +48,8 @@ class GetCoverageRequest(_message.Message):
         school_id: _builtins.str = ...,
         by_school: _builtins.bool = ...,
         by_class: _builtins.bool = ...,
-        by_grade: _builtins.bool = ...,
         by_province: _builtins.bool = ...,
+        by_grade: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
