@@ -25,7 +25,7 @@ PREFIX = "/api/v1/"
 DESCRIPTION = Path(__file__).parents[1] / "dashboard" / "openapi.json"
 STATUSES = {"NOT_FOUND": 404, "PERMISSION_DENIED": 403, "INVALID_ARGUMENT": 400, "UNAVAILABLE": 503, "FAILED_PRECONDITION": 409, "ABORTED": 409}
 _LONGEST_ID = 64
-_PARTS = ("", "province", "school", "class")
+_PARTS = ("", "province", "school", "class", "grade")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class HTTPAPI:
         viewer = self.door.viewer(request, "GetCoverage")
         asked = arguments(request, "year", "province", "school", "by")
         if asked["by"] not in _PARTS:
-            raise Malformed(f"by is province, school or class, not {asked['by']!r}", code="by")
+            raise Malformed(f"by is province, school, class or grade, not {asked['by']!r}", code="by")
         found = await self.get_coverage(viewer, year_of(asked), asked["province"], asked["school"], asked["by"])
         return _json(contracts.coverage_answer(*found, self.clock.now()))
 
@@ -106,7 +106,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def arguments(request: web.Request, *names: str) -> Mapping[str, str]:
-    """The query's values by name, empty when not given. Malformed for one that is unknown, given twice or too long."""
+    """The query's values by name, empty when not given. Malformed for one that is unknown, empty, given twice or too long."""
     for name in request.query:
         if name not in names:
             raise Malformed(f"no parameter {name[:_LONGEST_ID]!r} here; there are: {', '.join(names) or 'none'}", code="parameter")
@@ -114,6 +114,8 @@ def arguments(request: web.Request, *names: str) -> Mapping[str, str]:
             raise Malformed(f"{name} is given twice", code="parameter")
         if len(request.query[name]) > _LONGEST_ID or "\0" in request.query[name]:
             raise Malformed(f"{name} is no id", code="parameter")
+        if not request.query[name]:
+            raise Malformed(f"{name} has no value: give one, or leave it out", code="parameter")
     return {name: request.query.get(name, "") for name in names}
 
 
