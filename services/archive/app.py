@@ -58,15 +58,18 @@ from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
+from services.archive.entrypoints.page import PublicPage
+from services.archive.entrypoints.page_limits import PageLimits
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
+from services.chassis import web
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Malformed
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
@@ -200,6 +203,18 @@ def add_log(settings: ArchiveSettings, service: Service) -> None:
         service.add_background("tiles", lambda stop: LogFiles(store).run(settings.log_listen, stop))
 
 
+def add_page(settings: ArchiveSettings, service: Service, get_status: GetStatus, get_proof: GetProof) -> None:
+    """The role `page`."""
+    if not settings.page_listen:
+        service.add_background("page", web.nothing)
+        return
+    policy = policy_of(settings)
+    text = settings.log_policy_file.read_text(encoding="utf-8") if policy and settings.log_policy_file else ""
+    limits = PageLimits(settings.page_limit)
+    page = PublicPage(get_status, get_proof, (text, policy) if policy else None, limits, settings.page_proxies)
+    service.add_background("page", lambda stop: page.run(settings.page_listen, stop))
+
+
 def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     """The check of log and store over the service's database."""
     policy = policy_of(settings)
@@ -213,17 +228,19 @@ def build(settings: ArchiveSettings) -> Service:
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
+    get_status = GetStatus(catalogue, SystemClock())
+    get_proof = GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state)
     revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, documents),
         list_transcripts=ListTranscripts(catalogue),
-        get_status=GetStatus(catalogue, SystemClock()),
+        get_status=get_status,
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
+        get_proof=get_proof,
         get_checkpoint=GetCheckpoint(log_state),
         request_revocation=RequestRevocation(revocations, SystemClock()),
         confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
@@ -237,6 +254,7 @@ def build(settings: ArchiveSettings) -> Service:
         ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), copy_admission(settings, service), window(settings, service))
     )
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    add_page(settings, service, get_status, get_proof)
     if settings.log_url:
         add_log(settings, service)
     else:

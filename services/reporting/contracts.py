@@ -165,6 +165,11 @@ def viewer_of(actor: Actor) -> Viewer:
     return Viewer(everything, actor.scoped("province"), actor.scoped("school"), actor.scoped("class"))
 
 
+def parts_of(request: reporting_pb2.GetCoverageRequest) -> str:
+    """The parts that are asked for, the finest when there are several."""
+    return "class" if request.by_class else "school" if request.by_school else "province" if request.by_province else ""
+
+
 def coverage(item: Coverage) -> reporting_pb2.Coverage:
     """Counters for the wire; reasons by number of pupils, the most frequent first."""
     counts = item.counts
