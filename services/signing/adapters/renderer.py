@@ -19,7 +19,7 @@ import deflate
 import orjson
 
 from services.signing.adapters.composer import Composer, Shape
-from services.signing.adapters.increments import Tip, cross_references, plain_row
+from services.signing.adapters.increments import Tip, first_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
 from services.signing.adapters.record_tables import record_table
@@ -146,7 +146,7 @@ def _as_xml(document: Record | ClassSheet) -> bytes:
 def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet, xml: bytes | None) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
-    rows: list[bytes] = [skeleton.rows]
+    rows: list[bytes] = []
     position, number = skeleton.size, skeleton.first
     hashed = hashlib.sha256(document.digest)
     for page in pages:
@@ -167,7 +167,7 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSh
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
+    parts.append(first_references(number, skeleton.rows, rows, CATALOG, file_id, position))
     tail = b"".join(parts)
     return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 

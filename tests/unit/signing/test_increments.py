@@ -5,18 +5,19 @@ import io
 import pikepdf
 import pytest
 
-from services.signing.adapters.increments import NotOurs, Tip, appended, cross_references, plain_row, runs_of, tip_of
+from services.signing.adapters.increments import NotOurs, PackedRows, Tip, appended, first_references, plain_row, runs_of, tip_of
 
 ID = b"0123456789ABCDEF" * 2
 
 
 def a_file() -> bytes:
     body = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
-    rows = b"\x00\x00\x00\x00\x00\xff\xff"
+    rows = []
     for number, text in enumerate([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"], start=1):
-        rows += plain_row(len(body))
+        rows.append(plain_row(len(body)))
         body += b"%d 0 obj\n%b\nendobj\n" % (number, text)
-    return body + cross_references(3, rows, "0 4", 1, ID, None, len(body))
+    shared = PackedRows.of([b"\x00\x00\x00\x00\x00\xff\xff", rows[0]])
+    return body + first_references(3, shared, rows[1:], 1, ID, len(body))
 
 
 def test_another_reader_finds_what_was_appended_and_the_tip_is_found_again() -> None:
