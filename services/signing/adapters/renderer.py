@@ -18,7 +18,7 @@ from pathlib import Path
 import deflate
 import orjson
 
-from services.signing.adapters.composer import Composer, Shape
+from services.signing.adapters.composer import Composer, Shape, State
 from services.signing.adapters.increments import Tip, first_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
@@ -33,6 +33,7 @@ from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureR
 from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
 _LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
+_DRAFT = State("BẢN NHÁP", "Chưa ký, chưa có giá trị", across=True)
 MOST_SKELETONS = 512  # 35 kB each; class-subject sheets have a shape for each number of pupils and place where the page ends
 
 
@@ -71,8 +72,8 @@ class FormRenderer:
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, document: Record | ClassSheet, banner: str = "", *, with_xml: bool = False) -> Body:
-        """The page of one document. Text that the form's fonts can't show is refused, never replaced by boxes."""
+    def render(self, document: Record | ClassSheet, *, draft: bool = False, with_xml: bool = False) -> Body:
+        """The page of one document; a draft says on each page that it is one. Text that the form's fonts can't show is refused, never replaced by boxes."""
         xml = _as_xml(document) if with_xml else None
         composer: Composer
         order: tuple[SignatureRole, ...]
@@ -82,7 +83,7 @@ class FormRenderer:
             composer, said, order = self._composer(document.form, ROW_FIELDS[document.level]), sheet_of(document), self._order
         qr = drawn(*self._codes(len(document.public_id)).rows(document.public_id))
         try:
-            shape, pages = composer.compose(said, qr, banner)
+            shape, pages = composer.compose(said, qr, _DRAFT if draft else State(*said["state"]))
         except Unprintable as error:
             raise _misplaced(document, error) from None
         skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
