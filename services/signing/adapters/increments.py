@@ -81,12 +81,14 @@ class PackedRows:
 
 def _differences(rows: Sequence[bytes], above: bytes) -> bytes:
     """Each row as its difference from the one above, byte by byte, behind the byte that says so; all bytes are subtracted at once."""
-    new = b"".join([_UP + row for row in rows])
-    old = b"\x00%b\x00%b" % (above, b"\x00".join(rows[:-1])) if len(rows) > 1 else b"\x00" + above
-    high = int.from_bytes(b"\x80" * len(new), "big")
+    new = _UP.join((b"", *rows))
+    old = b"%b%b%b" % (_UP, above, new[: -1 - _ROW_SIZE])
+    size = len(new)
+    high = int.from_bytes(b"\x80" * size, "big")
     one, other = int.from_bytes(new, "big"), int.from_bytes(old, "big")
     # A borrow stops at the high bit that is set before it.
-    return (((one | high) - (other & ~high)) ^ ((one ^ ~other) & high)).to_bytes(len(new), "big")
+    differences = ((one | high) - (other & ~high)) ^ ((one ^ ~other) & high)
+    return (differences | int.from_bytes((_UP + bytes(_ROW_SIZE)) * len(rows), "big")).to_bytes(size, "big")
 
 
 def first_references(number: int, packed: PackedRows, rows: list[bytes], root: int, file_id: bytes, start: int) -> bytes:
