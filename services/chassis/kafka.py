@@ -119,8 +119,8 @@ async def _create_offsets(settings: ServiceSettings, admin: AIOKafkaAdminClient,
         with attempt:
             known = await admin.list_consumer_group_offsets(group)
     consumer = AIOKafkaConsumer(**connection_options(settings), group_id=group, enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [TopicPartition(d["topic"], p["partition"]) for d in await admin.describe_topics(topics) for p in d["partitions"]]
         absent = [tp for tp in partitions if tp not in known or known[tp].offset < 0]
         if absent:

@@ -97,23 +97,30 @@ def whatever_the_broker_does(fault: Fault) -> Fault:
 async def doubled(running: Term) -> None:
     """Everything that is on the topics now comes again, with the same ids, and once more."""
     records = await running.records()
-    producer: Any = AIOKafkaProducer(bootstrap_servers=running.deployment.kafka)
-    await producer.start()
-    for record in records + records:
-        await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers), partition=record.partition)
-    await producer.stop()
+    async with _producer(running) as producer:
+        for record in records + records:
+            await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers), partition=record.partition)
 
 
 @whatever_the_broker_does
 async def poisoned(running: Term) -> None:
     """A record that no consumer can read, under a key of its own, on every topic."""
-    producer: Any = AIOKafkaProducer(bootstrap_servers=running.deployment.kafka)
-    await producer.start()
     types = {(r.topic, dict(r.headers)["ce_type"]) for r in await running.records()}
-    for topic, kind in sorted(types):
-        headers = [("ce_id", b"poison"), ("ce_type", kind), ("ce_time", b"2026-06-01T00:00:00+00:00")]
-        await producer.send_and_wait(topic, b"\xff\xff\xff", key=b"poison", headers=headers)
-    await producer.stop()
+    async with _producer(running) as producer:
+        for topic, kind in sorted(types):
+            headers = [("ce_id", b"poison"), ("ce_type", kind), ("ce_time", b"2026-06-01T00:00:00+00:00")]
+            await producer.send_and_wait(topic, b"\xff\xff\xff", key=b"poison", headers=headers)
+
+
+@asynccontextmanager
+async def _producer(running: Term) -> AsyncIterator[Any]:
+    """Closed even when the broker goes away before it has started."""
+    producer: Any = AIOKafkaProducer(bootstrap_servers=running.deployment.kafka)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
 
 
 @asynccontextmanager

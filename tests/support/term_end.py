@@ -62,21 +62,25 @@ class Term:
     async def records(self) -> list[Any]:
         """Every record on every topic of hocba."""
         admin: Any = AIOKafkaAdminClient(bootstrap_servers=self.deployment.kafka)
-        await admin.start()
-        topics = sorted(name for name in await admin.list_topics() if not name.startswith("__"))
-        partitions = [TopicPartition(d["topic"], p["partition"]) for d in await admin.describe_topics(topics) for p in d["partitions"]]
-        await admin.close()
+        try:
+            await admin.start()
+            topics = sorted(name for name in await admin.list_topics() if not name.startswith("__"))
+            partitions = [TopicPartition(d["topic"], p["partition"]) for d in await admin.describe_topics(topics) for p in d["partitions"]]
+        finally:
+            await admin.close()
         consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.deployment.kafka, enable_auto_commit=False)
-        await consumer.start()
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(partitions)
-        found: list[Any] = []
-        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += records
-        await consumer.stop()
-        return found
+        try:
+            await consumer.start()
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            ends = await consumer.end_offsets(partitions)
+            found: list[Any] = []
+            while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += records
+            return found
+        finally:
+            await consumer.stop()
 
 
 async def groups(deployment: Deployment) -> dict[str, dict[Any, int]]:
@@ -93,8 +97,8 @@ async def groups(deployment: Deployment) -> dict[str, dict[Any, int]]:
 async def lag(deployment: Deployment) -> int:
     """Records that some group has not read yet."""
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=deployment.kafka, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         total = 0
         for offsets in (await groups(deployment)).values():
             ends = await consumer.end_offsets(list(offsets)) if offsets else {}
@@ -111,8 +115,8 @@ async def rewind(deployment: Deployment) -> None:
         async def reset(group: str = group, offsets: Any = offsets) -> bool:
             # A new client for each attempt: static members count as present until their session times out.
             consumer: Any = AIOKafkaConsumer(bootstrap_servers=deployment.kafka, group_id=group, enable_auto_commit=False)
-            await consumer.start()
             try:
+                await consumer.start()
                 consumer.assign(list(offsets))
                 await consumer.commit(dict.fromkeys(offsets, 0))
             except KafkaError:

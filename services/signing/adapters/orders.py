@@ -79,10 +79,10 @@ class PostgresOrders:
         ids = [str(row["order_id"]) for row in await self._connection.fetch(QUERIES["failed_orders"], class_id)]
         return await self._read(ids, "failed")
 
-    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
-        """Since when, and how often."""
+    async def waits(self, order_id: str) -> tuple[datetime, int, datetime | None] | None:
+        """Since when, how often, and until when."""
         row = await self._connection.fetchrow(QUERIES["waits"], order_id)
-        return (row["since"], row["tries"]) if row else None
+        return (row["since"], row["tries"], row["due_at"]) if row else None
 
     async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:
         """Let an order wait."""

@@ -36,7 +36,7 @@ WHERE o.order_id = l.order_id AND o.class_id = $1 AND ($2::uuid IS NULL OR o.man
 UPDATE signing_order SET state = 'cancelled', finished_at = $3 WHERE class_id = $1 AND ($2::uuid IS NULL OR manifest_id = $2) AND state IN ('queued', 'released')
 
 -- name: waits
-SELECT since, tries FROM order_wait WHERE order_id = $1
+SELECT since, tries, due_at FROM order_wait WHERE order_id = $1
 
 -- name: put_off
 INSERT INTO order_wait (order_id, since, tries, reason, due_at) VALUES ($1, $2, $3, $4, $5)

@@ -195,8 +195,8 @@ class Orders(Protocol):
         """The newest orders whose lines failed, each with just those lines."""
         ...
 
-    async def waits(self, order_id: str) -> tuple[datetime, int] | None:
-        """Since when an order waits for an outside party, and how often it has asked; None when it never did."""
+    async def waits(self, order_id: str) -> tuple[datetime, int, datetime | None] | None:
+        """Since when an order waits for an outside party, how often it has asked, and until when it waits (None: it was woken); None when it never did."""
         ...
 
     async def put_off(self, order_id: str, since: datetime, tries: int, reason: str, due_at: datetime) -> None:

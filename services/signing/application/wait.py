@@ -30,7 +30,9 @@ class PutOff:
             current = await work.orders.get(order.order_id)
             if current is None or current.state != "released":
                 return True  # Done or cancelled meanwhile: nobody waits for it.
-            since, tries = await work.orders.waits(order.order_id) or (now, 0)
+            since, tries, due_at = await work.orders.waits(order.order_id) or (now, 0, None)
+            if due_at is not None and due_at > now:
+                return True  # The same message, delivered twice: it waits already, and one answer isn't counted twice.
             due_at = next_try(since, tries + 1, now)
             if due_at is None:
                 return False

@@ -74,6 +74,8 @@ async def test_unknown_revocation_makes_the_order_wait_and_signs_when_it_is_know
     assert await world.rows("SELECT FROM intent") == [], "nothing has started"
     assert await world.told(events.RoleSigned) == [], "and nobody has failed"
     assert {reason.split(":")[0] for reason in await _failures(world)} == {"revocation_unknown"}
+    await world.do(order)
+    assert await world.rows("SELECT FROM order_wait WHERE tries = 1"), "the same message twice is one question"
     assert await _waker(world)() == 0, "it isn't time yet"
     world.clock.turn(timedelta(seconds=15))
     assert await _waker(world)() == 1
