@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from hocba.archive.v1 import archive_pb2_grpc
-from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsArchived, TranscriptsRejected
+from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptRevoked, TranscriptsArchived, TranscriptsRejected
 from services.archive.adapters import evidence_records
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
@@ -17,6 +17,7 @@ from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory
@@ -28,6 +29,7 @@ from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.check_document import CheckByRoles, CheckDocument
 from services.archive.application.check_log import CheckLog
+from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
@@ -41,6 +43,7 @@ from services.archive.application.log_tiles import LogTiles
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
+from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
@@ -198,6 +201,7 @@ def build(settings: ArchiveSettings) -> Service:
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
+    revocations = PostgresRevocations(service.database)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, documents),
         list_transcripts=ListTranscripts(catalogue),
@@ -209,6 +213,9 @@ def build(settings: ArchiveSettings) -> Service:
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
         get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
         get_checkpoint=GetCheckpoint(log_state),
+        request_revocation=RequestRevocation(revocations, SystemClock()),
+        confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
+        list_revocations=ListRevocations(revocations),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
@@ -217,5 +224,5 @@ def build(settings: ArchiveSettings) -> Service:
         add_log(settings, service)
     else:
         service.add_background("log", no_log)
-    service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
+    service.publishes(TranscriptsArchived, TranscriptsRejected, TranscriptRevoked, SheetsArchived, SheetsRejected)
     return service

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import archive_evidence
+from services.cli import archive_evidence, archive_life
 from services.cli.edge import FAILED, ask, reported, take_local_settings
 
 REFUSED = 1
@@ -42,6 +42,10 @@ def verify(
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
     log_policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    statement: Annotated[
+        list[Path] | None,
+        typer.Option(help="Proof of what was said of the file later: that it is superseded or revoked (of a single file).", exists=True, dir_okay=False),
+    ] = None,
     roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
@@ -75,18 +79,24 @@ def verify(
     if evidence and len(files) > 1:
         typer.secho("--evidence is for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
-    if (proof is None) != (log_policy is None) or (proof and len(files) > 1):
-        typer.secho("--proof and --log-policy belong together, for one file at a time", err=True, fg="red")
+    later = statement or []
+    if (proof is None and not later) != (log_policy is None) or ((proof or later) and len(files) > 1):
+        typer.secho("--proof or --statement belong together with --log-policy, for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
+    keys = _policy(log_policy) if log_policy else None
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
         claimed = profile_of(data)
         reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
-        if proof and log_policy:
-            reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
+        if proof:
+            reports[-1]["log"] = logged = _logged(proof, keys, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
+        if later:
+            reports[-1]["later"] = said = archive_life.stated(later, keys, reports[-1]["sha256"])
+            # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
+            reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
         if evidence:
             reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
             reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
@@ -130,21 +140,29 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
     }
 
 
-def _logged(proof: Path, policy: Path, sha256: str) -> dict[str, Any]:
+def _policy(file: Path) -> Any:
+    """The keys of the log and its witnesses."""
+    from services.archive.domain.signed_note import NoteError
+    from services.archive.domain.witness_policy import read_policy
+
+    with reported():
+        written = file.read_text(encoding="utf-8")
+    try:
+        return read_policy(written)
+    except NoteError as error:
+        typer.secho(f"{file}: {error}", err=True, fg="red")
+        raise typer.Exit(FAILED) from error
+
+
+def _logged(proof: Path, keys: Any, sha256: str) -> dict[str, Any]:
     """What a proof shows of the document with this digest: its leaf and who has cosigned the log's head, or the problem."""
     from services.archive.adapters.note_keys import verifier_of
     from services.archive.domain.log_proof import LogProof, check_proof
     from services.archive.domain.signed_note import NoteError
     from services.archive.domain.statement import document_of
-    from services.archive.domain.witness_policy import read_policy
 
     with reported():
-        told, written = proof.read_bytes(), policy.read_text(encoding="utf-8")
-    try:
-        keys = read_policy(written)
-    except NoteError as error:
-        typer.secho(f"{policy}: {error}", err=True, fg="red")
-        raise typer.Exit(FAILED) from error
+        told = proof.read_bytes()
     try:
         leaf = check_proof(LogProof.read(told), keys, verifier_of)
     except NoteError as error:
@@ -220,6 +238,8 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         detail = f"{logged['log']}, {logged['index']} < {logged['size']}, {', '.join(logged['witnesses'])}" if good else logged["problem"]
         sign, colour = _STATES["passed" if good else "failed"]
         typer.secho(f"  {sign} {_WORDS['log'][at]}: {detail}", fg=colour)
+    if "later" in report:
+        archive_life.tell(report["later"], at)
     for item in report["checks"]:
         sign, colour = _STATES[item["state"]]
         suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""
@@ -270,7 +290,7 @@ def fetch(
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
-    """Say what the public may know of a transcript: valid, superseded or unknown."""
+    """Say what the public may know of a document: valid, superseded and by which, revoked and by what decision, or unknown."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetStatusResponse:
@@ -279,7 +299,11 @@ def status(public_id: Annotated[str, typer.Argument(help="What the QR code carri
         return answer
 
     answer = ask("archive", ("public@nation",), question)
-    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level}
+    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level, "kind": answer.kind}
+    if answer.newer_public_id:
+        told["newer_public_id"] = answer.newer_public_id
+    if answer.HasField("revoked_at"):
+        told |= {"revoked_at": answer.revoked_at.ToJsonString(), "decision_number": answer.decision_number}
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else " · ".join(str(value) for value in told.values() if value))
 
 
@@ -345,7 +369,10 @@ def proof(
     out: Annotated[Path, typer.Option(help="Where to write the proof.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet."""
+    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet.
+
+    Proofs of what was said of it since are written beside it, as FILE.supersede and FILE.revoke: for `hocba verify --statement`.
+    """
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetProofResponse:
@@ -354,11 +381,13 @@ def proof(
         return answer
 
     answer = ask("archive", ("public@nation",), question)
+    later: list[str] = []
     if answer.final:
         with reported():
             out.write_bytes(answer.proof)
-    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None}
-    words = f"{out}: leaf {answer.log_index}" if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
+            later = archive_life.write_later(answer.later, out)
+    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None, "later": later}
+    words = "\n".join([f"{out}: leaf {answer.log_index}", *later]) if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
     typer.echo(json.dumps(told) if as_json else words)
     if not answer.final:
         raise typer.Exit(REFUSED)

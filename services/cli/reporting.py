@@ -40,6 +40,7 @@ REASONS = {
     "promotion_undecided": "chưa quyết định lên lớp",
     "completion_undecided": "chưa xét hoàn thành chương trình",
     "not_sealed": "chưa khóa sổ",
+    "revoked": "đã bị thu hồi",
     "rejected": "bị từ chối lưu trữ",
     "signing_failed": "ký lỗi",
     "awaiting_subject_teacher": "chờ giáo viên bộ môn ký bảng điểm môn",

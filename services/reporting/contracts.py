@@ -29,6 +29,7 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
     Trouble,
 )
@@ -130,6 +131,11 @@ def transcripts_archived(event: archive_pb2.TranscriptsArchived, at: datetime) -
     return _news_of_class(event, news, at, event.school_year)
 
 
+def transcript_revoked(event: archive_pb2.TranscriptRevoked, at: datetime) -> BatchNews:
+    """Withdrawn."""
+    return _news_of_class(event, [(event.transcript, Revoked(event.transcript.version))], at, event.school_year)
+
+
 def transcripts_rejected(event: archive_pb2.TranscriptsRejected, at: datetime) -> BatchNews:
     """Refused."""
     news = ((item.transcript, Rejected(Trouble(item.transcript.version, at.isoformat(), item.reason))) for item in event.transcripts)
@@ -227,6 +233,7 @@ def _news_of_class(
     | signing_pb2.RoleSigned
     | signing_pb2.TranscriptsSigned
     | archive_pb2.TranscriptsArchived
+    | archive_pb2.TranscriptRevoked
     | archive_pb2.TranscriptsRejected,
     news: Iterable[tuple[common_pb2.TranscriptRef, News]],
     at: datetime,

@@ -96,6 +96,11 @@ def document_of(statement: bytes) -> str:
     return lines[4] if len(lines) > 4 and lines[0] in (FORM, FORM_OF_THE_REGISTER) else ""
 
 
+def revokes(statement: bytes) -> bool:
+    """Whether a statement withdraws a document."""
+    return statement.startswith(f"{FORM}\n{Kind.REVOKE}\n".encode())
+
+
 def _digest(text: str) -> bytes:
     found = bytes.fromhex(text)
     if len(found) != 32:

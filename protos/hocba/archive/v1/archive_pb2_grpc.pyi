@@ -49,6 +49,11 @@ class ArchiveStub:
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _grpc.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _grpc.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -71,6 +76,11 @@ class ArchiveAsyncStub(ArchiveStub):
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _aio.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]  # type: ignore[assignment]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _aio.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _aio.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -150,5 +160,28 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]:
         """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+
+    @_abc_1.abstractmethod
+    def RevokeTranscript(
+        self,
+        request: _archive_pb2.RevokeTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+
+    @_abc_1.abstractmethod
+    def ConfirmRevocation(
+        self,
+        request: _archive_pb2.ConfirmRevocationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+
+    @_abc_1.abstractmethod
+    def ListRevocations(
+        self,
+        request: _archive_pb2.ListRevocationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListRevocationsResponse, _abc.Awaitable[_archive_pb2.ListRevocationsResponse]]: ...
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
