@@ -32,6 +32,8 @@ from services.archive.application.check_log import CheckLog
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
+from services.archive.application.get_bundle import GetBundle
+from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -202,20 +204,26 @@ def build(settings: ArchiveSettings) -> Service:
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     revocations = PostgresRevocations(service.database)
+    get_transcript = GetTranscript(catalogue, documents)
+    get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
+    get_proof = GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state)
+    get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
     rpc = ArchiveRPC(
-        get_transcript=GetTranscript(catalogue, documents),
+        get_transcript=get_transcript,
         list_transcripts=ListTranscripts(catalogue),
         get_status=GetStatus(catalogue, SystemClock()),
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
-        get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
+        get_evidence=get_evidence,
+        get_proof=get_proof,
         get_checkpoint=GetCheckpoint(log_state),
         request_revocation=RequestRevocation(revocations, SystemClock()),
         confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
         list_revocations=ListRevocations(revocations),
+        get_bundle=get_bundle,
+        get_dossier=GetDossier(catalogue, get_bundle),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))

@@ -15,8 +15,10 @@ from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.application.revocation_ports import Caller
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
+from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, Person, Revocation, RevocationReason
+from services.archive.domain.status_list import StatusProof
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
@@ -246,11 +248,21 @@ def rejected(item: RejectedEntry) -> archive_pb2.RejectedEntry:
     return told
 
 
-def proof(found: LogProof | None, later: Iterable[LogProof] = ()) -> archive_pb2.GetProofResponse:
+def proof(found: LogProof | None, later: Iterable[LogProof] = (), status: StatusProof | None = None) -> archive_pb2.GetProofResponse:
     """A proof and those of what was said since, or that there is none yet."""
     if found is None:
         return archive_pb2.GetProofResponse()
-    return archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
+    told = archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
+    if status is not None:
+        told.status = status.encoded()
+    return told
+
+
+def dossier(found: Dossier | None, waits_for: str) -> archive_pb2.GetDossierResponse:
+    """A dossier, or what it waits for."""
+    if found is None:
+        return archive_pb2.GetDossierResponse(waits_for=waits_for)
+    return archive_pb2.GetDossierResponse(dossier=found.encoded(), transcripts=len(found.years), missing_school_years=found.missing)
 
 
 def checkpoint(final: SignedCheckpoint | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:

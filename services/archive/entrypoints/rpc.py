@@ -7,6 +7,8 @@ from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
 from services.archive.application.check_log import CheckLog
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
+from services.archive.application.get_bundle import GetBundle
+from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -35,6 +37,8 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     request_revocation: RequestRevocation
     confirm_revocation: ConfirmRevocation
     list_revocations: ListRevocations
+    get_bundle: GetBundle
+    get_dossier: GetDossier
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -70,7 +74,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
         return contracts.evidence(await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version))
 
     async def GetProof(self, request: archive_pb2.GetProofRequest, context: Any) -> archive_pb2.GetProofResponse:
-        return contracts.proof(await self.get_proof(request.public_id), await self.get_proof.later(request.public_id))
+        found = await self.get_proof(request.public_id)
+        status = await self.get_proof.status(found) if found else None
+        return contracts.proof(found, await self.get_proof.later(request.public_id), status)
 
     async def GetCheckpoint(self, request: archive_pb2.GetCheckpointRequest, context: Any) -> archive_pb2.GetCheckpointResponse:
         return contracts.checkpoint(*await self.get_checkpoint())
@@ -85,3 +91,11 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def ListRevocations(self, request: archive_pb2.ListRevocationsRequest, context: Any) -> archive_pb2.ListRevocationsResponse:
         found = await self.list_revocations(contracts.viewer_of(current_actor()), request.school_id, open_only=request.open_only)
         return archive_pb2.ListRevocationsResponse(revocations=[contracts.revocation(item) for item in found])
+
+    async def GetBundle(self, request: archive_pb2.GetBundleRequest, context: Any) -> archive_pb2.GetBundleResponse:
+        entry, bundle, waits_for = await self.get_bundle(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
+        encoded = bundle.encoded() if bundle else b""
+        return archive_pb2.GetBundleResponse(bundle=encoded, entry=contracts.entry(entry), waits_for=waits_for)
+
+    async def GetDossier(self, request: archive_pb2.GetDossierRequest, context: Any) -> archive_pb2.GetDossierResponse:
+        return contracts.dossier(*await self.get_dossier(contracts.viewer_of(current_actor()), request.pupil_id))

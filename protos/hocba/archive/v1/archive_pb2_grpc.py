@@ -100,6 +100,16 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.FromString,
                 _registered_method=True)
+        self.GetBundle = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetBundle',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+                _registered_method=True)
+        self.GetDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
+                _registered_method=True)
 
 
 class ArchiveServicer:
@@ -192,6 +202,20 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBundle(self, request, context):
+        """A transcript with everything that proves it, in one file that is checked offline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDossier(self, request, context):
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArchiveServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -259,6 +283,16 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListRevocations,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.SerializeToString,
+            ),
+            'GetBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBundle,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.SerializeToString,
+            ),
+            'GetDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -613,6 +647,60 @@ class Archive:
             '/hocba.archive.v1.Archive/ListRevocations',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetBundle',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,10 @@ class ArchiveStub:
     ConfirmRevocation: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]
     """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
+    GetBundle: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -81,6 +85,10 @@ class ArchiveAsyncStub(ArchiveStub):
     ConfirmRevocation: _aio.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
     """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
     ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
+    GetBundle: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]  # type: ignore[assignment]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -183,5 +191,21 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         request: _archive_pb2.ListRevocationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.ListRevocationsResponse, _abc.Awaitable[_archive_pb2.ListRevocationsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetBundle(
+        self,
+        request: _archive_pb2.GetBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetBundleResponse, _abc.Awaitable[_archive_pb2.GetBundleResponse]]:
+        """A transcript with everything that proves it, in one file that is checked offline."""
+
+    @_abc_1.abstractmethod
+    def GetDossier(
+        self,
+        request: _archive_pb2.GetDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
