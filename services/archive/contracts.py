@@ -10,9 +10,11 @@ from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive.application.check_log import LogInspection
+from services.archive.application.dossier_ports import Recipient
 from services.archive.application.get_evidence import Evidence
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
+from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.dossier import Dossier
@@ -255,6 +257,29 @@ def proof(found: LogProof | None, later: Iterable[LogProof] = (), status: Status
     told = archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
     if status is not None:
         told.status = status.encoded()
+    return told
+
+
+def recipient(caller: Caller, request: archive_pb2.ReceiveDossierRequest) -> Recipient:
+    """Whose dossier it is to be; Malformed when an id is missing or can't be one."""
+    _uuid("pupil_id", request.pupil_id)
+    _uuid("school_id", request.school_id)
+    if not request.province_id or not request.personal_number:
+        raise Malformed("province_id and personal_number say whose dossier is expected where; give both", code="recipient")
+    return Recipient(caller, request.school_id, request.province_id, request.pupil_id)
+
+
+def receipt(found: Receipt) -> archive_pb2.ReceiveDossierResponse:
+    """What became of a dossier."""
+    told = archive_pb2.ReceiveDossierResponse(
+        sha256=found.sha256, accepted=not found.reasons, already=found.already, reasons=found.reasons, missing_school_years=found.missing
+    )
+    for year, verdict in found.years:
+        line = told.transcripts.add(school_year=year.name, school_name=year.told["school"]["name"], standing=verdict.log.standing.value)
+        if (leaf := verdict.log.leaf) is not None:
+            line.log = leaf.checkpoint.origin
+            if leaf.at:
+                line.as_of.CopyFrom(_timestamp(leaf.at))
     return told
 
 

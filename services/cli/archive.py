@@ -98,9 +98,9 @@ def verify(
         raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
 
-    def checked(data: bytes) -> Any:
+    def checked(data: bytes, told: Announced = announced) -> Any:
         claimed = profile_of(data)
-        return CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)
+        return CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, told)
 
     judging = archive_bundle.Judging(checked, policies, store, algorithms, _report)
     reports = []

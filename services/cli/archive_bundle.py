@@ -12,7 +12,7 @@ from services.cli import archive_evidence
 from services.cli.edge import ask, reported
 
 PENDING = 1
-"""Exit code of a question for what isn't provable yet."""
+"""Exit code of a question for what isn't provable yet, and of a dossier that is refused."""
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")]
 _WAITS = {"log": "admitted, and not below a final checkpoint yet; ask again in a moment", "evidence": "waits for its time stamp; ask again later"}
 
@@ -20,6 +20,7 @@ _WAITS = {"log": "admitted, and not below a final checkpoint yet; ask again in a
 def attach(_: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the commands."""
     groups["archive"].command("dossier")(dossier)
+    groups["archive"].command("import-dossier")(import_dossier)
 
 
 def dossier(
@@ -42,6 +43,45 @@ def dossier(
     missing = list(answer.missing_school_years)
     told = {"transcripts": answer.transcripts, "missing_school_years": missing}
     _written(answer.dossier, answer.waits_for, out / f"ho-so-{pupil_id}.zip" if out.is_dir() else out, told, as_json)
+
+
+def import_dossier(
+    file: Annotated[Path, typer.Argument(help="The dossier.", exists=True, dir_okay=False, readable=True)],
+    pupil: Annotated[uuid.UUID, typer.Option(help="The pupil's id here.")],
+    school: Annotated[uuid.UUID, typer.Option(help="The receiving school's id.")],
+    province: Annotated[str, typer.Option(help="Its province, whose key encrypts what is kept.")],
+    personal_number: Annotated[str, typer.Option(help="The pupil's personal number, which the transcripts must carry.")],
+    as_json: Json = False,
+) -> None:
+    """Take in a pupil's transfer dossier: checked in full, kept as it came. Exit code 1 when it is refused; the reasons say why."""
+    from google.protobuf.json_format import MessageToDict
+
+    from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
+
+    request = archive_pb2.ReceiveDossierRequest(
+        dossier=file.read_bytes(), pupil_id=str(pupil), school_id=str(school), province_id=province, personal_number=personal_number
+    )
+
+    async def question(channel: Any, metadata: Any) -> archive_pb2.ReceiveDossierResponse:
+        stub: Any = archive_pb2_grpc.ArchiveStub(channel)
+        answer: archive_pb2.ReceiveDossierResponse = await stub.ReceiveDossier(request, metadata=metadata)
+        return answer
+
+    answer = ask("archive", (f"registrar@school:{school}",), question)
+    if as_json:
+        told = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        typer.echo(json.dumps({**told, "sha256": answer.sha256.hex()}, ensure_ascii=False))
+    else:
+        for line in answer.transcripts:
+            typer.echo(f"  {line.school_year}  {line.school_name}  {line.log}  {line.standing}")
+        for reason in answer.reasons:
+            typer.secho(f"✗ {reason}", fg="red")
+        if answer.missing_school_years:
+            typer.secho(f"– {_WORDS['missing'][0]}: {', '.join(f'{year}-{year + 1}' for year in answer.missing_school_years)}", fg="yellow")
+        state = "received before" if answer.already else "received"
+        typer.echo(state if answer.accepted else "refused")
+    if not answer.accepted:
+        raise typer.Exit(PENDING)
 
 
 def fetch_bundle(transcript_id: uuid.UUID, version: int, out: Path, as_json: bool) -> None:
@@ -80,7 +120,7 @@ class Judging:
     """Offline checks of bundles and dossiers by what one verification trusts."""
 
     def __init__(
-        self, document: Callable[[bytes], Any], policies: Sequence[Any], store: Any, algorithms: Any, report: Callable[[Path, Any], dict[str, Any]]
+        self, document: Callable[[bytes, Any], Any], policies: Sequence[Any], store: Any, algorithms: Any, report: Callable[[Path, Any], dict[str, Any]]
     ) -> None:
         from services.archive.adapters.evidence_tokens import TrustedTokens
         from services.archive.adapters.note_keys import verifier_of

@@ -14,6 +14,8 @@ from services.archive.adapters.evidence_records import encode
 from services.archive.adapters.note_keys import NoteSigner, new_key, read_signer
 from services.archive.domain.bundle import Bundle
 from services.archive.domain.checkpoint import Checkpoint
+from services.archive.domain.document import TRANSCRIPT
+from services.archive.domain.examine import examine
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.merkle import inclusion_ranges, leaf_hash, root_of
 from services.archive.domain.signed_note import COSIGNATURE_ED25519, ED25519, SignedNote
@@ -54,7 +56,8 @@ class Proving:
     def bundles(self, documents: Sequence[bytes], marks: Mapping[int, Mark] | None = None, kind: Kind = Kind.ISSUE) -> list[Bundle]:
         """The bundles of these documents, the leaves of one log, each marked as given."""
         statements = [
-            Statement(kind, f"PUBLIC{number}", 1, digest(document), b"c" * 32, None, "school", STAMPED).canonical() for number, document in enumerate(documents)
+            Statement(kind, f"PUBLIC{number}", 1, digest(document), record_digest(document), None, "school", STAMPED).canonical()
+            for number, document in enumerate(documents)
         ]
         leaves = [leaf_hash(statement) for statement in statements]
         chunk = marked(EMPTY_CHUNK, marks or {})
@@ -75,6 +78,11 @@ class Proving:
             self.folder.mkdir(parents=True, exist_ok=True)
             file.write_text(new_key(self.origin if name == "log" else f"{name}.{self.origin}", kind))
         return read_signer(file)
+
+
+def record_digest(document: bytes) -> bytes:
+    """SHA-256 of the record in a document."""
+    return digest(examine(document, TRANSCRIPT).record or b"")
 
 
 def _path(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:

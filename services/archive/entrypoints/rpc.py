@@ -16,6 +16,7 @@ from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.request_revocation import RequestRevocation
 from services.chassis.identity import current_actor
 
@@ -39,6 +40,7 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     list_revocations: ListRevocations
     get_bundle: GetBundle
     get_dossier: GetDossier
+    receive_dossier: ReceiveDossier
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -99,3 +101,7 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
 
     async def GetDossier(self, request: archive_pb2.GetDossierRequest, context: Any) -> archive_pb2.GetDossierResponse:
         return contracts.dossier(*await self.get_dossier(contracts.viewer_of(current_actor()), request.pupil_id))
+
+    async def ReceiveDossier(self, request: archive_pb2.ReceiveDossierRequest, context: Any) -> archive_pb2.ReceiveDossierResponse:
+        to = contracts.recipient(contracts.caller_of(current_actor()), request)
+        return contracts.receipt(await self.receive_dossier(to, request.dossier, request.personal_number))

@@ -1,6 +1,7 @@
 """Bundles and dossiers: what is written reads back, what proves nothing is refused, and nothing can be changed or hidden in them."""
 
 import functools
+import hashlib
 import io
 import json
 import random
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from services.archive.adapters.cms_signatures import CmsSignatures
@@ -23,13 +25,16 @@ from services.archive.application.check_standing import CheckStanding, Standing
 from services.archive.domain.bundle import MIMETYPE, Bundle, UnreadableBundle, is_bundle
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.dossier import Dossier, is_dossier
+from services.archive.domain.findings import Reason
 from services.archive.domain.pack import UnreadablePack, read_pack, stored_zip
 from services.archive.domain.statement import Kind
 from services.archive.domain.status_list import Mark
 from services.chassis.clock import SystemClock
+from tests.support import proven
 from tests.support.proven import COSIGNED, NOW, STAMPED, Proving
 from tests.support.signed_documents import record_bytes, signed_transcript
 
+SCHEMA = Path(__file__).parents[3] / "protos" / "hocba" / "archive" / "v1" / "dossier.schema.json"
 PUPIL = {"name": "Nguyễn Thị Hoa", "born_on": "2012-03-04", "personal_number": "001312000017"}
 
 
@@ -88,6 +93,14 @@ def test_without_the_status_part_and_for_statements_that_bring_no_document_nothi
     assert (found.good, found.standing, found.problem) == (True, Standing.UNKNOWN, None)
     [revoking] = proving.bundles([transcript(2023)], kind=Kind.REVOKE)
     assert check(revoking).log.standing is Standing.UNKNOWN
+
+
+def test_the_embedded_record_is_held_against_what_the_log_says_was_sealed(proving: Proving, check: CheckBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proven, "record_digest", lambda _: b"c" * 32)
+    [bundle] = proving.bundles([transcript(2023)])
+    verdict = check(bundle)
+    assert verdict.document.first is not None
+    assert (verdict.accepted, verdict.document.first.reason) == (False, Reason.RECORD_DIFFERS)
 
 
 def test_parts_of_another_document_prove_nothing(proving: Proving, check: CheckBundle, tmp_path: Path) -> None:
@@ -209,7 +222,11 @@ def test_a_dossier_is_a_chain_that_says_what_is_missing(proving: Proving, check:
     assert ([year.name for year in made.years], made.missing) == (["2021-2022", "2022-2023", "2024-2025"], [2023])
     manifest = json.loads(read_pack(data)["manifest.json"])
     assert (manifest["schema"], manifest["missing_school_years"], manifest["pupil"]) == ("hocba/dossier/1", ["2023-2024"], PUPIL)
-    assert len({line["chain"] for line in manifest["transcripts"]}) == 3
+    jsonschema.validate(manifest, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    chain = b""
+    for line in manifest["transcripts"]:
+        chain = hashlib.sha256(chain + hashlib.sha256(read_pack(data)[line["bundle"]]).digest()).digest()
+        assert line["chain"] == chain.hex()
     for line in manifest["transcripts"]:
         assert json.loads(read_pack(data)[line["record"]])["school_year"] == line["school_year"]
     assert all(check(year.bundle).accepted for year in made.years)

@@ -129,6 +129,115 @@ class GetDossierResponse(_message.Message):
 Global___GetDossierResponse: _TypeAlias = GetDossierResponse  # noqa: Y015
 
 @_typing.final
+class ReceiveDossierRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOSSIER_FIELD_NUMBER: _builtins.int
+    PUPIL_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    dossier: _builtins.bytes
+    pupil_id: _builtins.str
+    """the pupil here"""
+    school_id: _builtins.str
+    """the receiving school"""
+    province_id: _builtins.str
+    """its province, whose key encrypts what is kept"""
+    personal_number: _builtins.str
+    """the pupil's whom the school expects"""
+    def __init__(
+        self,
+        *,
+        dossier: _builtins.bytes = ...,
+        pupil_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        personal_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossier", b"dossier", "personal_number", b"personal_number", "province_id", b"province_id", "pupil_id", b"pupil_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierRequest: _TypeAlias = ReceiveDossierRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveDossierResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    ALREADY_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MISSING_SCHOOL_YEARS_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    accepted: _builtins.bool
+    already: _builtins.bool
+    """it was received before; nothing has changed"""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """why it is refused: place and reason"""
+
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceivedTranscript]: ...
+    @_builtins.property
+    def missing_school_years(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        accepted: _builtins.bool = ...,
+        already: _builtins.bool = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        transcripts: _abc.Iterable[Global___ReceivedTranscript] | None = ...,
+        missing_school_years: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "already", b"already", "missing_school_years", b"missing_school_years", "reasons", b"reasons", "sha256", b"sha256", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierResponse: _TypeAlias = ReceiveDossierResponse  # noqa: Y015
+
+@_typing.final
+class ReceivedTranscript(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    SCHOOL_NAME_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.str
+    school_name: _builtins.str
+    log: _builtins.str
+    """origin of the log in which it stands"""
+    standing: _builtins.str
+    """latest, superseded, revoked, unknown"""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.str = ...,
+        school_name: _builtins.str = ...,
+        log: _builtins.str = ...,
+        standing: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "log", b"log", "school_name", b"school_name", "school_year", b"school_year", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceivedTranscript: _TypeAlias = ReceivedTranscript  # noqa: Y015
+
+@_typing.final
 class GetTranscriptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -105,6 +105,11 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
                 _registered_method=True)
+        self.ReceiveDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ReceiveDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
+                _registered_method=True)
         self.GetDossier = channel.unary_unary(
                 '/hocba.archive.v1.Archive/GetDossier',
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
@@ -209,6 +214,13 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReceiveDossier(self, request, context):
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDossier(self, request, context):
         """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system.
         """
@@ -288,6 +300,11 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.GetBundle,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.SerializeToString,
+            ),
+            'ReceiveDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.SerializeToString,
             ),
             'GetDossier': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDossier,
@@ -674,6 +691,33 @@ class Archive:
             '/hocba.archive.v1.Archive/GetBundle',
             hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ReceiveDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
             options,
             channel_credentials,
             insecure,

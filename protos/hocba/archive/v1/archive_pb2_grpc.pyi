@@ -56,6 +56,8 @@ class ArchiveStub:
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
     GetBundle: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]
     """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
@@ -87,6 +89,8 @@ class ArchiveAsyncStub(ArchiveStub):
     ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
     GetBundle: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]  # type: ignore[assignment]
     """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]  # type: ignore[assignment]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
@@ -199,6 +203,14 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.GetBundleResponse, _abc.Awaitable[_archive_pb2.GetBundleResponse]]:
         """A transcript with everything that proves it, in one file that is checked offline."""
+
+    @_abc_1.abstractmethod
+    def ReceiveDossier(
+        self,
+        request: _archive_pb2.ReceiveDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ReceiveDossierResponse, _abc.Awaitable[_archive_pb2.ReceiveDossierResponse]]:
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
 
     @_abc_1.abstractmethod
     def GetDossier(
