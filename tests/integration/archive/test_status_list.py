@@ -15,7 +15,7 @@ from services.archive.application.log_status import LogStatus
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.signed_note import read_note
 from services.archive.domain.statement import Kind, Statement
-from services.archive.domain.status_list import EMPTY_CHUNK, Mark, StatusList, status_root
+from services.archive.domain.status_list import EMPTY_CHUNK, NAME, Mark, StatusList, status_root
 from services.chassis.database import SYSTEM, Database
 from services.chassis.errors import Refused
 from tests.integration.archive.log_world import SCHOOL, LogWorld, make_world
@@ -101,6 +101,7 @@ async def test_the_same_leaves_give_the_same_files_whatever_the_batches(world: L
     checkpoint = Checkpoint.read(read_note(final.note).text)
     at_once, _ = await LogStatus(world.state, world.store).grown(0, await world.state.statements(0, final.size))
     assert at_once.root == status_root(checkpoint)
+    assert all(NAME.fullmatch(name) for name in world.files() if name.startswith("status/"))  # What is served over HTTP.
     assert await faults(world) == []
 
 
