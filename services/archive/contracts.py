@@ -16,6 +16,7 @@ from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
+from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
@@ -111,6 +112,35 @@ def transcript_revoked(revocation: Revocation, leaf_id: int) -> events_pb2.Trans
     )
 
 
+def copy_ordered(copy: CertifiedCopy) -> events_pb2.CopyOrdered:
+    """The event that has a copy made."""
+    source, ref = copy.source, copy.ref
+    return events_pb2.CopyOrdered(
+        class_id=source.class_id,
+        school_id=source.school_id,
+        province_id=source.province_id,
+        school_year=source.school_year,
+        copy=common_pb2.CopyRef(copy_id=ref.copy_id, content_digest=ref.content_digest, public_id=ref.public_id),
+        content=copy.content,
+        ordered_at=_timestamp(copy.ordered_at),
+    )
+
+
+def signed_copies(event: signing_pb2.CopiesSigned) -> SignedCopies:
+    """The certified copies that signing announced; Malformed when an id or a digest can't be one."""
+    for item in event.copies:
+        _uuid("copy_id", item.copy.copy_id)
+        if len(item.copy.content_digest) != 32 or len(item.sha256) != 32 or not item.copy.public_id:
+            raise Malformed(f"copy {item.copy.copy_id}: digests or public id are missing; announce them", code="incomplete_reference")
+    return SignedCopies(
+        event.pack,
+        tuple(
+            SignedCopy(CopyRef(item.copy.copy_id, item.copy.content_digest, item.copy.public_id), item.sha256, item.size, _serials(item.signatures))
+            for item in event.copies
+        ),
+    )
+
+
 def rejected_event(signed: SignedClass | SignedSheets, rejections: Sequence[Rejection]) -> events_pb2.TranscriptsRejected | events_pb2.SheetsRejected:
     """The event for what was refused."""
     place = {"class_id": signed.class_id, "school_id": signed.school_id, "province_id": signed.province_id}
@@ -155,6 +185,35 @@ def revocation_id(request: archive_pb2.ConfirmRevocationRequest) -> str:
     """The id of a request; Malformed when it can't be one."""
     _uuid("revocation_id", request.revocation_id)
     return request.revocation_id
+
+
+def ordered_copy(request: archive_pb2.OrderCopyRequest) -> tuple[str, str, int]:
+    """(copy's id, transcript's id, version) of an order; Malformed when one can't be one."""
+    _uuid("copy_id", request.copy_id)
+    _uuid("transcript_id", request.transcript_id)
+    return request.copy_id, request.transcript_id, request.version
+
+
+def copy_id(request: archive_pb2.GetCopyRequest) -> str:
+    """The id of a copy; Malformed when it can't be one."""
+    _uuid("copy_id", request.copy_id)
+    return request.copy_id
+
+
+def copy(found: CertifiedCopy) -> archive_pb2.CopyResponse:
+    """A copy for the wire: who ordered it stays in the archive."""
+    return archive_pb2.CopyResponse(
+        copy_id=found.ref.copy_id,
+        state="issued" if found.issued_at else "ordered",
+        number=number_text(found.number, found.year),
+        public_id=found.ref.public_id,
+        transcript_id=found.source.ref.transcript_id,
+        version=found.source.ref.version,
+        school_id=found.source.school_id,
+        ordered_at=_timestamp(found.ordered_at),
+        issued_at=_timestamp(found.issued_at) if found.issued_at else None,
+        sha256=found.sha256 or b"",
+    )
 
 
 def revocation(found: Revocation) -> archive_pb2.RevocationResponse:

@@ -25,6 +25,7 @@ SELECT stream, number, hash FROM audit_heads
 
 -- name: signing.transcripts
 SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
+WHERE kind <> 'copy' -- copies are ordered by the archive, never sealed
 
 -- name: signing.sheet_needs
 -- The class-subject sheets that each transcript's rows stand in.

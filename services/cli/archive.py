@@ -39,7 +39,9 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 def verify(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Signed transcripts or class-subject sheets (PDF), bundles, transfer dossiers.", exists=True, dir_okay=False, readable=True),
+        typer.Argument(
+            help="Signed transcripts, class-subject sheets or certified copies (PDF), bundles, transfer dossiers.", exists=True, dir_okay=False, readable=True
+        ),
     ],
     trust: Annotated[
         Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl, logs as .policy.", envvar="HOCBA_TRUST")
@@ -61,9 +63,9 @@ def verify(
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts and class-subject sheets offline: structure, coverage, certification, signatures, embedded data,
-    and that each subject's row is proven to stand in its sheet. Of a bundle or a transfer dossier also its proofs: that it stands
-    in a log that is trusted, that it is the latest version, since when it exists.
+    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
+    that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
+    its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
@@ -100,7 +102,7 @@ def verify(
 
     def checked(data: bytes, told: Announced = announced) -> Any:
         claimed = profile_of(data)
-        return CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, told)
+        return CheckDocument(transcript if claimed is TRANSCRIPT else claimed, signatures, None, xml_table().difference)(data, told)
 
     judging = archive_bundle.Judging(checked, policies, store, algorithms, _report)
     reports = []
@@ -110,6 +112,9 @@ def verify(
             reports.append(judging.file(file, data))
             continue
         reports.append(_report(file, checked(data)))
+        if profile_of(data).is_copy and (original := archive_life.original_of(data)) is not None:
+            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
         if proof:
             reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
@@ -180,6 +185,15 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
         told = json.loads(record or b"null")
         if not isinstance(told, dict):
             return None
+        if "copy" in told:
+            return {
+                "copy_id": told["copy"]["id"],
+                "number": told["copy"]["number"],
+                "public_id": told["copy"]["public_id"],
+                "school_year": told.get("school_year"),
+                "level": told.get("level"),
+                "school": told.get("school", {}).get("name"),
+            }
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -213,6 +227,8 @@ _WORDS = {
     "school": ("Trường", "School"),
     "school_year": ("Năm học", "School year"),
     "version": ("Phiên bản", "Version"),
+    "number": ("Số bản sao", "Number of the copy"),
+    "original": ("Bản gốc đính kèm", "The attached original"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -252,10 +268,14 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
     typer.echo(f"  SHA-256: {report['sha256']}")
+    if "original" in report:
+        typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+        _tell(report["original"], language)
+        return
     if report.get("log", {}).get("standing", "unknown") == "unknown":
         typer.echo(f"  {archive_bundle.NOT_KNOWN[at]}")
 

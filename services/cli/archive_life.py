@@ -1,4 +1,4 @@
-"""`hocba archive revoke`, `confirm-revocation`, `revocations`, and what `hocba verify --statement` says of a later statement."""
+"""`hocba archive revoke`, `confirm-revocation`, `revocations`, `copy`, `copies`, and what `hocba verify` says of later statements and originals."""
 
 import hashlib
 import json
@@ -11,6 +11,8 @@ import typer
 
 from services.cli.edge import ask, reported
 
+WAITING = 1
+"""Exit code of a question for a copy that isn't issued yet."""
 Json = Annotated[bool, typer.Option("--json", help="One JSON value instead of words.")]
 As = Annotated[str, typer.Option("--as", help="Role and scope to act in on a local stack, such as doet_officer@province:2025-79.", envvar="HOCBA_EDGE_ROLE")]
 
@@ -21,6 +23,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     archive.command("revoke")(revoke)
     archive.command("confirm-revocation")(confirm_revocation)
     archive.command("revocations")(revocations)
+    archive.command("copy")(copy)
+    archive.command("copies")(copies)
 
 
 def revoke(
@@ -70,6 +74,69 @@ def revocations(
     from hocba.archive.v1 import archive_pb2 as pb
 
     _show(list(_call(role, "ListRevocations", pb.ListRevocationsRequest(school_id=school, open_only=waiting)).revocations), as_json)
+
+
+def copy(
+    transcript_id: Annotated[uuid.UUID, typer.Argument(help="The transcript's id.")],
+    role: As,
+    version: Annotated[int, typer.Option(help="The version; 0 is the latest.")] = 0,
+    copy_id: Annotated[uuid.UUID | None, typer.Option("--id", help="Id of the copy, to ask for one again; else a new one is ordered.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the copy's PDF, if it is issued already: a file, or a folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Order a certified copy (sao y); the clerk then approves it with the seal (`hocba signing`), and the same command with --id and --out fetches it.
+
+    Exit code 1 when the file was asked for and the copy isn't issued yet.
+    """
+    from hocba.archive.v1 import archive_pb2 as pb
+
+    wanted = str(copy_id or uuid.uuid4())
+    told = _call(role, "OrderCopy", pb.OrderCopyRequest(copy_id=wanted, transcript_id=str(transcript_id), version=version))
+    pdf = _call(role, "GetCopy", pb.GetCopyRequest(copy_id=wanted)).pdf if out is not None else b""
+    row = _copy_row(told)
+    if out is not None and pdf:
+        file = out / f"sao-y-{wanted}.pdf" if out.is_dir() else out
+        with reported():
+            file.write_bytes(pdf)
+        row["file"] = str(file)
+    typer.echo(json.dumps(row, ensure_ascii=False) if as_json else " · ".join(row.values()))
+    if out is not None and not pdf:
+        raise typer.Exit(WAITING)
+
+
+def copies(
+    role: As,
+    school: Annotated[str, typer.Option(help="Of this school only, by its id.")] = "",
+    year: Annotated[int, typer.Option(help="Calendar year; 0: all.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """List certified copies by their numbers (sổ cấp bản sao)."""
+    from hocba.archive.v1 import archive_pb2 as pb
+
+    rows = [_copy_row(item) for item in _call(role, "ListCopies", pb.ListCopiesRequest(school_id=school, year=year)).copies]
+    typer.echo(json.dumps(rows, ensure_ascii=False) if as_json else "\n".join(" · ".join(row.values()) for row in rows) or "none")
+
+
+def _copy_row(item: Any) -> dict[str, str]:
+    row = {
+        "number": item.number,
+        "copy_id": item.copy_id,
+        "state": item.state,
+        "public_id": item.public_id,
+        "transcript_id": item.transcript_id,
+        "version": str(item.version),
+        "school_id": item.school_id,
+        "ordered_at": item.ordered_at.ToJsonString(),
+    }
+    return row | ({"issued_at": item.issued_at.ToJsonString(), "sha256": item.sha256.hex()} if item.state == "issued" else {})
+
+
+def original_of(data: bytes) -> bytes | None:
+    """What a certified copy is a copy of, as attached to it; None when nothing can be read."""
+    from services.archive.domain.document import COPY
+    from services.archive.domain.examine import examine
+
+    return examine(data, COPY).xml
 
 
 def _call(role: str, method: str, request: Any) -> Any:

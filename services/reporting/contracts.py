@@ -109,6 +109,8 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
         return [], []
     news: list[tuple[common_pb2.TranscriptRef, News]] = []
     for item in event.outcomes:
+        if not item.HasField("transcript"):
+            continue  # The seal on a certified copy, which is no step of a transcript.
         version = item.transcript.version
         news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
     return _news_of_class(event, news, at)
@@ -161,6 +163,11 @@ def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
     return Viewer(everything, actor.scoped("province"), actor.scoped("school"), actor.scoped("class"))
+
+
+def parts_of(request: reporting_pb2.GetCoverageRequest) -> str:
+    """The parts that are asked for, the finest when there are several."""
+    return "class" if request.by_class else "school" if request.by_school else "province" if request.by_province else ""
 
 
 def coverage(item: Coverage) -> reporting_pb2.Coverage:

@@ -1,13 +1,18 @@
 -- name: status
--- What the public may know. Nothing here tells who the pupil is. No later sheet takes an earlier one's place as a whole.
-SELECT 'transcript' AS kind, t.school_name, t.school_year, t.level,
+-- What the public may know. Nothing here tells who the pupil is. A copy is worth what its original is worth. No later sheet takes an earlier
+-- one's place as a whole.
+WITH found AS (
+    SELECT 'transcript' AS kind, transcript_id, version FROM transcripts WHERE public_id = $1
+    UNION ALL SELECT 'copy', transcript_id, version FROM copies JOIN issued_copies USING (copy_id) WHERE public_id = $1
+)
+SELECT f.kind, t.school_name, t.school_year, t.level,
     coalesce((SELECT n.public_id FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version
               ORDER BY n.version DESC LIMIT 1), '') AS newer_public_id,
     r.revoked_at, coalesce(q.decision_number, '') AS decision_number
-FROM transcripts t
-LEFT JOIN revocations r ON r.transcript_id = t.transcript_id AND r.version = t.version
-LEFT JOIN revocation_requests q ON q.request_id = r.request_id
-WHERE t.public_id = $1
+FROM found f
+JOIN transcripts t USING (transcript_id, version)
+LEFT JOIN revocations r USING (transcript_id, version)
+LEFT JOIN revocation_requests q USING (request_id)
 UNION ALL
 SELECT 'sheet', s.school_name, s.school_year, s.level, '', NULL, '' FROM sheets s WHERE s.public_id = $1
 
@@ -56,3 +61,28 @@ JOIN revocations r USING (leaf_id)
 JOIN revocation_requests q USING (request_id)
 JOIN transcripts t ON t.transcript_id = r.transcript_id AND t.version = r.version
 WHERE l.log_index >= $1 AND l.log_index < $2
+
+-- name: next_copy_number
+-- locks: copy_counters row, until commit
+INSERT INTO copy_counters AS c (school_id, province_id, year, last) VALUES ($1, $2, $3, 1)
+ON CONFLICT (school_id, year) DO UPDATE SET last = c.last + 1 RETURNING last
+
+-- name: add_copy
+INSERT INTO copies (copy_id, number, year, public_id, transcript_id, version, pupil_id, class_id, school_id, province_id, school_year, content, content_digest,
+    ordered_account, ordered_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+
+-- name: add_issued_copy
+INSERT INTO issued_copies (copy_id, school_id, province_id, sha256, pack_digest, pack_offset, size, leaf_id, admitted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: copies
+-- One by its id, or those of a school and a year, by number; `original_*` are of what it is a copy of.
+SELECT c.*, t.public_id AS original_public_id, t.content_digest AS original_content_digest, t.sha256 AS original_sha256,
+    i.sha256, i.admitted_at AS issued_at, i.pack_offset, i.size, p.object_name, p.cipher
+FROM copies c
+JOIN transcripts t ON t.transcript_id = c.transcript_id AND t.version = c.version
+LEFT JOIN issued_copies i USING (copy_id)
+LEFT JOIN packs p ON p.digest = i.pack_digest
+WHERE ($1::uuid IS NULL OR c.copy_id = $1) AND ($2 = '' OR c.school_id::text = $2) AND ($3 = 0 OR c.year = $3)
+ORDER BY c.school_id, c.year, c.number LIMIT 10000

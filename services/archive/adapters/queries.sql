@@ -99,7 +99,8 @@ ORDER BY t.leaf_id LIMIT $7
 -- name: leaf_of
 -- The leaf of a document by its random public id.
 SELECT l.statement, l.log_index FROM leaves l WHERE l.leaf_id = (
-    SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1)
+    SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1
+    UNION ALL SELECT leaf_id FROM copies JOIN issued_copies USING (copy_id) WHERE public_id = $1)
 
 -- name: data_keys
 SELECT owner_id, province_id, wrapping_key, wrapped FROM data_keys WHERE province_id = $1 AND owner_id = ANY ($2::uuid[])

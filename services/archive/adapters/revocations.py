@@ -49,8 +49,7 @@ class PostgresRevocationWork:
 
     async def issued(self, transcript_id: str, version: int) -> IssuedVersion | None:
         """A row of the index."""
-        row = await self.connection.fetchrow(QUERIES["issued_version"], uuid.UUID(transcript_id), version)
-        return None if row is None else _issued(row)
+        return await issued_version(self.connection, transcript_id, version)
 
     async def get(self, revocation_id: str) -> Revocation | None:
         """Request and confirmation."""
@@ -59,8 +58,7 @@ class PostgresRevocationWork:
 
     async def is_revoked(self, version: IssuedVersion) -> bool:
         """By any request."""
-        found: bool = await self.connection.fetchval(QUERIES["is_revoked"], *_key(version))
-        return found
+        return await is_revoked(self.connection, version)
 
     async def ask(self, revocation: Revocation) -> None:
         """The request's row."""
@@ -97,6 +95,18 @@ class PostgresRevocationWork:
             revocation.revoked_at,
         )
         await announce(self.connection, contracts.transcript_revoked(revocation, leaf_id))
+
+
+async def issued_version(connection: Connection, transcript_id: str, version: int) -> IssuedVersion | None:
+    """An issued version that the transaction may see."""
+    row = await connection.fetchrow(QUERIES["issued_version"], uuid.UUID(transcript_id), version)
+    return None if row is None else _issued(row)
+
+
+async def is_revoked(connection: Connection, version: IssuedVersion) -> bool:
+    """Whether a version is withdrawn."""
+    found: bool = await connection.fetchval(QUERIES["is_revoked"], *_key(version))
+    return found
 
 
 def decided(row: Any) -> tuple[IssuedVersion, Decision]:

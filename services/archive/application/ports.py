@@ -240,7 +240,7 @@ class Status:
     """What anybody may learn about a document from its random public id."""
 
     kind: str
-    """`transcript` or `sheet`."""
+    """`transcript`, `sheet` or `copy`."""
     school_name: str
     school_year: int
     level: str

@@ -8,6 +8,7 @@ from services.archive import contracts
 from services.archive.application.check_log import CheckLog
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.get_bundle import GetBundle
+from services.archive.application.get_copy import GetCopy, ListCopies
 from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
@@ -16,6 +17,7 @@ from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.order_copy import OrderCopy
 from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.request_revocation import RequestRevocation
 from services.chassis.identity import current_actor
@@ -38,6 +40,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     request_revocation: RequestRevocation
     confirm_revocation: ConfirmRevocation
     list_revocations: ListRevocations
+    order_copy: OrderCopy
+    get_copy: GetCopy
+    list_copies: ListCopies
     get_bundle: GetBundle
     get_dossier: GetDossier
     receive_dossier: ReceiveDossier
@@ -93,6 +98,17 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def ListRevocations(self, request: archive_pb2.ListRevocationsRequest, context: Any) -> archive_pb2.ListRevocationsResponse:
         found = await self.list_revocations(contracts.viewer_of(current_actor()), request.school_id, open_only=request.open_only)
         return archive_pb2.ListRevocationsResponse(revocations=[contracts.revocation(item) for item in found])
+
+    async def OrderCopy(self, request: archive_pb2.OrderCopyRequest, context: Any) -> archive_pb2.CopyResponse:
+        return contracts.copy(await self.order_copy(contracts.caller_of(current_actor()), *contracts.ordered_copy(request)))
+
+    async def GetCopy(self, request: archive_pb2.GetCopyRequest, context: Any) -> archive_pb2.GetCopyResponse:
+        copy, pdf = await self.get_copy(contracts.viewer_of(current_actor()), contracts.copy_id(request))
+        return archive_pb2.GetCopyResponse(copy=contracts.copy(copy), pdf=pdf)
+
+    async def ListCopies(self, request: archive_pb2.ListCopiesRequest, context: Any) -> archive_pb2.ListCopiesResponse:
+        found = await self.list_copies(contracts.viewer_of(current_actor()), request.school_id, request.year)
+        return archive_pb2.ListCopiesResponse(copies=[contracts.copy(item) for item in found])
 
     async def GetBundle(self, request: archive_pb2.GetBundleRequest, context: Any) -> archive_pb2.GetBundleResponse:
         entry, bundle, waits_for = await self.get_bundle(contracts.viewer_of(current_actor()), request.transcript_id, request.version)

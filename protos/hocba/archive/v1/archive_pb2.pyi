@@ -660,7 +660,7 @@ class GetStatusResponse(_message.Message):
     decision_number: _builtins.str
     """of the decision that revokes it, such as 123/QĐ-SGDĐT"""
     kind: _builtins.str
-    """transcript, sheet; empty for an unknown id"""
+    """transcript, sheet, copy; empty for an unknown id"""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1087,3 +1087,168 @@ class ListRevocationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRevocationsResponse: _TypeAlias = ListRevocationsResponse  # noqa: Y015
+
+@_typing.final
+class OrderCopyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    """UUID, made by the caller: a repeat by the same id is the same copy"""
+    transcript_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderCopyRequest: _TypeAlias = OrderCopyRequest  # noqa: Y015
+
+@_typing.final
+class CopyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    ORDERED_AT_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    state: _builtins.str
+    """ordered, issued"""
+    number: _builtins.str
+    """as it is printed, such as 12/2026/SY"""
+    public_id: _builtins.str
+    transcript_id: _builtins.str
+    version: _builtins.int
+    school_id: _builtins.str
+    sha256: _builtins.bytes
+    """of the issued file"""
+    @_builtins.property
+    def ordered_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def issued_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        number: _builtins.str = ...,
+        public_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        school_id: _builtins.str = ...,
+        ordered_at: _timestamp_pb2.Timestamp | None = ...,
+        issued_at: _timestamp_pb2.Timestamp | None = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["issued_at", b"issued_at", "ordered_at", b"ordered_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "issued_at", b"issued_at", "number", b"number", "ordered_at", b"ordered_at", "public_id", b"public_id", "school_id", b"school_id", "sha256", b"sha256", "state", b"state", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyResponse: _TypeAlias = CopyResponse  # noqa: Y015
+
+@_typing.final
+class GetCopyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCopyRequest: _TypeAlias = GetCopyRequest  # noqa: Y015
+
+@_typing.final
+class GetCopyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_FIELD_NUMBER: _builtins.int
+    PDF_FIELD_NUMBER: _builtins.int
+    pdf: _builtins.bytes
+    """empty while it waits for the seal"""
+    @_builtins.property
+    def copy(self) -> Global___CopyResponse: ...
+    def __init__(
+        self,
+        *,
+        copy: Global___CopyResponse | None = ...,
+        pdf: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "pdf", b"pdf"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCopyResponse: _TypeAlias = GetCopyResponse  # noqa: Y015
+
+@_typing.final
+class ListCopiesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    """empty: all that the caller may see"""
+    year: _builtins.int
+    """calendar year; 0: all"""
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["school_id", b"school_id", "year", b"year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCopiesRequest: _TypeAlias = ListCopiesRequest  # noqa: Y015
+
+@_typing.final
+class ListCopiesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def copies(self) -> _containers.RepeatedCompositeFieldContainer[Global___CopyResponse]: ...
+    def __init__(
+        self,
+        *,
+        copies: _abc.Iterable[Global___CopyResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copies", b"copies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCopiesResponse: _TypeAlias = ListCopiesResponse  # noqa: Y015

@@ -54,6 +54,11 @@ class ArchiveStub:
     ConfirmRevocation: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]
     """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
+    OrderCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]
+    ListCopies: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]
+    """The register of copies, by their numbers."""
     GetBundle: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]
     """A transcript with everything that proves it, in one file that is checked offline."""
     ReceiveDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]
@@ -87,6 +92,11 @@ class ArchiveAsyncStub(ArchiveStub):
     ConfirmRevocation: _aio.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
     """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
     ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
+    OrderCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]  # type: ignore[assignment]
+    ListCopies: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]  # type: ignore[assignment]
+    """The register of copies, by their numbers."""
     GetBundle: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]  # type: ignore[assignment]
     """A transcript with everything that proves it, in one file that is checked offline."""
     ReceiveDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]  # type: ignore[assignment]
@@ -195,6 +205,29 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         request: _archive_pb2.ListRevocationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.ListRevocationsResponse, _abc.Awaitable[_archive_pb2.ListRevocationsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def OrderCopy(
+        self,
+        request: _archive_pb2.OrderCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.CopyResponse, _abc.Awaitable[_archive_pb2.CopyResponse]]:
+        """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+
+    @_abc_1.abstractmethod
+    def GetCopy(
+        self,
+        request: _archive_pb2.GetCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetCopyResponse, _abc.Awaitable[_archive_pb2.GetCopyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListCopies(
+        self,
+        request: _archive_pb2.ListCopiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListCopiesResponse, _abc.Awaitable[_archive_pb2.ListCopiesResponse]]:
+        """The register of copies, by their numbers."""
 
     @_abc_1.abstractmethod
     def GetBundle(
