@@ -55,6 +55,8 @@ class _Judge:
             if container.message_digest != signature.digest:
                 raise Refused(Reason.SIGNED_BYTES_DIFFER, "its digest is not that of the bytes it covers")
             _verify_value(container)
+            if container.signatory.for_other_work:
+                raise Refused(Reason.SIGNER_UNSUITED, "its certificate is for servers, programs, time stamps or revocation answers, not for documents")
             revocation = self._judge_certificate(container, signature.claimed_at)
         except Refused as refused:
             return SignatureVerdict((Finding(refused.reason, f"the signature of {signature.role}: {refused}"),), None)
