@@ -27,6 +27,8 @@ MOST_CONTAINERS = 8192
 _DIGEST_ATTRIBUTE = bytes.fromhex("06092a864886f70d0109043122" + "0420")
 """Type and value's head of the attribute messageDigest with 32 bytes to follow."""
 _DIGEST_BYTES = 32
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, UnsupportedAlgorithm)
+"""What the libraries raise for bytes that aren't what they should be; kinds that asn1crypto doesn't implement have no attributes."""
 _MACHINES_WORK = {
     ExtendedKeyUsageOID.SERVER_AUTH,
     ExtendedKeyUsageOID.CODE_SIGNING,
@@ -221,7 +223,7 @@ def _parsed(contents: bytes, kind: str) -> tuple[Container, bytes]:
             _check_frame(contents, info, certificates)
             return container, b""
         return container, content["content"].contents
-    except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
 
 

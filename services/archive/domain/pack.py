@@ -58,7 +58,7 @@ def build_pack(documents: Mapping[str, bytes]) -> Pack:
 
 
 def read_pack(data: bytes) -> dict[str, bytes]:
-    """The documents in a pack by file name; raises UnreadablePack for anything that build_pack wouldn't write."""
+    """The documents in a pack by file name; raises UnreadablePack when it is none, or has an entry that isn't stored as it is, or twice."""
     if len(data) > LARGEST_PACK:
         raise UnreadablePack(f"the pack has {len(data)} bytes; {LARGEST_PACK} are allowed")
     try:

@@ -78,7 +78,7 @@ class Statement:
             content_digest=_digest(content),
             previous=None if previous == "-" else _digest(previous),
             school_id=school,
-            at=datetime.fromtimestamp(int(at), UTC),
+            at=_time(at),
         )
         if found.canonical() != data:
             raise ValueError("no statement in canonical form")
@@ -94,6 +94,13 @@ def document_of(statement: bytes) -> str:
     """The SHA-256 in hexadecimal that a statement of any form names; empty when it names none."""
     lines = statement.decode("ascii", "replace").split("\n")
     return lines[4] if len(lines) > 4 and lines[0] in (FORM, FORM_OF_THE_REGISTER) else ""
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError("a time that no calendar has") from error
 
 
 def _digest(text: str) -> bytes:
