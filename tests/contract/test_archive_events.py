@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from services.archive.application.check_log import Fault, LogInspection
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
 from services.archive.domain.class_sheets import SheetFacts
+from services.archive.domain.copies import CertifiedCopy, CopyRef, content_of, number_text
 from services.archive.domain.document import ROLES
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
@@ -44,6 +46,16 @@ DECISION = Decision(RevocationReason.CONTENT_WRONG, "123/QĐ-SGDĐT", date(2026,
 REVOCATION = Revocation(MANIFEST, IssuedVersion(REFS[1], bytes(32), CLASS, SCHOOL, "2025-79", 2025), DECISION, Person("a", "p"), AT, Person("b", "q"), AT)
 
 
+SAID = content_of(
+    MANIFEST,
+    "pbswy3dpnbswy3dpnbswy3dpnb",
+    number_text(12, 2026),
+    REVOCATION.version,
+    json.dumps({"level": "PRIMARY", "school_year": "2025-2026", "school": {"name": "Trường", "province": "Thành phố Hồ Chí Minh"}}).encode(),
+)
+ORDERED = CertifiedCopy(CopyRef(MANIFEST, sha256(SAID).digest(), "pbswy3dpnbswy3dpnbswy3dpnb"), 12, 2026, REVOCATION.version, SAID, "clerk", AT)
+
+
 def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
     return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), b"", "PRIMARY", "Trường")
 
@@ -55,6 +67,7 @@ def produced() -> dict[str, Message]:
         "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, [41, 42], AT),
         "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
+        "CopyOrdered/one": contracts.copy_ordered(ORDERED),
         "TranscriptRevoked/one": contracts.transcript_revoked(REVOCATION, 43),
         "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }
@@ -90,6 +103,15 @@ def test_fields_of_a_newer_producer_are_no_obstacle() -> None:
     unknown = bytes([0xFA, 0x7D, 0x03]) + b"new"  # Field 2015, length-delimited: nobody here knows it.
     event = signing_pb2.TranscriptsSigned.FromString(signed_event().SerializeToString() + unknown)
     assert contracts.signed_class(event) == SIGNED
+
+
+def test_announced_copies_are_taken() -> None:
+    told = json.loads((EXAMPLES / "CopiesSigned/one_copy.json").read_text(encoding="utf-8"))
+    (document,) = contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned())).documents
+    assert (document.size, document.serials, document.file_name) == (56789, (("school_seal", "3f3c"),), f"{document.ref.copy_id}-v1.pdf")
+    told["copies"][0]["sha256"] = ""
+    with pytest.raises(Malformed, match="digests"):
+        contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned()))
 
 
 @pytest.mark.parametrize("field", ["class_id", "school_id", "manifest_id"])
