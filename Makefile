@@ -62,7 +62,7 @@ logs: setup ## follow the logs; ARGS="grading" for one
 surge: setup ## 5 min       a term-end load against the local stack, with an HTML report
 	@$(bin)/python -m loadtests.surge $(ARGS)
 
-bench-nation: setup ## 15 min      the read side with 10 thousand, a million and 18 million pupils; needs 25 GB of disk; ARGS=--json
+bench-nation: setup ## the read side with 10 thousand, a million and 18 million pupils; 1.1 GB of disk a million; ARGS=--json
 	@$(hocba) bench reporting --nation $(ARGS)
 
 protos: setup ## 10 s        regenerate the contracts' code and AsyncAPI

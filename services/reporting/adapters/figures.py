@@ -1,5 +1,6 @@
 """Reads the counters and what is shown beside them."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,12 +28,12 @@ class PostgresFigures:
 
     async def school(self, school_id: str) -> Place | None:
         """By id."""
-        rows = await self._fetch("school", school_id)
+        rows = await self._fetch("school", _uuid(school_id))
         return Place(rows[0]["province_id"], rows[0]["school_id"], "", rows[0]["name"]) if rows else None
 
     async def class_(self, class_id: str) -> Place | None:
         """By id."""
-        rows = await self._fetch("class", class_id)
+        rows = await self._fetch("class", _uuid(class_id))
         return Place(rows[0]["province_id"], rows[0]["school_id"], rows[0]["class_id"], rows[0]["name"], rows[0]["grade"]) if rows else None
 
     async def coverage(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, int]:
@@ -68,17 +69,17 @@ class PostgresFigures:
 
     async def missing(self, school_year: int, school_id: str, class_id: str) -> Sequence[Missing]:
         """Pupils by id."""
-        rows = await self._fetch("missing", school_year, school_id, class_id)
+        rows = await self._fetch("missing", school_year, _uuid(school_id), class_id)
         return [Missing(row["pupil_id"], row["class_id"], row["reason"], row["since"]) for row in rows]
 
     async def sheets(self, class_id: str) -> Sequence[Sheet]:
         """By subject and term."""
-        rows = await self._fetch("sheets", class_id)
+        rows = await self._fetch("sheets", _uuid(class_id))
         return [Sheet(row["class_id"], row["subject"], row["term"], row["version"], row["expected"], row["filled"]) for row in rows]
 
     async def unlocks(self, class_id: str) -> Sequence[Unlock]:
         """Those that somebody still has to act on."""
-        rows = await self._fetch("unlocks", class_id, sorted(CLOSED_UNLOCK_STATES))
+        rows = await self._fetch("unlocks", _uuid(class_id), sorted(CLOSED_UNLOCK_STATES))
         return [Unlock(row["unlock_id"], row["class_id"], row["version"], row["state"], row["moved_at"].isoformat()) for row in rows]
 
     async def differences(self, school_year: int, province_id: str) -> Sequence[Difference]:
@@ -96,3 +97,11 @@ class PostgresFigures:
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         async with self.database.transaction() as connection:
             return await connection.fetch(QUERIES[statement], *arguments)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    """The id as the tables have it, so that their indices serve; None, which equals nothing, for what is no id."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

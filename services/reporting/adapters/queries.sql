@@ -98,10 +98,10 @@ WHERE (pupil_id, school_year) > ($1::uuid, $2::smallint) ORDER BY pupil_id, scho
 SELECT max(school_year) AS school_year FROM counters WHERE scope = 'nation' AND scope_id = '' AND pupils <> 0
 
 -- name: school
-SELECT school_id::text, province_id, name FROM schools WHERE school_id::text = $1
+SELECT school_id::text, province_id, name FROM schools WHERE school_id = $1
 
 -- name: class
-SELECT class_id::text, school_id, province_id, name, grade, school_year FROM classes WHERE class_id::text = $1 AND school_id <> ''
+SELECT class_id::text, school_id, province_id, name, grade, school_year FROM classes WHERE class_id = $1 AND school_id <> ''
 
 -- name: coverage
 -- A class belongs to one school year, so 0 stands for whichever it is.
@@ -147,14 +147,14 @@ ORDER BY k.school_id, k.grade, k.name, k.class_id
 
 -- name: missing
 SELECT pupil_id::text, class_id, reason, since FROM pupils
-WHERE reason <> '' AND school_year = $1 AND ($2 = '' OR school_id::text = $2) AND ($3 = '' OR class_id = $3)
+WHERE reason <> '' AND school_year = $1 AND ($2::uuid IS NULL OR school_id = $2) AND ($3 = '' OR class_id = $3)
 ORDER BY class_id, reason, pupil_id
 
 -- name: sheets
-SELECT class_id::text, subject, term, version, expected, filled FROM sheets WHERE class_id::text = $1 ORDER BY subject, term
+SELECT class_id::text, subject, term, version, expected, filled FROM sheets WHERE class_id = $1 ORDER BY subject, term
 
 -- name: unlocks
-SELECT unlock_id::text, class_id::text, version, state, moved_at FROM unlocks WHERE class_id::text = $1 AND NOT state = ANY ($2::text[])
+SELECT unlock_id::text, class_id::text, version, state, moved_at FROM unlocks WHERE class_id = $1 AND NOT state = ANY ($2::text[])
 ORDER BY moved_at
 
 -- name: sums
