@@ -63,7 +63,7 @@ def stored_zip(entries: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def read_pack(data: bytes) -> dict[str, bytes]:
-    """The documents in a pack by file name; raises UnreadablePack for anything that build_pack wouldn't write."""
+    """The documents in a pack by file name; raises UnreadablePack when it is none, or has an entry that isn't stored as it is, or twice."""
     if len(data) > LARGEST_PACK:
         raise UnreadablePack(f"the pack has {len(data)} bytes; {LARGEST_PACK} are allowed")
     try:
