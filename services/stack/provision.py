@@ -15,7 +15,7 @@ import os
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from services.stack import log_keys, migrate, pki, postgresql
-from services.stack.deployment import ARCHIVE_LOG, Deployment
+from services.stack.deployment import ARCHIVE_LOG, DASHBOARD, Deployment
 from services.stack.places import SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
@@ -52,7 +52,8 @@ def rest(places: Places) -> Deployment:
         state=places.state,
         kafka=os.environ["HOCBA_KAFKA"],
         postgresql=server.place,
-        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")} | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}"},
+        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")}
+        | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", DASHBOARD: f"reporting:{HTTP_PORT}"},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

@@ -23,7 +23,7 @@ from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
-from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
+from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -100,6 +100,12 @@ def test_archived_transcripts_are_told_by_pupil() -> None:
     assert [(item.school_year, item.news) for item in news] == [(2025, Archived(1)), (2025, Archived(3))]
 
 
+def test_a_revoked_version_is_told_by_pupil() -> None:
+    told = json.loads((EXAMPLES / "TranscriptRevoked/one.json").read_text(encoding="utf-8"))
+    [item], _ = contracts.transcript_revoked(ParseDict(told, archive_pb2.TranscriptRevoked()), AT)
+    assert (item.school_year, item.news) == (2025, Revoked(3))
+
+
 def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
     ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
     event = signing_pb2.RoleSigned(
@@ -112,6 +118,11 @@ def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
         PupilNews(CLASS, "p", 0, Signed("principal", 2), AT),
         PupilNews(CLASS, "p", 0, NotSigned("principal", Trouble(2, AT.isoformat(), "certificate_expired")), AT),
     ]
+
+
+def test_the_seal_on_a_copy_is_no_step_of_a_transcript() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "RoleSigned/of_a_copy.json").read_text(encoding="utf-8")), signing_pb2.RoleSigned())
+    assert contracts.role_signed(event, AT)[0] == []
 
 
 def test_role_of_a_newer_producer_is_passed_over() -> None:
