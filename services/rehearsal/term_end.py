@@ -8,7 +8,7 @@ from typing import Any
 from hocba.enrollment.v1 import enrollment_pb2
 from hocba.reporting.v1 import reporting_pb2
 from services.chassis.errors import Refused
-from services.rehearsal import gradebook, marks, plan, roster, signatures, validation
+from services.rehearsal import gradebook, marks, plan, proofs, roster, signatures, validation
 from services.rehearsal.doors import Doors, all_of, new_id, open_doors, settled
 from services.rehearsal.gradebook import Correction
 from services.rehearsal.plan import PROVINCE, SCHOOL_YEAR, Plan
@@ -53,6 +53,8 @@ class Outcome:
     policy: str = ""
     page: str = ""
     """Address of one issued transcript's public page; it answers while the stack is up."""
+    bundle: str = ""
+    """A transcript with everything that proves it, in one file."""
 
     @property
     def reconciled(self) -> bool:
@@ -127,6 +129,8 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, st
     outcome.page = f"/t/{report.latest}"
     if report.problems:
         raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
+    with stage.act("Gói bằng chứng (one file that proves a transcript, checked offline)"):
+        outcome.bundle = str(await proofs.prove_one(doors, officer, corrected.class_id, pki.anchors, documents))
     with stage.act("Đối soát (totals reconcile to zero)"):
         await _reconcile(doors, officer, outcome)
     return outcome

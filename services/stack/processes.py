@@ -313,7 +313,7 @@ async def _assemble(
     # Certificates name the place where their revocation can be asked for, so the address comes first.
     signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
     signers.folder.chmod(0o700)
-    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES})
+    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES}, signers.anchors)
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
     databases = {service: await asyncio.to_thread(server.provide, service) for service in services}

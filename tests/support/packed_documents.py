@@ -131,7 +131,7 @@ def body_section(record: bytes, pages: Sequence[bytes] = (b"BT ET", b"BT ET\n"))
     objects = {
         CATALOG: catalog() + b">>",
         EMPTY: stream(b"", b"/Type/XObject/Subtype/Form/BBox[0 0 1 1]"),
-        METADATA: stream(b"<x/>", b"/Type/Metadata/Subtype/XML"),
+        METADATA: stream(b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', b"/Type/Metadata/Subtype/XML"),
         RECORD: stream(zlib.compress(record), b"/Type/EmbeddedFile/Params<</Size %d>>/Filter/FlateDecode" % len(record)),
     } | {CONTENT + index: stream(zlib.compress(page), b"/Filter/FlateDecode") for index, page in enumerate(pages)}
     return Section(HEADER, BODY_SECTION, objects, packed)
