@@ -27,7 +27,7 @@ ISSUER = f"https://issuer.{TRUST_DOMAIN}"
 """What the local issuer calls itself in tokens; the services' setting `token_issuer` has it as default."""
 EDGE = "edge"
 """The name under which people's programs call: the CLI, the demo, load generators."""
-NAMES = (*SERVICES, EDGE, "population")
+NAMES = (*SERVICES, EDGE, "population", "register")
 READERS = ("grading", "signing", "archive")
 """Who may open sealed events; each has a key pair of its own."""
 
