@@ -17,7 +17,7 @@ class FileDepartmentKey:
     @classmethod
     def read(cls, file: Path, password_file: Path) -> "FileDepartmentKey":
         """The key in a file; Malformed when it can't be opened."""
-        signer = SimpleSigner.load_pkcs12(str(file), passphrase=password_file.read_bytes().strip())
+        signer = SimpleSigner.load_pkcs12(str(file), passphrase=password_file.read_bytes().strip())  # type: ignore[no-untyped-call]
         if signer is None:
             raise Malformed(f"{file} can't be opened with the password in {password_file}", code="department_key")
         return cls(signer)

@@ -67,7 +67,7 @@ class Submissions(Protocol):
         """The batch's versions in the log's order."""
         ...
 
-    async def acknowledge(self, batch: OpenBatch, records: Sequence[Submittable], manifest: bytes, answer: Acknowledged) -> None:
+    async def acknowledge(self, batch: OpenBatch, results: Sequence[tuple[Submittable, Outcome]], answer: Acknowledged) -> None:
         """Keep the receipt and announce what it says of each version; a repeat changes nothing."""
         ...
 

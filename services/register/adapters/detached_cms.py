@@ -14,8 +14,6 @@ from pyhanko_certvalidator.errors import ValidationError
 from services.archive.adapters.trust_store import TrustDirectory
 from services.register.application.ports import Certified
 
-LARGEST_SIGNATURE = 64 << 10
-
 
 @dataclass(frozen=True)
 class DetachedCms:

@@ -16,8 +16,8 @@ _FORGOTTEN_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
-class Uploads:
-    """A folder; manifests hold personal numbers, so it is closed to other users, and each file goes once it is answered."""
+class UploadFolder:
+    """Fulfils the port Uploads: a folder. Manifests hold personal numbers, so it is closed to other users, and each file goes once it is answered."""
 
     folder: Path
 
@@ -31,7 +31,7 @@ class Uploads:
         return await asyncio.to_thread(self._add, department, digest, offset, data)
 
     async def whole(self, department: str, digest: bytes) -> bytes:
-        """The manifest. Refused when it isn't all here; one that has other bytes than its name is thrown away."""
+        """The manifest. Refused when it isn't all here."""
         data = await asyncio.to_thread(self._read, department, digest)
         if hashlib.sha256(data).digest() != digest:
             raise Refused(
@@ -40,7 +40,7 @@ class Uploads:
         return data
 
     def forget(self, department: str, digest: bytes) -> None:
-        """Remove a manifest that was answered, or that can't be mended."""
+        """Remove a manifest that was answered."""
         self._file(department, digest).unlink(missing_ok=True)
 
     def _add(self, department: str, digest: bytes, offset: int, data: bytes) -> int:

@@ -107,3 +107,23 @@ class Register(Protocol):
     async def find(self, department: str, pupil: str, at: datetime) -> Sequence[FoundRecord]:
         """Every record that names the pupil by this number or code; that it was asked is kept."""
         ...
+
+
+class Uploads(Protocol):
+    """Manifests that are on their way."""
+
+    def size(self, department: str, digest: bytes) -> int:
+        """How many bytes of a manifest are here."""
+        ...
+
+    async def add(self, department: str, digest: bytes, offset: int, data: bytes) -> int:
+        """Put a piece behind what is here; the new size."""
+        ...
+
+    async def whole(self, department: str, digest: bytes) -> bytes:
+        """The manifest; Refused while something of it lacks."""
+        ...
+
+    def forget(self, department: str, digest: bytes) -> None:
+        """Remove a manifest."""
+        ...

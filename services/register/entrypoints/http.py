@@ -22,13 +22,12 @@ from aiohttp import web
 from services.archive.domain.submission import FORM, LARGEST_MANIFEST
 from services.chassis.errors import Conflict, Denied, Malformed, NotFound, OutcomeUnknown, Refused, ServiceError, Unavailable
 from services.chassis.telemetry import log
-from services.register.adapters.detached_cms import LARGEST_SIGNATURE
-from services.register.adapters.uploads import Uploads
 from services.register.application.find_pupil import FindPupil
-from services.register.application.ports import Account, Register
+from services.register.application.ports import Account, Register, Uploads
 from services.register.application.submit import Submit
 
 LARGEST_PIECE = 4 << 20
+LARGEST_SIGNATURE = 64 << 10
 _STATUS: dict[type[ServiceError], int] = {Malformed: 400, Denied: 403, NotFound: 404, Conflict: 409, Refused: 422, OutcomeUnknown: 500, Unavailable: 503}
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -96,7 +96,7 @@ async def world(make_database: DatabaseFactory, authority: SignerPki, tmp_path: 
         clock = SettableClock()
         signed = authority.make([department_signer("79")])[0]
         department = Department.new(tmp_path)
-        async with serving(settings, "127.0.0.1:0", clock) as address, register_of(settings) as register:
+        async with serving(settings, "127.0.0.1:0", clock) as address, register_of(settings.database_url) as register:
             await register.open_account(Account(department.name, "Sở GDĐT 79", department.policy_text, True), "token-79", NOW)
             await register.approve(department.name, digest_of(signed.certificate), NOW)
             client = HTTPRegister(f"https://{address}", "token-79", keys.ca, read_signer(key).public)
