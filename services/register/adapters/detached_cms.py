@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from pyhanko.sign.general import CMSExtractionError, extract_certificate_info
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import async_validate_detached_cms
 from pyhanko_certvalidator import ValidationContext
@@ -41,12 +42,12 @@ async def verified(manifest: bytes, signature: bytes) -> tuple[x509.Certificate,
         signed = content["content"]
         if len(signed["signer_infos"]) != 1:
             return None
-        # Integrity alone is asked here. Whether the certificate is trusted is asked of anchors, of the operator's approvals, and as of now.
-        status = await async_validate_detached_cms(manifest, signed, ValidationContext(trust_roots=[], allow_fetching=False))
+        # Integrity alone is asked here, so the signer's own certificate is trusted; whether it is, is asked of anchors, of approvals, and as of now.
+        own = extract_certificate_info(signed).signer_cert
+        status = await async_validate_detached_cms(manifest, signed, ValidationContext(trust_roots=[own], allow_fetching=False))
         if not (status.intact and status.valid):
             return None
-        own = x509.load_der_x509_certificate(status.signing_cert.dump())
         offered = [x509.load_der_x509_certificate(one.chosen.dump()) for one in signed["certificates"]]
-    except (ValueError, TypeError, KeyError, SignatureValidationError, ValidationError):
+        return x509.load_der_x509_certificate(own.dump()), offered
+    except (ValueError, TypeError, KeyError, CMSExtractionError, SignatureValidationError, ValidationError):
         return None
-    return own, offered

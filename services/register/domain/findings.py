@@ -63,3 +63,36 @@ CURES: dict[str, tuple[str, str]] = {
 def cure(code: str) -> str:
     """The cure in English, as errors over the wire tell it; empty for an unknown code."""
     return CURES.get(code, ("", ""))[1]
+
+
+DOCUMENT_CURES: dict[str, tuple[str, str]] = {
+    "digest": ("Công bố mã băm của chính tệp này.", "Announce the digest of this very file."),
+    "structure": (
+        "Ghi PDF không mã hoá, kết thúc ngay sau %%EOF, không ghi chồng hay bỏ sót đối tượng.",
+        "Write a plain PDF that ends at its %%EOF, every byte an object.",
+    ),
+    "signatures": (
+        "Đủ ba trường chữ ký HomeroomTeacher, Principal, SchoolSeal, ký theo thứ tự đó.",
+        "Have the fields HomeroomTeacher, Principal, SchoolSeal, and no others, signed in this order.",
+    ),
+    "coverage": (
+        "Mỗi chữ ký phủ toàn bộ tệp ở thời điểm ký; không thêm gì sau chữ ký cuối.",
+        "Let each signature cover the whole file, and add nothing after the last.",
+    ),
+    "certification": (
+        "Chữ ký đầu chứng nhận (DocMDP P=2), chữ ký cuối khoá tất cả.",
+        "Certify with the first signature (DocMDP P=2), lock everything with the last.",
+    ),
+    "changes": ("Mỗi lần ký chỉ thêm chữ ký của mình (incremental update).", "Let each revision add its own signature and nothing else."),
+    "content": (
+        "Bỏ script, lớp, liên kết hành động; vẽ sẵn khung chữ ký trên trang.",
+        "Leave out scripts, layers and actions; draw everything in the first revision.",
+    ),
+    "signers": (
+        "Dùng chứng thư còn hiệu lực của tổ chức được công nhận, mỗi vai một chứng thư.",
+        "Sign with certificates in force from a recognised authority, one a role.",
+    ),
+    "record": ("Đính kèm hoc-ba.json (hocba.record/1) làm tệp duy nhất.", "Attach hoc-ba.json (hocba.record/1), and no other file."),
+    "sheets": ("Kèm đường băm Merkle của từng môn tới bảng điểm môn đã ký.", "Carry each subject's Merkle path to its signed sheet."),
+}
+"""The archive's checks of a document (`services/archive/domain/findings.py`): how another product passes each, in Vietnamese and English."""

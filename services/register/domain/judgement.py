@@ -70,32 +70,48 @@ class Held:
 
 def examine(data: bytes, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> Batch:
     """Everything that can be asked of a manifest without the register's tables. Raises BatchRefused."""
+    manifest = parsed(data)
+    checkpoint = final(manifest, policy, verifier_of)
+    if difference := miscounted(manifest):
+        raise BatchRefused("counts_differ", difference)
+    return Batch(manifest, checkpoint, proven(manifest, checkpoint))
+
+
+def parsed(data: bytes) -> Manifest:
+    """The manifest; BatchRefused when its envelope isn't of the published form."""
     try:
-        manifest = read_manifest(data)
+        return read_manifest(data)
     except SubmissionError as error:
         raise BatchRefused("malformed", str(error)) from error
+
+
+def final(manifest: Manifest, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> Checkpoint:
+    """The checkpoint of the batch; BatchRefused when it isn't final by the policy of the department's log."""
     try:
-        checkpoint, _ = check_checkpoint(read_note(manifest.checkpoint), policy, verifier_of)
+        return check_checkpoint(read_note(manifest.checkpoint), policy, verifier_of)[0]
     except NoteError as error:
         raise BatchRefused("checkpoint_not_final", str(error)) from error
+
+
+def miscounted(manifest: Manifest) -> str:
+    """Where the announced counts by school differ from the records; empty when they don't. Unsound records count too, or one would sink its batch."""
+    sent = Counter(_school_of(told) for told in manifest.records)
+    differing = sorted(school for school in {*sent, *manifest.schools} if sent[school] != manifest.schools.get(school, 0))
+    if not differing:
+        return ""
+    first = differing[0]
+    return f"{len(differing)} schools differ; {first or 'records without a school'}: announced {manifest.schools.get(first, 0)}, sent {sent[first]}"
+
+
+def proven(manifest: Manifest, checkpoint: Checkpoint) -> tuple[Proven | Finding, ...]:
+    """Each record, proven to stand below the checkpoint or found wanting."""
     seen: set[tuple[str, int]] = set()
     documents: set[bytes] = set()
-    schools: Counter[str] = Counter()
     found: list[Proven | Finding] = []
     for place, told in enumerate(manifest.records):
         one = _examined(place, told, manifest.hashes, checkpoint)
-        if isinstance(one, Proven):
-            schools[one.statement.school_id] += 1
-            one = _unrepeated(place, one, seen, documents)
-        else:
-            schools[_school_of(told)] += 1
-        found.append(one)
-    if schools != Counter(manifest.schools):
-        differing = sorted(school for school in {*schools, *manifest.schools} if schools[school] != manifest.schools.get(school, 0))
-        first = differing[0]
-        detail = f"{len(differing)} schools differ; {first or 'records without a school'}: announced {manifest.schools.get(first, 0)}, sent {schools[first]}"
-        raise BatchRefused("counts_differ", detail)
-    return Batch(manifest, checkpoint, tuple(found))
+        found.append(_unrepeated(place, one, seen, documents) if isinstance(one, Proven) else one)
+    return tuple(found)
 
 
 def _examined(place: int, told: object, hashes: Sequence[bytes], checkpoint: Checkpoint) -> Proven | Finding:
@@ -129,7 +145,6 @@ def _unrepeated(place: int, one: Proven, seen: set[tuple[str, int]], documents: 
 
 
 def _school_of(told: object) -> str:
-    """The school that even an unsound record counts for, so that one bad record doesn't make the counts wrong too."""
     statement = told.get("statement") if isinstance(told, dict) else None
     lines = statement.split("\n") if isinstance(statement, str) else []
     return lines[7] if len(lines) > 7 else ""

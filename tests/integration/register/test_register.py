@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -30,6 +32,7 @@ from services.register.app import register_of, serving
 from services.register.application.ports import Account
 from services.register.settings import RegisterSettings
 from services.stack import pki
+from services.stack.places import CHECKOUT
 from services.stack.signer_pki import KeyKind, Signer, SignerPki
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
@@ -314,3 +317,28 @@ async def test_database_holds_no_pupils_number(world: World) -> None:
             await connection.execute("UPDATE records SET version = 9")
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Path:
+    """What the example of another product has made."""
+    producer, folder = CHECKOUT / "examples" / "other_vendor" / "produce.py", tmp_path / "vendor"
+    subprocess.run([sys.executable, "-I", str(producer), str(folder), "--transcripts", "12"], check=True, cwd=tmp_path)
+    return folder
+
+
+async def test_another_vendors_province_submits(world: World, vendor: Path) -> None:
+    folder = vendor
+    root, before = folder / "trust" / "root.cer", world.signers.anchors / "vendor.cer"
+    world.clock.at = datetime.now(UTC)  # The example's certificate is in force from today on.
+    await world.register.open_account(Account("2025-01", "Sở GDĐT 01", (folder / "policy").read_text(), False), "token-01", world.clock.at)
+    await world.register.approve("2025-01", digest_of((folder / "department.cer").read_bytes()), world.clock.at)
+    before.write_bytes(root.read_bytes())
+    try:
+        client = replace(world.client, token="token-01")
+        answer = await client.submit((folder / "submission.json").read_bytes(), (folder / "submission.json.p7s").read_bytes())
+    finally:
+        before.unlink()
+    assert (answer.receipt.applied, answer.receipt.rejected) == (14, 0)
+    assert [one["status"] for one in await world.client.find("001000000000")] == ["superseded", "valid"]
+    assert [one["status"] for one in await world.client.find("001000000001")] == ["withdrawn"]
