@@ -145,6 +145,7 @@ def _renew_leaf(leaf: Leaf, name: str, authority: x509.Certificate, authority_ke
         [
             x509.UniformResourceIdentifier(f"spiffe://{TRUST_DOMAIN}/{name}"),
             x509.DNSName(f"{name}.{TRUST_DOMAIN}"),
+            x509.DNSName(name),  # As compose calls it.
             x509.DNSName("localhost"),
             x509.IPAddress(ip_address("127.0.0.1")),
         ]
