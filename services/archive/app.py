@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from hocba.archive.v1 import archive_pb2_grpc
-from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsAcknowledged, TranscriptsArchived, TranscriptsRejected, TranscriptsSubmitted
+from hocba.archive.v1.events_pb2 import (
+    CopyOrdered,
+    SheetsArchived,
+    SheetsRejected,
+    TranscriptRevoked,
+    TranscriptsAcknowledged,
+    TranscriptsArchived,
+    TranscriptsRejected,
+    TranscriptsSubmitted,
+)
 from services.archive.adapters import evidence_records
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.copies import PostgresCopies, new_public_id
 from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
@@ -19,6 +29,7 @@ from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
@@ -27,12 +38,15 @@ from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.witness_client import HTTPWitnesses
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
+from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.check_document import CheckByRoles, CheckDocument
 from services.archive.application.check_log import CheckLog
+from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
+from services.archive.application.get_copy import GetCopy, ListCopies
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -41,37 +55,44 @@ from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.log_tiles import LogTiles
+from services.archive.application.order_copy import OrderCopy
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
+from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
 from services.archive.application.submission_ports import DepartmentKey, NationalRegister
 from services.archive.application.submit_transcripts import SubmitTranscripts
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, order_of, transcript_of
+from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
+from services.archive.entrypoints.page import PublicPage
+from services.archive.entrypoints.page_limits import PageLimits
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
+from services.chassis import web
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Malformed
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile), xml_table().difference)
+    return CheckDocument(
+        profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), None if profile.is_copy else KnownShapes(profile), xml_table().difference
+    )
 
 
 def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
@@ -127,6 +148,12 @@ def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
         clock=SystemClock(),
         admit_transcripts=admission(settings, service),
     )
+
+
+def copy_admission(settings: ArchiveSettings, service: Service) -> AdmitCopies:
+    """Admission of certified copies."""
+    staging, check = open_staging(settings.staging_url), document_check(settings.trust_dir, COPY)
+    return AdmitCopies(staging, vault(settings, service), PostgresCopies(service.database), check, SystemClock())
 
 
 def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected:
@@ -203,6 +230,18 @@ def add_log(settings: ArchiveSettings, service: Service) -> None:
         service.add_background("tiles", lambda stop: LogFiles(store).run(settings.log_listen, stop))
 
 
+def add_page(settings: ArchiveSettings, service: Service, get_status: GetStatus, get_proof: GetProof) -> None:
+    """The role `page`."""
+    if not settings.page_listen:
+        service.add_background("page", web.nothing)
+        return
+    policy = policy_of(settings)
+    text = settings.log_policy_file.read_text(encoding="utf-8") if policy and settings.log_policy_file else ""
+    limits = PageLimits(settings.page_limit)
+    page = PublicPage(get_status, get_proof, (text, policy) if policy else None, limits, settings.page_proxies)
+    service.add_background("page", lambda stop: page.run(settings.page_listen, stop))
+
+
 def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     """The check of log and store over the service's database."""
     policy = policy_of(settings)
@@ -216,24 +255,37 @@ def build(settings: ArchiveSettings) -> Service:
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
+    get_status = GetStatus(catalogue, SystemClock())
+    get_proof = GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state)
+    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     rpc = ArchiveRPC(
         get_transcript=GetTranscript(catalogue, documents),
         list_transcripts=ListTranscripts(catalogue),
-        get_status=GetStatus(catalogue, SystemClock()),
+        get_status=get_status,
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
+        get_proof=get_proof,
         get_checkpoint=GetCheckpoint(log_state),
+        request_revocation=RequestRevocation(revocations, SystemClock()),
+        confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
+        list_revocations=ListRevocations(revocations),
+        order_copy=OrderCopy(GetTranscript(catalogue, documents), copies, open_store(settings.staging_url), new_public_id, SystemClock()),
+        get_copy=GetCopy(copies, documents),
+        list_copies=ListCopies(copies),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
-    service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
+    service.add_consumers(
+        ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), copy_admission(settings, service), window(settings, service))
+    )
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    add_page(settings, service, get_status, get_proof)
     if settings.log_url:
         add_log(settings, service)
     else:
         service.add_background("log", no_log)
-    service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected, TranscriptsSubmitted, TranscriptsAcknowledged)
+    admissions = (TranscriptsArchived, TranscriptsRejected, TranscriptRevoked, SheetsArchived, SheetsRejected)
+    service.publishes(*admissions, CopyOrdered, TranscriptsSubmitted, TranscriptsAcknowledged)
     return service

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import archive_evidence
+from services.cli import archive_evidence, archive_life
 from services.cli.edge import FAILED, ask, reported, take_local_settings
 
 REFUSED = 1
@@ -37,11 +37,17 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Signed transcripts, class-subject sheets or certified copies (PDF).", exists=True, dir_okay=False, readable=True)
+    ],
     trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
     log_policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    statement: Annotated[
+        list[Path] | None,
+        typer.Option(help="Proof of what was said of the file later: that it is superseded or revoked (of a single file).", exists=True, dir_okay=False),
+    ] = None,
     roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
@@ -49,8 +55,8 @@ def verify(
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts and class-subject sheets offline: structure, coverage, certification, signatures, embedded data,
-    and that each subject's row is proven to stand in its sheet.
+    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
+    that each subject's row is proven to stand in its sheet, and a copy's original as well.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
@@ -75,18 +81,28 @@ def verify(
     if evidence and len(files) > 1:
         typer.secho("--evidence is for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
-    if (proof is None) != (log_policy is None) or (proof and len(files) > 1):
-        typer.secho("--proof and --log-policy belong together, for one file at a time", err=True, fg="red")
+    later = statement or []
+    if (proof is None and not later) != (log_policy is None) or ((proof or later) and len(files) > 1):
+        typer.secho("--proof or --statement belong together with --log-policy, for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
+    keys = _policy(log_policy) if log_policy else None
     signatures = CmsSignatures(lambda: store, SystemClock())
     reports = []
     for file in files:
         data = file.read_bytes()
         claimed = profile_of(data)
-        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
-        if proof and log_policy:
-            reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
+        check = CheckDocument(transcript if claimed is TRANSCRIPT else claimed, signatures, None, xml_table().difference)
+        reports.append(_report(file, check(data, announced)))
+        if claimed.is_copy and (original := archive_life.original_of(data)) is not None:
+            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+        if proof:
+            reports[-1]["log"] = logged = _logged(proof, keys, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
+        if later:
+            reports[-1]["later"] = said = archive_life.stated(later, keys, reports[-1]["sha256"])
+            # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
+            reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
         if evidence:
             reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
             reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
@@ -130,21 +146,29 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
     }
 
 
-def _logged(proof: Path, policy: Path, sha256: str) -> dict[str, Any]:
+def _policy(file: Path) -> Any:
+    """The keys of the log and its witnesses."""
+    from services.archive.domain.signed_note import NoteError
+    from services.archive.domain.witness_policy import read_policy
+
+    with reported():
+        written = file.read_text(encoding="utf-8")
+    try:
+        return read_policy(written)
+    except NoteError as error:
+        typer.secho(f"{file}: {error}", err=True, fg="red")
+        raise typer.Exit(FAILED) from error
+
+
+def _logged(proof: Path, keys: Any, sha256: str) -> dict[str, Any]:
     """What a proof shows of the document with this digest: its leaf and who has cosigned the log's head, or the problem."""
     from services.archive.adapters.note_keys import verifier_of
     from services.archive.domain.log_proof import LogProof, check_proof
     from services.archive.domain.signed_note import NoteError
     from services.archive.domain.statement import document_of
-    from services.archive.domain.witness_policy import read_policy
 
     with reported():
-        told, written = proof.read_bytes(), policy.read_text(encoding="utf-8")
-    try:
-        keys = read_policy(written)
-    except NoteError as error:
-        typer.secho(f"{policy}: {error}", err=True, fg="red")
-        raise typer.Exit(FAILED) from error
+        told = proof.read_bytes()
     try:
         leaf = check_proof(LogProof.read(told), keys, verifier_of)
     except NoteError as error:
@@ -159,6 +183,15 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
         told = json.loads(record or b"null")
         if not isinstance(told, dict):
             return None
+        if "copy" in told:
+            return {
+                "copy_id": told["copy"]["id"],
+                "number": told["copy"]["number"],
+                "public_id": told["copy"]["public_id"],
+                "school_year": told.get("school_year"),
+                "level": told.get("level"),
+                "school": told.get("school", {}).get("name"),
+            }
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -193,6 +226,8 @@ _WORDS = {
     "school": ("Trường", "School"),
     "school_year": ("Năm học", "School year"),
     "version": ("Phiên bản", "Version"),
+    "number": ("Số bản sao", "Number of the copy"),
+    "original": ("Bản gốc đính kèm", "The attached original"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -220,6 +255,8 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         detail = f"{logged['log']}, {logged['index']} < {logged['size']}, {', '.join(logged['witnesses'])}" if good else logged["problem"]
         sign, colour = _STATES["passed" if good else "failed"]
         typer.secho(f"  {sign} {_WORDS['log'][at]}: {detail}", fg=colour)
+    if "later" in report:
+        archive_life.tell(report["later"], at)
     for item in report["checks"]:
         sign, colour = _STATES[item["state"]]
         suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""
@@ -232,10 +269,14 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
     typer.echo(f"  SHA-256: {report['sha256']}")
+    if "original" in report:
+        typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+        _tell(report["original"], language)
+        return
     typer.echo(f"  {_WORDS['latest'][at]}")
 
 
@@ -270,7 +311,7 @@ def fetch(
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
-    """Say what the public may know of a transcript: valid, superseded or unknown."""
+    """Say what the public may know of a document: valid, superseded and by which, revoked and by what decision, or unknown."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetStatusResponse:
@@ -279,7 +320,11 @@ def status(public_id: Annotated[str, typer.Argument(help="What the QR code carri
         return answer
 
     answer = ask("archive", ("public@nation",), question)
-    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level}
+    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level, "kind": answer.kind}
+    if answer.newer_public_id:
+        told["newer_public_id"] = answer.newer_public_id
+    if answer.HasField("revoked_at"):
+        told |= {"revoked_at": answer.revoked_at.ToJsonString(), "decision_number": answer.decision_number}
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else " · ".join(str(value) for value in told.values() if value))
 
 
@@ -345,7 +390,10 @@ def proof(
     out: Annotated[Path, typer.Option(help="Where to write the proof.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet."""
+    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet.
+
+    Proofs of what was said of it since are written beside it, as FILE.supersede and FILE.revoke: for `hocba verify --statement`.
+    """
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetProofResponse:
@@ -354,11 +402,13 @@ def proof(
         return answer
 
     answer = ask("archive", ("public@nation",), question)
+    later: list[str] = []
     if answer.final:
         with reported():
             out.write_bytes(answer.proof)
-    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None}
-    words = f"{out}: leaf {answer.log_index}" if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
+            later = archive_life.write_later(answer.later, out)
+    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None, "later": later}
+    words = "\n".join([f"{out}: leaf {answer.log_index}", *later]) if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
     typer.echo(json.dumps(told) if as_json else words)
     if not answer.final:
         raise typer.Exit(REFUSED)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.json_format import MessageToDict
 
-from services.cli.edge import ask, reported, take_local_settings
+from services.cli.edge import ask, reported, running, take_local_settings
+from services.reporting.entrypoints.dashboard_look import TEXTS
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -24,40 +25,7 @@ _STEPS = (
     ("archived", "Lưu trữ"),
     ("rejected", "Lỗi"),
 )
-REASONS = {
-    "missing_marks": "thiếu điểm",
-    "make_up_due": "chưa kiểm tra bù",
-    "missing_conduct": "thiếu kết quả rèn luyện",
-    "missing_traits": "thiếu đánh giá phẩm chất, năng lực",
-    "missing_absences": "thiếu số buổi nghỉ",
-    "missing_comments": "thiếu nhận xét",
-    "electives_not_chosen": "chưa đủ môn lựa chọn",
-    "no_personal_number": "không có số định danh cá nhân",
-    "transfer_under_way": "đang chuyển trường",
-    "retake_in_summer": "kiểm tra lại trong hè",
-    "supplement_in_summer": "đánh giá bổ sung trong hè",
-    "summer_training": "rèn luyện trong hè",
-    "promotion_undecided": "chưa quyết định lên lớp",
-    "completion_undecided": "chưa xét hoàn thành chương trình",
-    "not_sealed": "chưa khóa sổ",
-    "rejected": "bị từ chối lưu trữ",
-    "signing_failed": "ký lỗi",
-    "awaiting_subject_teacher": "chờ giáo viên bộ môn ký bảng điểm môn",
-    "awaiting_homeroom_teacher": "chờ giáo viên chủ nhiệm ký",
-    "awaiting_principal": "chờ hiệu trưởng ký",
-    "awaiting_school_seal": "chờ đóng dấu",
-    "signing_under_way": "đang ký",
-    "archiving_under_way": "đang lưu trữ",
-}
-WHO = {
-    "subject_teacher": "giáo viên bộ môn",
-    "homeroom_teacher": "giáo viên chủ nhiệm",
-    "principal": "hiệu trưởng",
-    "clerk": "văn thư",
-    "registrar": "văn phòng nhà trường",
-    "system_operator": "quản trị hệ thống",
-    "system": "hệ thống",
-}
+REASONS, WHO = TEXTS["vi"]["reasons"], TEXTS["vi"]["who"]
 
 
 def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
@@ -68,6 +36,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
     reporting.command("rebuild")(rebuild)
+    reporting.command("dashboard")(dashboard)
 
 
 def coverage(
@@ -164,6 +133,18 @@ def rebuild(as_json: Json = False) -> None:
         take_local_settings("reporting")
         counted = asyncio.run(run())
     typer.echo(json.dumps({"pupils": counted}) if as_json else f"{counted} pupils counted anew")
+
+
+def dashboard(
+    role: Annotated[str, typer.Option("--as", help="Whose pages: ministry_officer@nation, doet_officer@province:2025-79, principal@school:<id>.")] = "",
+    as_json: Json = False,
+) -> None:
+    """An address of the local stack's dashboard that signs in by itself. Whoever has it has the role, for eight hours."""
+    with reported():
+        deployment = running()
+        token = deployment.token("cli", "cli", (role,) if role else _AS_SEER)
+        address = f"{deployment.dashboard}/sign-in#{token}"
+    typer.echo(json.dumps({"address": address}) if as_json else address)
 
 
 def _ask(method: str, request: Any) -> Any:

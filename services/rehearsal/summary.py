@@ -49,6 +49,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(f"Học bạ đã ký (signed transcripts):  {_near(outcome.documents)}")
     console.print(f"Kiểm chứng một tệp (verify one):    .state/venv/bin/hocba verify <tệp.pdf> --trust {_near(outcome.anchors)}", soft_wrap=True)
     console.print(f"  với bằng chứng nhật ký (and proof):    ... --proof <tệp.tlog-proof> --log-policy {_near(outcome.policy)}", soft_wrap=True)
+    if outcome.page:
+        console.print(f"Trang công khai (behind its QR code):   {outcome.page}", soft_wrap=True)
     console.print("Giữ hệ thống chạy (keep it up):     make demo ARGS=--keep; rồi make status, make logs, make down")
 
 

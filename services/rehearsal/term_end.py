@@ -54,6 +54,8 @@ class Outcome:
     documents: str = ""
     anchors: str = ""
     policy: str = ""
+    page: str = ""
+    """Address of one issued transcript's public page; it answers while the stack is up."""
 
     @property
     def reconciled(self) -> bool:
@@ -84,6 +86,7 @@ async def play(deployment: Deployment, pupils: int, seed: int, stage: Stage, doc
     outcome.total_seconds = round(time.monotonic() - began, 1)
     outcome.documents, outcome.anchors = str(documents), str(deployment.signers / "anchors")
     outcome.policy = str(log_keys.policy_file(deployment.log_keys))
+    outcome.page = f"{deployment.page}{outcome.page}"
     return outcome
 
 
@@ -127,6 +130,7 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, st
         report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, onlooker, step)
     outcome.validated, outcome.superseded, outcome.sheets_validated = report.valid, report.superseded, report.sheets
     outcome.validators, outcome.bytes_per_transcript = report.validators, report.mean_bytes
+    outcome.page = f"/t/{report.latest}"
     if report.problems:
         raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
     with stage.act("Đối soát (totals reconcile to zero)"):

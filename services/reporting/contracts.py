@@ -29,6 +29,7 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
     Trouble,
 )
@@ -108,6 +109,8 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
         return [], []
     news: list[tuple[common_pb2.TranscriptRef, News]] = []
     for item in event.outcomes:
+        if not item.HasField("transcript"):
+            continue  # The seal on a certified copy, which is no step of a transcript.
         version = item.transcript.version
         news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
     return _news_of_class(event, news, at)
@@ -128,6 +131,11 @@ def transcripts_archived(event: archive_pb2.TranscriptsArchived, at: datetime) -
     """Issued."""
     news = ((item.transcript, Archived(item.transcript.version)) for item in event.transcripts)
     return _news_of_class(event, news, at, event.school_year)
+
+
+def transcript_revoked(event: archive_pb2.TranscriptRevoked, at: datetime) -> BatchNews:
+    """Withdrawn."""
+    return _news_of_class(event, [(event.transcript, Revoked(event.transcript.version))], at, event.school_year)
 
 
 def transcripts_rejected(event: archive_pb2.TranscriptsRejected, at: datetime) -> BatchNews:
@@ -155,6 +163,11 @@ def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
     return Viewer(everything, actor.scoped("province"), actor.scoped("school"), actor.scoped("class"))
+
+
+def parts_of(request: reporting_pb2.GetCoverageRequest) -> str:
+    """The parts that are asked for, the finest when there are several."""
+    return "class" if request.by_class else "school" if request.by_school else "province" if request.by_province else ""
 
 
 def coverage(item: Coverage) -> reporting_pb2.Coverage:
@@ -227,6 +240,7 @@ def _news_of_class(
     | signing_pb2.RoleSigned
     | signing_pb2.TranscriptsSigned
     | archive_pb2.TranscriptsArchived
+    | archive_pb2.TranscriptRevoked
     | archive_pb2.TranscriptsRejected,
     news: Iterable[tuple[common_pb2.TranscriptRef, News]],
     at: datetime,

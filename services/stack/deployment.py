@@ -19,6 +19,11 @@ from services.stack.places import SERVICES, Places, StackError, write_atomically
 
 ARCHIVE_LOG = "archive-log"
 """Whose address is that of the log's files over HTTP."""
+ARCHIVE_PAGE = "archive-page"
+"""Whose address is that of the public page behind the QR codes."""
+DASHBOARD = "dashboard"
+"""Whose address is that of reporting's pages."""
+_PAGES = {"archive": ARCHIVE_PAGE, "reporting": DASHBOARD}
 _FILE = "deployment.json"
 _PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -99,6 +104,16 @@ class Deployment:
         """What each witness remembers."""
         return self.state / "witnesses"
 
+    @property
+    def page(self) -> str:
+        """Where a browser finds the public page, without a slash at the end; empty where nothing serves it."""
+        return f"http://{self.addresses[ARCHIVE_PAGE]}" if "archive" in self.health and ARCHIVE_PAGE in self.addresses else ""
+
+    @property
+    def dashboard(self) -> str:
+        """Where a browser finds the dashboard; empty where nothing serves it."""
+        return f"http://{self.addresses[DASHBOARD]}" if "reporting" in self.health and DASHBOARD in self.addresses else ""
+
     def token(self, account: str, person: str, roles: Iterable[str] = (), *, valid_for: timedelta = timedelta(hours=8)) -> str:
         """A bearer token of the local issuer; roles are `role@scope`, such as `principal@school:<uuid>`."""
         return self.keys.token(account, person, tuple(roles), valid_for=valid_for)
@@ -148,9 +163,13 @@ class Deployment:
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
+            "page_listen": self.addresses.get(_PAGES.get(process, ""), ""),
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }
+        if self.page:
+            # What the QR codes of this stack's documents lead to.
+            known["verification_url"] = f"{self.page}/t"
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:
             known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}

@@ -25,7 +25,7 @@ from pathlib import Path
 from services.chassis import migrations
 from services.stack import given, healthy, kafka, log_keys, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
-from services.stack.deployment import ARCHIVE_LOG, Deployment, available_services, refuse_misspelt, without_password
+from services.stack.deployment import ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD, Deployment, available_services, refuse_misspelt, without_password
 from services.stack.places import CHECKOUT, SERVICES, Places, StackError, write_atomically
 from services.stack.signer_pki import SignerPki
 
@@ -317,7 +317,7 @@ async def _assemble(
         folder.mkdir(parents=True, exist_ok=True)
     services = sorted({program.service for program in wanted} - set(STAND_INS))
     # All have an address even if only some run: their callers start in any order and with any of them missing.
-    chosen = ports.choose(places, (*SERVICES, *STAND_INS, ARCHIVE_LOG, *(f"{program.name}-health" for program in wanted)))
+    chosen = ports.choose(places, (*SERVICES, *STAND_INS, ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD, *(f"{program.name}-health" for program in wanted)))
     # Certificates name the place where their revocation can be asked for, so the address comes first.
     signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
     signers.folder.chmod(0o700)
@@ -333,7 +333,7 @@ async def _assemble(
         state=places.state,
         kafka=broker.bootstrap,
         postgresql=server.place,
-        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS, ARCHIVE_LOG)},
+        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS, ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD)},
         health={program.name: f"{ports.LOOPBACK}:{chosen[f'{program.name}-health']}" for program in wanted},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from services.chassis import migrations
 from services.stack import log_keys, migrate, pki, postgresql
-from services.stack.deployment import ARCHIVE_LOG, Deployment
+from services.stack.deployment import ARCHIVE_LOG, DASHBOARD, Deployment
 from services.stack.places import CHECKOUT, SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
@@ -55,7 +55,8 @@ def rest(places: Places) -> Deployment:
         kafka=os.environ["HOCBA_KAFKA"],
         postgresql=server.place,
         addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")}
-        | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", log_keys.REGISTER: f"{log_keys.REGISTER}:{HTTP_PORT}"},
+        | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", DASHBOARD: f"reporting:{HTTP_PORT}"}
+        | {log_keys.REGISTER: f"{log_keys.REGISTER}:{HTTP_PORT}"},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},

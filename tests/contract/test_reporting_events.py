@@ -23,7 +23,7 @@ from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
-from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
+from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -98,6 +98,12 @@ def test_archived_transcripts_are_told_by_pupil() -> None:
     told = json.loads((EXAMPLES / "TranscriptsArchived/first_and_correction.json").read_text(encoding="utf-8"))
     news, _ = contracts.transcripts_archived(ParseDict(told, archive_pb2.TranscriptsArchived()), AT)
     assert [(item.school_year, item.news) for item in news] == [(2025, Archived(1)), (2025, Archived(3))]
+
+
+def test_a_revoked_version_is_told_by_pupil() -> None:
+    told = json.loads((EXAMPLES / "TranscriptRevoked/one.json").read_text(encoding="utf-8"))
+    [item], _ = contracts.transcript_revoked(ParseDict(told, archive_pb2.TranscriptRevoked()), AT)
+    assert (item.school_year, item.news) == (2025, Revoked(3))
 
 
 def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:

@@ -15,7 +15,8 @@ from services.archive.application.submission_ports import Acknowledged, OpenBatc
 from services.archive.contracts import acknowledged_event, submitted_event
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.examine import examine
-from services.archive.domain.submission import Outcome
+from services.archive.domain.statement import Statement
+from services.archive.domain.submission import OPERATION_OF, Outcome
 from services.chassis.database import Connection, Database, Queries
 from services.chassis.errors import Conflict, Refused
 from services.chassis.outbox import announce
@@ -99,7 +100,8 @@ async def _records(connection: Connection, batch: OpenBatch) -> list[Submittable
     rows = await connection.fetch(QUERIES["submittable"], batch.province_id, batch.first_index, batch.end_index)
     return [
         Submittable(
-            leaf_id=row["leaf_id"],
+            leaf_id=row["revision"],
+            operation=OPERATION_OF[Statement.read(row["statement"]).kind],
             index=row["log_index"],
             statement=row["statement"],
             ref=ref_of(row),

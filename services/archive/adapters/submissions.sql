@@ -7,10 +7,13 @@ FROM submissions s LEFT JOIN submission_receipts r USING (batch_id) WHERE s.prov
 SELECT coalesce(max(end_index), 0) FROM submissions WHERE province_id = $1
 
 -- name: next_submission_end
--- Behind the last of the next so many versions of a province below a checkpoint; null when there is none.
+-- Behind the last of the next so many versions and revocations of a province below a checkpoint; null when there is none.
 SELECT max(log_index) + 1 FROM (
-    SELECT l.log_index FROM leaves l JOIN transcripts t USING (leaf_id)
-    WHERE t.province_id = $1 AND substring(l.statement FOR 12) = 'hocba/leaf/1'::bytea AND l.log_index >= $2 AND l.log_index < $3 ORDER BY l.log_index LIMIT $4) AS next
+SELECT l.log_index
+FROM leaves l
+JOIN (SELECT leaf_id, transcript_id, version FROM transcripts UNION ALL SELECT leaf_id, transcript_id, version FROM revocations) AS s USING (leaf_id)
+JOIN transcripts t ON t.transcript_id = s.transcript_id AND t.version = s.version
+WHERE t.province_id = $1 AND substring(l.statement FOR 12) = 'hocba/leaf/1'::bytea AND l.log_index >= $2 AND l.log_index < $3 ORDER BY l.log_index LIMIT $4) AS next
 
 -- name: add_submission
 -- Of two who begin at once one has the batch; the other finds it.
@@ -19,13 +22,21 @@ ON CONFLICT (province_id, first_index) DO NOTHING
 RETURNING batch_id, province_id, first_index, end_index, size, checkpoint, made_at
 
 -- name: submittable
--- A province's versions in a range of the log, with the way to each document. What was admitted before there was a log says another form and stays out.
-SELECT t.*, l.log_index, l.statement, p.object_name, p.cipher
-FROM leaves l JOIN transcripts t USING (leaf_id) JOIN packs p ON p.digest = t.pack_digest
+-- A province's versions and revocations in a range of the log, with the way to each document. What was admitted before there was a log says another
+-- form and stays out.
+SELECT t.*, l.leaf_id AS revision, l.log_index, l.statement, p.object_name, p.cipher
+FROM leaves l
+JOIN (SELECT leaf_id, transcript_id, version FROM transcripts UNION ALL SELECT leaf_id, transcript_id, version FROM revocations) AS s USING (leaf_id)
+JOIN transcripts t ON t.transcript_id = s.transcript_id AND t.version = s.version
+JOIN packs p ON p.digest = t.pack_digest
 WHERE t.province_id = $1 AND substring(l.statement FOR 12) = 'hocba/leaf/1'::bytea AND l.log_index >= $2 AND l.log_index < $3 ORDER BY l.log_index
 
 -- name: count_submittable
-SELECT count(*) FROM leaves l JOIN transcripts t USING (leaf_id) WHERE t.province_id = $1 AND substring(l.statement FOR 12) = 'hocba/leaf/1'::bytea AND l.log_index >= $2 AND l.log_index < $3
+SELECT count(*)
+FROM leaves l
+JOIN (SELECT leaf_id, transcript_id, version FROM transcripts UNION ALL SELECT leaf_id, transcript_id, version FROM revocations) AS s USING (leaf_id)
+JOIN transcripts t ON t.transcript_id = s.transcript_id AND t.version = s.version
+WHERE t.province_id = $1 AND substring(l.statement FOR 12) = 'hocba/leaf/1'::bytea AND l.log_index >= $2 AND l.log_index < $3
 
 -- name: add_receipt
 INSERT INTO submission_receipts (batch_id, manifest_sha256, receipt, results, applied, ignored, rejected, received_at)

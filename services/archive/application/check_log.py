@@ -10,7 +10,7 @@ from services.archive.application.ports import Vault
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import Frontier, leaf_hash
 from services.archive.domain.signed_note import NoteError, NoteVerifier, read_note, verified
-from services.archive.domain.statement import document_of
+from services.archive.domain.statement import document_of, revokes
 from services.archive.domain.tiles import CHECKPOINT, WIDTH, entries_of, grown, right_edge, tile_at
 from services.chassis.errors import ServiceError
 
@@ -50,7 +50,7 @@ class LogInspection:
     @property
     def first_broken(self) -> int | None:
         """The first leaf that isn't what it was."""
-        return min((int(fault.where) for fault in self.faults if fault.code in ("leaf_missing", "document_differs")), default=None)
+        return min((int(fault.where) for fault in self.faults if fault.code in ("leaf_missing", "document_differs", "revocation_differs")), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,9 @@ class CheckLog:
     def _compare_document(self, found: LogInspection, leaf: PlacedLeaf) -> None:
         if leaf.sha256 is not None and document_of(leaf.statement) != leaf.sha256.hex():
             found.faults.append(Fault("document_differs", str(leaf.index), f"the index holds {leaf.sha256.hex()}"))
+        if (leaf.due is not None or revokes(leaf.statement)) and leaf.due != leaf.statement:
+            # A revocation that the database doesn't know, or knows otherwise: decision, version and time are in the leaf.
+            found.faults.append(Fault("revocation_differs", str(leaf.index), "the database knows no such revocation" if leaf.due is None else ""))
 
     def _compare_checkpoint(self, found: LogInspection, checkpoint: SignedCheckpoint, root: bytes) -> None:
         try:

@@ -38,8 +38,15 @@ class GetProof:
         leaf = await self.catalogue.leaf(public_id[:LONGEST_PUBLIC_ID])
         if leaf is None:
             raise NotFound("no document has this public id", code="no_document")
-        statement, index = leaf
-        final = await self.state.final()
+        return await self._proven(*leaf, await self.state.final())
+
+    async def later(self, public_id: str) -> list[LogProof]:
+        """Proofs of what was said of the document since, as far as the log has come: that it is superseded, that it is revoked."""
+        leaves, final = await self.catalogue.later_leaves(public_id[:LONGEST_PUBLIC_ID]), await self.state.final()
+        proofs = [await self._proven(statement, index, final) for statement, index in leaves]
+        return [proof for proof in proofs if proof is not None]
+
+    async def _proven(self, statement: bytes, index: int | None, final: SignedCheckpoint | None) -> LogProof | None:
         if self.tiles is None or final is None or index is None or index >= final.size:
             return None
         path = tuple(await self.tiles.inclusion(index, final.size))

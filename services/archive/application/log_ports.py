@@ -39,6 +39,8 @@ class PlacedLeaf:
     statement: bytes
     sha256: bytes | None
     """Of the document that the index gives it."""
+    due: bytes | None = None
+    """The statement that its revocation's row makes; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.archive.application.ports import Location
-from services.archive.domain.submission import Outcome, Receipt
+from services.archive.domain.submission import Operation, Outcome, Receipt
 from services.archive.domain.transcript import TranscriptRef
 
 
@@ -24,10 +24,11 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Submittable:
-    """An archived version with its place in the log."""
+    """An archived version, or its revocation, with its place in the log."""
 
     leaf_id: int
-    """Number of the admission: rises with each version of a transcript, so it is the record's revision."""
+    """Number of the admission or revocation: rises with all that is said of a transcript, so it is the record's revision."""
+    operation: Operation
     index: int
     statement: bytes
     ref: TranscriptRef

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from services.archive.application.log_tiles import LogTiles
 from services.archive.application.ports import Vault
 from services.archive.application.submission_ports import Acknowledged, DepartmentKey, NationalRegister, OpenBatch, PupilNumbers, Submissions, Submittable
-from services.archive.domain.statement import Statement
-from services.archive.domain.submission import MOST_RECORDS, OPERATION_OF, Outcome, Record, Result, write_manifest
+from services.archive.domain.submission import MOST_RECORDS, Outcome, Record, Result, write_manifest
 from services.chassis.clock import Clock
 from services.chassis.errors import Refused
 
@@ -81,7 +80,7 @@ class SubmitTranscripts:
     async def _record(self, batch: OpenBatch, one: Submittable) -> Record:
         numbers = self.numbers.of(await self.vault.read(one.place))
         return Record(
-            operation=OPERATION_OF[Statement.read(one.statement).kind],
+            operation=one.operation,
             transcript_id=one.ref.transcript_id,
             revision=one.leaf_id,
             school_year=one.school_year,

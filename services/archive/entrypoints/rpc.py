@@ -6,6 +6,8 @@ from typing import Any
 from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
 from services.archive.application.check_log import CheckLog
+from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
+from services.archive.application.get_copy import GetCopy, ListCopies
 from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -13,6 +15,8 @@ from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
+from services.archive.application.order_copy import OrderCopy
+from services.archive.application.request_revocation import RequestRevocation
 from services.chassis.identity import current_actor
 
 
@@ -30,6 +34,12 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     get_evidence: GetEvidence
     get_proof: GetProof
     get_checkpoint: GetCheckpoint
+    request_revocation: RequestRevocation
+    confirm_revocation: ConfirmRevocation
+    list_revocations: ListRevocations
+    order_copy: OrderCopy
+    get_copy: GetCopy
+    list_copies: ListCopies
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -65,7 +75,29 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
         return contracts.evidence(await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version))
 
     async def GetProof(self, request: archive_pb2.GetProofRequest, context: Any) -> archive_pb2.GetProofResponse:
-        return contracts.proof(await self.get_proof(request.public_id))
+        return contracts.proof(await self.get_proof(request.public_id), await self.get_proof.later(request.public_id))
 
     async def GetCheckpoint(self, request: archive_pb2.GetCheckpointRequest, context: Any) -> archive_pb2.GetCheckpointResponse:
         return contracts.checkpoint(*await self.get_checkpoint())
+
+    async def RevokeTranscript(self, request: archive_pb2.RevokeTranscriptRequest, context: Any) -> archive_pb2.RevocationResponse:
+        caller, decision = contracts.caller_of(current_actor()), contracts.decision(request)
+        return contracts.revocation(await self.request_revocation(caller, request.revocation_id, request.transcript_id, request.version, decision))
+
+    async def ConfirmRevocation(self, request: archive_pb2.ConfirmRevocationRequest, context: Any) -> archive_pb2.RevocationResponse:
+        return contracts.revocation(await self.confirm_revocation(contracts.caller_of(current_actor()), contracts.revocation_id(request)))
+
+    async def ListRevocations(self, request: archive_pb2.ListRevocationsRequest, context: Any) -> archive_pb2.ListRevocationsResponse:
+        found = await self.list_revocations(contracts.viewer_of(current_actor()), request.school_id, open_only=request.open_only)
+        return archive_pb2.ListRevocationsResponse(revocations=[contracts.revocation(item) for item in found])
+
+    async def OrderCopy(self, request: archive_pb2.OrderCopyRequest, context: Any) -> archive_pb2.CopyResponse:
+        return contracts.copy(await self.order_copy(contracts.caller_of(current_actor()), *contracts.ordered_copy(request)))
+
+    async def GetCopy(self, request: archive_pb2.GetCopyRequest, context: Any) -> archive_pb2.GetCopyResponse:
+        copy, pdf = await self.get_copy(contracts.viewer_of(current_actor()), contracts.copy_id(request))
+        return archive_pb2.GetCopyResponse(copy=contracts.copy(copy), pdf=pdf)
+
+    async def ListCopies(self, request: archive_pb2.ListCopiesRequest, context: Any) -> archive_pb2.ListCopiesResponse:
+        found = await self.list_copies(contracts.viewer_of(current_actor()), request.school_id, request.year)
+        return archive_pb2.ListCopiesResponse(copies=[contracts.copy(item) for item in found])

@@ -27,6 +27,8 @@ def facts_to_json(facts: Facts) -> str:
         told["unsigned"] = {role: _trouble(trouble) for role, trouble in facts.unsigned.items()}
     if facts.archived:
         told["archived"] = facts.archived
+    if facts.revoked:
+        told["revoked"] = facts.revoked
     if facts.rejected:
         told["rejected"] = _trouble(facts.rejected)
     return json.dumps(told, sort_keys=True, separators=(",", ":"))
@@ -47,6 +49,7 @@ def facts_from_json(text: str) -> Facts:
         signed=told.get("signed", {}),
         unsigned={role: Trouble(*trouble) for role, trouble in told.get("unsigned", {}).items()},
         archived=told.get("archived", 0),
+        revoked=told.get("revoked", 0),
         rejected=Trouble(*told["rejected"]) if "rejected" in told else None,
     )
 

@@ -10,6 +10,8 @@ from services.reporting.application.ports import Coverage, Difference, Missing, 
 from services.reporting.domain.classes import CLOSED_UNLOCK_STATES, Sheet, Unlock
 from services.reporting.domain.standing import MEASURES
 
+_PARTS = {"province": "provinces_of", "school": "schools_of", "class": "classes_of"}
+
 
 @dataclass(frozen=True)
 class PostgresFigures:
@@ -36,10 +38,16 @@ class PostgresFigures:
         """A handful of rows, whatever the scope."""
         return {row["measure"]: row["pupils"] for row in await self._fetch("coverage", scope, scope_id, school_year)}
 
+    async def province(self, province_id: str) -> Place | None:
+        """By id."""
+        rows = await self._fetch("province", province_id)
+        return Place(province_id, name=rows[0]["name"]) if rows[0]["name"] is not None else None
+
     async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
-        """Schools or classes with anything counted."""
+        """Provinces, schools or classes with anything counted."""
         found: dict[Place, dict[str, int]] = {}
-        for row in await self._fetch("classes_of" if scope == "class" else "schools_of", school_year, province_id, school_id):
+        statement, within = _PARTS[scope], () if scope == "province" else (province_id, school_id)
+        for row in await self._fetch(statement, school_year, *within):
             place = Place(row["province_id"], row["school_id"], row["class_id"], row["name"], row["grade"])
             found.setdefault(place, {})[row["measure"]] = row["pupils"]
         return [Coverage(place, counts) for place, counts in found.items()]

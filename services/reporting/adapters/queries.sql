@@ -97,6 +97,16 @@ SELECT class_id::text, school_id, province_id, name, grade, school_year FROM cla
 -- A class belongs to one school year, so 0 stands for whichever it is.
 SELECT measure, pupils FROM counters WHERE scope = $1 AND scope_id = $2 AND ($3 = 0 OR school_year = $3) AND pupils <> 0
 
+-- name: provinces_of
+WITH names AS (SELECT province_id, max(province_name) AS name FROM schools GROUP BY province_id)
+SELECT c.scope_id AS province_id, '' AS school_id, '' AS class_id, coalesce(n.name, '') AS name, 0 AS grade, c.measure, c.pupils
+FROM counters c LEFT JOIN names n ON n.province_id = c.scope_id
+WHERE c.scope = 'province' AND c.school_year = $1 AND c.pupils <> 0
+ORDER BY c.scope_id
+
+-- name: province
+SELECT max(province_name) AS name FROM schools WHERE province_id = $1
+
 -- name: schools_of
 SELECT s.province_id, s.school_id::text, '' AS class_id, s.name, 0 AS grade, c.measure, c.pupils
 FROM schools s JOIN counters c ON c.scope = 'school' AND c.scope_id = s.school_id::text AND c.school_year = $1

@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.chassis.errors import Denied, NotFound
+from services.chassis.errors import Denied, Malformed, NotFound
 from services.reporting.application.ports import Coverage, Figures, Place, Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class GetCoverage:
-    """Counters of one scope and, when asked for, of its schools or classes. Costs the same for any number of pupils."""
+    """Counters of one scope and, when asked for, of its provinces, schools or classes. Costs the same for any number of pupils."""
 
     figures: Figures
 
-    async def __call__(
-        self, viewer: Viewer, school_year: int, province_id: str, school_id: str, *, by_school: bool, by_class: bool
-    ) -> tuple[Coverage, Sequence[Coverage], int]:
-        """(the whole, its parts, the school year; 0 asks for the latest). Denied for a scope that isn't the viewer's."""
+    async def __call__(self, viewer: Viewer, school_year: int, province_id: str, school_id: str, by: str = "") -> tuple[Coverage, Sequence[Coverage], int]:
+        """(the whole, its parts, the school year; 0 asks for the latest). Denied for a scope that isn't the viewer's.
+
+        `by` names the parts: province, school, class, or none when it is empty.
+        """
+        if by == "province" and (province_id or school_id):
+            raise Malformed("provinces are parts of the nation: leave out province and school", code="by_province")
         school_year = school_year or await self.figures.latest_year()
         place = await self._place(province_id, school_id)
         require(viewer, place)
@@ -27,19 +30,18 @@ class GetCoverage:
         else:
             scope, scope_id = "nation", ""
         total = Coverage(place, await self.figures.coverage(school_year, scope, scope_id))
-        parts: Sequence[Coverage] = ()
-        if by_class or by_school:
-            kind = "class" if by_class else "school"
-            parts = await self.figures.parts(school_year, kind, province_id, school_id)
+        parts: Sequence[Coverage] = await self.figures.parts(school_year, by, province_id, school_id) if by else ()
         return total, parts, school_year
 
     async def _place(self, province_id: str, school_id: str) -> Place:
-        if not school_id:
-            return Place(province_id=province_id)
-        place = await self.figures.school(school_id)
-        if place is None:
-            raise NotFound(f"reporting has not heard of school {school_id}; check the id", code="no_school")
-        return place
+        if school_id:
+            place = await self.figures.school(school_id)
+            if place is None:
+                raise NotFound(f"reporting has not heard of school {school_id}; check the id", code="no_school")
+            return place
+        if province_id:
+            return await self.figures.province(province_id) or Place(province_id=province_id)
+        return Place()
 
 
 def require(viewer: Viewer, place: Place) -> None:

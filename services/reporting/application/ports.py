@@ -174,6 +174,10 @@ class Figures(Protocol):
         """The latest school year of which anything is counted; 0 when there is none."""
         ...
 
+    async def province(self, province_id: str) -> Place | None:
+        """The province, or None when nobody has told of a school in it."""
+        ...
+
     async def school(self, school_id: str) -> Place | None:
         """The school and its province, or None when nobody has told of it."""
         ...
@@ -187,7 +191,7 @@ class Figures(Protocol):
         ...
 
     async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
-        """The counters of every `school` or `class` in a province or school (empty: everywhere), by name."""
+        """The counters of every `province`, or of every `school` or `class` in a province or school (empty: everywhere), by name."""
         ...
 
     async def missing(self, school_year: int, school_id: str, class_id: str) -> Sequence[Missing]:

@@ -92,13 +92,20 @@ class Archived:
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked:
+    """Archive: this version was issued, and is withdrawn."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """Archive: this version was refused."""
 
     trouble: Trouble
 
 
-News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Rejected
+News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Revoked | Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class Facts:
     signed: Mapping[str, int] = field(default_factory=dict)
     unsigned: Mapping[str, Trouble] = field(default_factory=dict)
     archived: int = 0
+    revoked: int = 0
     rejected: Trouble | None = None
 
     def told(self, news: News) -> "Facts":
@@ -135,6 +143,8 @@ class Facts:
                 return self if known is not None and trouble <= known else replace(self, unsigned={**self.unsigned, role: trouble})
             case Archived(version):
                 return self if version <= self.archived else replace(self, archived=version)
+            case Revoked(version):
+                return self if version <= self.revoked else replace(self, revoked=version)
             case Rejected(trouble):
                 return self if self.rejected is not None and trouble <= self.rejected else replace(self, rejected=trouble)
 

@@ -47,6 +47,7 @@ WHO_ACTS: dict[str, str] = {
     "promotion_undecided": "principal",
     "completion_undecided": "principal",
     "not_sealed": "subject_teacher",
+    "revoked": "principal",
     "rejected": "system_operator",
     "signing_failed": "registrar",
     "awaiting_subject_teacher": "subject_teacher",
@@ -114,9 +115,9 @@ def _progress(facts: Facts, version: int) -> Step:
             steps |= APPROVED[role]
         if facts.signed.get(role, 0) >= version:
             steps |= SIGNED[role]
-    if facts.archived >= version:
+    if facts.archived >= version and facts.revoked < facts.archived:
         return steps | Step.ARCHIVED
-    if facts.rejected is not None and facts.rejected.version >= version:
+    if facts.revoked < version and facts.rejected is not None and facts.rejected.version >= version:
         steps |= Step.REJECTED
     return steps
 
@@ -127,6 +128,8 @@ def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step, la
     if not version:
         without_number = facts.identified is not None and not facts.identified.has_number
         return "no_personal_number" if without_number else "not_sealed"
+    if facts.revoked >= version:
+        return "revoked"
     if Step.REJECTED in steps:
         return "rejected"
     for role in ROLES:

@@ -25,7 +25,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
 
     async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
         viewer, scope = contracts.viewer_of(current_actor()), (request.school_year, request.province_id, request.school_id)
-        found = await self.get_coverage(viewer, *scope, by_school=request.by_school, by_class=request.by_class)
+        found = await self.get_coverage(viewer, *scope, contracts.parts_of(request))
         return contracts.coverage_answer(*found, self.clock.now())
 
     async def ListMissing(self, request: reporting_pb2.ListMissingRequest, context: Any) -> reporting_pb2.ListMissingResponse:

@@ -24,7 +24,7 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ALTERNATIVE = "hoc-ba.xml"
+_XML = {"name": "hoc-ba.xml", "relation": "Alternative", "description": "The same record as XML"}
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -187,8 +187,9 @@ def skeleton_of(
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
     attachment = composer.form.facts["attached"]
     specifications = {attachment["name"].encode("ascii"): specification}
-    if with_xml:
-        specifications[ALTERNATIVE.encode()] = objects.new()
+    beside = attachment.get("beside", _XML if with_xml else None)
+    if beside:
+        specifications[beside["name"].encode("ascii")] = objects.new()
     names = objects.add(b"<</EmbeddedFiles<</Names[%b]>>>>" % b"".join(b"(%b)%d 0 R" % each for each in specifications.items()))
     viewing = objects.add(b"<</DisplayDocTitle true>>")
     intent = objects.add(
@@ -197,8 +198,8 @@ def skeleton_of(
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    # The record comes last, behind its XML.
-    attached = first + len(pages) + with_xml
+    # The record comes last, behind its XML or a copy's original.
+    attached = first + len(pages) + bool(beside)
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -210,8 +211,10 @@ def skeleton_of(
             index,
             shown,
         )
-    told = ((b"Source", attachment["description"].encode("ascii"), attached), (b"Alternative", b"The same record as XML", attached - 1))
-    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=False):
+    told = [(b"Source", attachment["description"].encode("ascii"), attached)]
+    if beside:
+        told.append((beside["relation"].encode("ascii"), beside["description"].encode("ascii"), attached - 1))
+    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=True):
         objects.small[number] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/%b/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
             name,
             name,

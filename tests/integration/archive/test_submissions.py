@@ -217,3 +217,26 @@ async def test_document_that_cannot_be_read_stays_behind_alone(world: World) -> 
         for one in event.transcripts
     }
     assert results == {1: ("rejected", "archive_damaged"), 2: ("applied", "")}
+
+
+async def test_revocation_is_submitted_as_cancel(world: World) -> None:
+    document = await world.admit(1)
+    await world.publish()
+    await world.run()
+    told = Statement(Kind.REVOKE, uuid.uuid4().hex, 1, document, bytes(32), None, str(SCHOOL), datetime.now(UTC)).canonical()
+    request, transcript = uuid.uuid4(), uuid.UUID(int=1)
+    async with world.log.database.transaction() as connection:
+        [leaf] = await queue_leaves(connection, [told])
+        await connection.execute(
+            "INSERT INTO revocation_requests VALUES ($1, $2, 1, $3, $4, 'why', '1', '2026-07-01', $5, 'a', 'a', now())",
+            *(request, transcript, SCHOOL, PROVINCE, bytes(32)),
+        )
+        await connection.execute("INSERT INTO revocations VALUES ($1, 1, $2, $3, $4, 'b', 'b', $5, now())", transcript, SCHOOL, PROVINCE, request, leaf)
+    await world.publish()
+    assert (await world.run()).batches == 1
+    manifest = read_manifest(world.ministry.manifests[1])
+    [record] = (read_record(one, manifest.hashes) for one in manifest.records)
+    assert (record.operation, record.revision) == ("CANCEL", leaf)
+    event = (await world.events())[-1]
+    assert isinstance(event, events_pb2.TranscriptsAcknowledged)
+    assert [one.operation for one in event.transcripts] == ["CANCEL"]

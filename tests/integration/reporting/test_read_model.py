@@ -186,7 +186,7 @@ class Reporting:
             return [[tuple(row) for row in await connection.fetch(query)] for query in queries]
 
     async def total(self, province: str = "", school: str = "") -> dict[str, int]:
-        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school, by_school=False, by_class=False)
+        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school)
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
@@ -308,9 +308,9 @@ async def test_rebuild_mends_counters_that_were_damaged(reporting: Reporting) ->
 
 async def test_parts_are_named_and_missing_pupils_listed_with_who_must_act(reporting: Reporting) -> None:
     await reporting.receive(whole_term(), batch=500)
-    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", by_school=True, by_class=False)
+    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", "school")
     assert [part.place.name for part in schools] == ["Trường s1", "Trường s2"]
-    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), by_school=False, by_class=True)
+    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), "class")
     assert year == YEAR
     assert [(part.place.name, part.counts["archived"]) for part in classes] == [("s1-1", 3), ("s1-2", 3)]
     missing = await ListMissing(reporting.figures)(EVERYTHING, YEAR, named("s2"), "")
@@ -344,7 +344,7 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
 
     async def may(viewer: Viewer, province: str, school: str) -> bool:
         try:
-            await coverage(viewer, YEAR, province, school, by_school=False, by_class=False)
+            await coverage(viewer, YEAR, province, school)
         except Denied:
             return False
         return True
@@ -358,4 +358,4 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
     with pytest.raises(Denied):
         await missing(principal, YEAR, named("s1"), named("s3-1"))
     with pytest.raises(NotFound):
-        await coverage(EVERYTHING, YEAR, "", named("nowhere"), by_school=False, by_class=False)
+        await coverage(EVERYTHING, YEAR, "", named("nowhere"))

@@ -63,7 +63,7 @@ def whole() -> Rows:
         "signing.completions": [{"id": "s", "version": 1, "sha256": file(9)}] + [{"id": "t", "version": n, "sha256": file(n)} for n in (1, 2)],
         "archive.sheets": [sheet | {"sha256": file(9)}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
-        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"])} for row in versions],
+        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"]), "revoked": False} for row in versions],
         "archive.rejected": [],
         "archive.leaves": leaves,
         "archive.checkpoints": [checkpoint(leaves[:1]), checkpoint(leaves)],
@@ -132,6 +132,7 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "the log supersedes another version": (lambda r: r["archive.leaves"][2].update(leaf(2, 2, Kind.SUPERSEDE, previous=9)), {"I8", "I11"}),
     "a version supersedes nothing": (lambda r: r["archive.transcripts"][1].update(supersedes=0), {"I8"}),
     "reporting counts one too many": (lambda r: r["reporting.archived_by_class"][0].update(archived=2), {"I9"}),
+    "a revoked version is counted": (lambda r: r["archive.transcripts"][1].update(revoked=True), {"I9"}),
     "the sums differ": (lambda r: r["reporting.sums"][0].update(whole=2), {"I9"}),
 }
 

@@ -22,6 +22,7 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
     Trouble,
 )
@@ -116,6 +117,7 @@ JOURNEY: list[tuple[News, str, Step]] = [
     (Signed("school_seal", 1), "archiving_under_way", Step.SIGNED_SEAL),
     (Rejected(Trouble(1, "2026-05-31T10:00:00Z", "signer_untrusted")), "rejected", Step.REJECTED),
     (Archived(1), "", Step.ARCHIVED),
+    (Revoked(1), "revoked", Step.SIGNED_SEAL),
     (Judged("a", Outcome(4, True, 2, ())), "awaiting_homeroom_teacher", Step.SEALED),
     (Archived(2), "", Step.ARCHIVED),
 ]

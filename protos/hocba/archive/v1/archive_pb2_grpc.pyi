@@ -49,6 +49,16 @@ class ArchiveStub:
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _grpc.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _grpc.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
+    OrderCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]
+    ListCopies: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]
+    """The register of copies, by their numbers."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -71,6 +81,16 @@ class ArchiveAsyncStub(ArchiveStub):
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _aio.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]  # type: ignore[assignment]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _aio.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _aio.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
+    OrderCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]  # type: ignore[assignment]
+    ListCopies: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]  # type: ignore[assignment]
+    """The register of copies, by their numbers."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -150,5 +170,51 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]:
         """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+
+    @_abc_1.abstractmethod
+    def RevokeTranscript(
+        self,
+        request: _archive_pb2.RevokeTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+
+    @_abc_1.abstractmethod
+    def ConfirmRevocation(
+        self,
+        request: _archive_pb2.ConfirmRevocationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+
+    @_abc_1.abstractmethod
+    def ListRevocations(
+        self,
+        request: _archive_pb2.ListRevocationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListRevocationsResponse, _abc.Awaitable[_archive_pb2.ListRevocationsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def OrderCopy(
+        self,
+        request: _archive_pb2.OrderCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.CopyResponse, _abc.Awaitable[_archive_pb2.CopyResponse]]:
+        """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+
+    @_abc_1.abstractmethod
+    def GetCopy(
+        self,
+        request: _archive_pb2.GetCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetCopyResponse, _abc.Awaitable[_archive_pb2.GetCopyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListCopies(
+        self,
+        request: _archive_pb2.ListCopiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListCopiesResponse, _abc.Awaitable[_archive_pb2.ListCopiesResponse]]:
+        """The register of copies, by their numbers."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,6 +28,7 @@ class GetCoverageRequest(_message.Message):
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
     BY_SCHOOL_FIELD_NUMBER: _builtins.int
     BY_CLASS_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
     school_year: _builtins.int
     """0: the latest of which anything is counted"""
     province_id: _builtins.str
@@ -35,6 +36,8 @@ class GetCoverageRequest(_message.Message):
     school_id: _builtins.str
     by_school: _builtins.bool
     by_class: _builtins.bool
+    by_province: _builtins.bool
+    """of the nation only"""
     def __init__(
         self,
         *,
@@ -43,10 +46,11 @@ class GetCoverageRequest(_message.Message):
         school_id: _builtins.str = ...,
         by_school: _builtins.bool = ...,
         by_class: _builtins.bool = ...,
+        by_province: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_class", b"by_class", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_class", b"by_class", "by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
