@@ -6,7 +6,7 @@ ARGS ?=
 bin := .state/venv/bin
 hocba := $(bin)/python -m services
 
-.PHONY: help setup demo test check unit contract integration charts e2e faults up down status logs surge protos fmt lock clean
+.PHONY: help setup demo test check unit fuzz contract integration charts e2e faults up down status logs surge protos fmt lock clean
 
 help: ## This list
 	@echo "make TARGET [ARGS=...]      budgets are for 2 cores, after the first run has fetched what the machine lacks"
@@ -27,6 +27,9 @@ check: setup ## 15 s        formatting, lint, types, imports between the rooms
 
 unit: setup ## 15 s        rules and use cases, no I/O
 	@$(bin)/python -m tests.suites unit $(ARGS)
+
+fuzz: setup ## 1 min       what reads foreign bytes, a few seconds each; SECONDS=600 for so long altogether, ARGS="records notes" these
+	@if [ -n "$(SECONDS)" ]; then $(bin)/python -m tests.fuzz $(SECONDS) $(ARGS); else $(bin)/python -m tests.suites fuzz $(ARGS); fi
 
 contract: setup ## 30 s        messages against examples and against the last release
 	@$(bin)/python -m tests.suites contract $(ARGS)

@@ -23,6 +23,7 @@ from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.copies import PostgresCopies, new_public_id
 from services.archive.adapters.data_keys import PostgresDataKeys
+from services.archive.adapters.dossiers import PostgresDossiers
 from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.log_state import PostgresLogState, alone
@@ -33,7 +34,8 @@ from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
-from services.archive.adapters.trust_store import TrustDirectory
+from services.archive.adapters.trust_store import TrustDirectory, TrustUnreadable
+from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.witness_client import HTTPWitnesses
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
@@ -41,12 +43,16 @@ from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
-from services.archive.application.check_document import CheckByRoles, CheckDocument
+from services.archive.application.check_bundle import CheckBundle
+from services.archive.application.check_document import Announced, CheckByRoles, CheckDocument, Verdict
 from services.archive.application.check_log import CheckLog
+from services.archive.application.check_standing import CheckStanding
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
+from services.archive.application.get_bundle import GetBundle
 from services.archive.application.get_copy import GetCopy, ListCopies
+from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -58,6 +64,7 @@ from services.archive.application.log_tiles import LogTiles
 from services.archive.application.order_copy import OrderCopy
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
+from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
@@ -79,7 +86,7 @@ from services.archive.settings import ArchiveSettings
 from services.chassis import web
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
-from services.chassis.errors import Malformed
+from services.chassis.errors import Malformed, Unavailable
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -164,6 +171,21 @@ def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected
 def tokens(trust_dir: Path) -> TrustedTokens:
     """Time-stamp tokens judged by the anchors and the table of algorithms in `trust_dir`."""
     return TrustedTokens(TrustDirectory(trust_dir), lambda: read_algorithms(trust_dir))
+
+
+def bundle_check(settings: ArchiveSettings) -> CheckBundle:
+    """The check of bundles from anywhere, by what the trust directory holds now. Unavailable when it can't be read."""
+    judged, check = tokens(settings.trust_dir), transcript_check(settings)
+
+    def document(data: bytes, announced: Announced) -> Verdict:
+        verdicts = [one(data, announced) for one in check.orders.values()]
+        return next((verdict for verdict in verdicts if verdict.accepted), verdicts[0])
+
+    try:
+        policies = read_policies(settings.trust_dir)
+    except TrustUnreadable as error:
+        raise Unavailable(f"the trust anchors can't be read: {error}", code="trust_unreadable") from error
+    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, SystemClock().now()))
 
 
 def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:
@@ -255,26 +277,31 @@ def build(settings: ArchiveSettings) -> Service:
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
-    get_status = GetStatus(catalogue, SystemClock())
+    get_status, get_transcript = GetStatus(catalogue, SystemClock()), GetTranscript(catalogue, documents)
+    get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
     get_proof = GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state)
+    get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
     revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     rpc = ArchiveRPC(
-        get_transcript=GetTranscript(catalogue, documents),
+        get_transcript=get_transcript,
         list_transcripts=ListTranscripts(catalogue),
         get_status=get_status,
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
-        get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
+        get_evidence=get_evidence,
         get_proof=get_proof,
         get_checkpoint=GetCheckpoint(log_state),
         request_revocation=RequestRevocation(revocations, SystemClock()),
         confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
         list_revocations=ListRevocations(revocations),
-        order_copy=OrderCopy(GetTranscript(catalogue, documents), copies, open_store(settings.staging_url), new_public_id, SystemClock()),
+        order_copy=OrderCopy(get_transcript, copies, open_store(settings.staging_url), new_public_id, SystemClock()),
         get_copy=GetCopy(copies, documents),
         list_copies=ListCopies(copies),
+        get_bundle=get_bundle,
+        get_dossier=GetDossier(catalogue, get_bundle, PostgresDossiers(service.database), documents),
+        receive_dossier=ReceiveDossier(lambda: bundle_check(settings), documents, PostgresDossiers(service.database), SystemClock()),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(

@@ -10,16 +10,20 @@ from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive.application.check_log import LogInspection
+from services.archive.application.dossier_ports import Recipient
 from services.archive.application.get_evidence import Evidence
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
+from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
 from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
+from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, Person, Revocation, RevocationReason
-from services.archive.domain.submission import Outcome, Receipt
+from services.archive.domain.status_list import StatusProof
+from services.archive.domain.submission import Outcome, RegisterReceipt
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
@@ -307,11 +311,44 @@ def rejected(item: RejectedEntry) -> archive_pb2.RejectedEntry:
     return told
 
 
-def proof(found: LogProof | None, later: Iterable[LogProof] = ()) -> archive_pb2.GetProofResponse:
+def proof(found: LogProof | None, later: Iterable[LogProof] = (), status: StatusProof | None = None) -> archive_pb2.GetProofResponse:
     """A proof and those of what was said since, or that there is none yet."""
     if found is None:
         return archive_pb2.GetProofResponse()
-    return archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
+    told = archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
+    if status is not None:
+        told.status = status.encoded()
+    return told
+
+
+def recipient(caller: Caller, request: archive_pb2.ReceiveDossierRequest) -> Recipient:
+    """Whose dossier it is to be; Malformed when an id is missing or can't be one."""
+    _uuid("pupil_id", request.pupil_id)
+    _uuid("school_id", request.school_id)
+    if not request.province_id or not request.personal_number:
+        raise Malformed("province_id and personal_number say whose dossier is expected where; give both", code="recipient")
+    return Recipient(caller, request.school_id, request.province_id, request.pupil_id)
+
+
+def receipt(found: Receipt) -> archive_pb2.ReceiveDossierResponse:
+    """What became of a dossier."""
+    told = archive_pb2.ReceiveDossierResponse(
+        sha256=found.sha256, accepted=not found.reasons, already=found.already, reasons=found.reasons, missing_school_years=found.missing
+    )
+    for year, verdict in found.years:
+        line = told.transcripts.add(school_year=year.name, school_name=year.told["school"]["name"], standing=verdict.log.standing.value)
+        if (leaf := verdict.log.leaf) is not None:
+            line.log = leaf.checkpoint.origin
+            if leaf.at:
+                line.as_of.CopyFrom(_timestamp(leaf.at))
+    return told
+
+
+def dossier(found: Dossier | None, waits_for: str) -> archive_pb2.GetDossierResponse:
+    """A dossier, or what it waits for."""
+    if found is None:
+        return archive_pb2.GetDossierResponse(waits_for=waits_for)
+    return archive_pb2.GetDossierResponse(dossier=found.encoded(), transcripts=len(found.years), missing_school_years=found.missing)
 
 
 def checkpoint(final: SignedCheckpoint | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:
@@ -417,7 +454,7 @@ def submitted_event(batch: OpenBatch, group: Sequence[Submittable]) -> events_pb
     )
 
 
-def acknowledged_event(batch: OpenBatch, group: Sequence[tuple[Submittable, Outcome]], receipt: Receipt) -> events_pb2.TranscriptsAcknowledged:
+def acknowledged_event(batch: OpenBatch, group: Sequence[tuple[Submittable, Outcome]], receipt: RegisterReceipt) -> events_pb2.TranscriptsAcknowledged:
     """What the register's receipt says of one class's versions."""
     at, first = Timestamp(), group[0][0]
     at.FromDatetime(receipt.at)

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from services.archive.adapters.note_keys import NoteSigner, read_signer, verifier_of
 from services.archive.adapters.trust_store import TrustDirectory
 from services.archive.domain.signed_note import SignedNote
-from services.archive.domain.submission import Receipt
+from services.archive.domain.submission import RegisterReceipt
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.database import Database
 from services.chassis.telemetry import log
@@ -38,7 +38,7 @@ class NoteReceipts:
 
     signer: NoteSigner
 
-    def signed(self, receipt: Receipt) -> bytes:
+    def signed(self, receipt: RegisterReceipt) -> bytes:
         """The receipt as a signed note."""
         return SignedNote(receipt.text, (self.signer.sign(receipt.text),)).encoded()
 

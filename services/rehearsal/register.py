@@ -50,11 +50,12 @@ async def open_account(deployment: Deployment, pki: SignerPki, province: str) ->
 
 
 async def submit(deployment: Deployment, province: str) -> Registered:
-    """As the department: `hocba register submit`, and the receipts into a folder."""
-    told = json.loads(await _hocba(deployment, "register", "submit", province, "--json"))
+    """As the department: `hocba register submit`, and the receipts into a folder. May be repeated."""
+    await _hocba(deployment, "register", "submit", province, "--json")
     folder = deployment.state / "receipts"
-    await _hocba(deployment, "register", "receipts", province, "--out", str(folder))
-    return Registered(told["applied"], told["rejected"], str(folder))
+    # From the receipts, since a run that was cut off and begun again tells its last part only.
+    told = json.loads(await _hocba(deployment, "register", "receipts", province, "--out", str(folder)))
+    return Registered(sum(one["applied"] for one in told), sum(one["rejected"] for one in told), str(folder))
 
 
 async def _hocba(deployment: Deployment, *words: str) -> bytes:

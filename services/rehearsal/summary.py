@@ -48,7 +48,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(table)
     console.print(f"Học bạ đã ký (signed transcripts):  {_near(outcome.documents)}")
     console.print(f"Kiểm chứng một tệp (verify one):    .state/venv/bin/hocba verify <tệp.pdf> --trust {_near(outcome.anchors)}", soft_wrap=True)
-    console.print(f"  với bằng chứng nhật ký (and proof):    ... --proof <tệp.tlog-proof> --log-policy {_near(outcome.policy)}", soft_wrap=True)
+    console.print(f"Gói bằng chứng (proof bundle):      {_near(outcome.bundle)}", soft_wrap=True)
+    console.print(f"  kiểm ngoại tuyến (check offline):  .state/venv/bin/hocba verify {_near(outcome.bundle)} --trust {_near(outcome.anchors)}", soft_wrap=True)
     if outcome.page:
         console.print(f"Trang công khai (behind its QR code):   {outcome.page}", soft_wrap=True)
     console.print("Giữ hệ thống chạy (keep it up):     make demo ARGS=--keep; rồi make status, make logs, make down")

@@ -8,7 +8,7 @@ from typing import Any
 from hocba.enrollment.v1 import enrollment_pb2
 from hocba.reporting.v1 import reporting_pb2
 from services.chassis.errors import Refused
-from services.rehearsal import gradebook, marks, plan, register, roster, signatures, validation
+from services.rehearsal import gradebook, marks, plan, proofs, register, roster, signatures, validation
 from services.rehearsal.doors import Doors, all_of, new_id, open_doors, settled
 from services.rehearsal.gradebook import Correction
 from services.rehearsal.plan import PROVINCE, SCHOOL_YEAR, Plan
@@ -56,6 +56,8 @@ class Outcome:
     policy: str = ""
     page: str = ""
     """Address of one issued transcript's public page; it answers while the stack is up."""
+    bundle: str = ""
+    """A transcript with everything that proves it, in one file."""
 
     @property
     def reconciled(self) -> bool:
@@ -133,6 +135,8 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, st
     outcome.page = f"/t/{report.latest}"
     if report.problems:
         raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
+    with stage.act("Gói bằng chứng (one file that proves a transcript, checked offline)"):
+        outcome.bundle = str(await proofs.prove_one(doors, officer, corrected.class_id, pki.anchors, documents))
     with stage.act("Đối soát (totals reconcile to zero)"):
         await _reconcile(doors, officer, outcome)
     return outcome
@@ -140,13 +144,13 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, st
 
 async def _register(deployment: Deployment, pki: SignerPki, cast: Plan, stage: Stage, outcome: Outcome) -> None:
     with stage.act("Nộp kho học bạ số quốc gia (submitted, receipts signed)", outcome.validated) as step:
-        client = await register.open_account(deployment, pki, PROVINCE)
-        answered = await register.submit(deployment, PROVINCE)
+        client = await settled(lambda: register.open_account(deployment, pki, PROVINCE))
+        answered = await settled(lambda: register.submit(deployment, PROVINCE))
         step.at(answered.applied)
         if answered.rejected:
             raise Refused(f"the national register rejected {answered.rejected} records: see `hocba register receipts {PROVINCE}`")
         corrected = next(pupil for pupil in cast.schools[1].classes[0].pupils if not pupil.fate)
-        found = await client.find(corrected.personal_number)
+        found = await settled(lambda: client.find(corrected.personal_number))
     outcome.registered, outcome.receipts, outcome.register_versions_found = answered.applied, answered.receipts, len(found)
     if [one["status"] for one in found] != ["superseded", "valid"]:
         raise Refused(f"the national register tells {[one['status'] for one in found]} of a pupil who has a transcript and its correction")

@@ -17,8 +17,11 @@ REGISTER = "register"
 REGISTER_NAME = "register.hocba.local"
 
 
-def prepare(folder: Path, addresses: Mapping[str, str]) -> None:
-    """Make what is missing in `folder`: `log.key`, a key per witness, and `policy` with the witnesses' host:port of today."""
+def prepare(folder: Path, addresses: Mapping[str, str], anchors: Path) -> None:
+    """Make what is missing in `folder`: `log.key`, a key per witness, and `policy` with the witnesses' host:port of today.
+
+    The policy also goes to the directory of trust anchors, so that a verifier needs nothing but that.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The last of them signs as it will be asked for when elliptic curves no longer hold.
     kinds = {name: COSIGNATURE_ML_DSA_44 if name == WITNESSES[-1] else COSIGNATURE_ED25519 for name in WITNESSES}
@@ -28,7 +31,8 @@ def prepare(folder: Path, addresses: Mapping[str, str]) -> None:
     public = {name: read_signer(key_file(folder, name)).public.text for name in (LOG, *WITNESSES)}
     lines = [f"log {public[LOG]}", *(f"witness {name} {public[name]} http://{addresses[name]}" for name in WITNESSES)]
     lines += [f"group enough {QUORUM} {' '.join(WITNESSES)}", "quorum enough"]
-    write_atomically(policy_file(folder), "\n".join(lines) + "\n")
+    for file in (policy_file(folder), anchors / "log.policy"):
+        write_atomically(file, "\n".join(lines) + "\n")
 
 
 def prepare_register(folder: Path) -> None:

@@ -322,7 +322,7 @@ async def _assemble(
     signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
     signers.folder.chmod(0o700)
     log_keys.prepare_register(keys.folder / "register")
-    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES})
+    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES}, signers.anchors)
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
     wants_register = any(program.service == REGISTER for program in wanted)

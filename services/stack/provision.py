@@ -30,7 +30,7 @@ def keys(places: Places) -> None:
     signers = SignerPki(made.folder / "signers", services=f"http://{TRUST_SERVICES}")
     signers.folder.chmod(0o700)
     log_keys.prepare_register(made.folder / "register")
-    log_keys.prepare(made.folder / "log", {name: f"{name}:{HTTP_PORT}" for name in log_keys.WITNESSES})
+    log_keys.prepare(made.folder / "log", {name: f"{name}:{HTTP_PORT}" for name in log_keys.WITNESSES}, signers.anchors)
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
     # A server that is given is neither made nor started; its passwords are what is wanted here.

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Location, Status
 from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.class_sheets import SheetFacts
+from services.archive.domain.copies import CertifiedCopy, CopyRef, content_of, number_text
 from services.archive.domain.document import ROLES
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
-from services.archive.domain.submission import Operation, Outcome, Receipt, Result
+from services.archive.domain.submission import Operation, Outcome, RegisterReceipt, Result
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
@@ -47,11 +49,21 @@ SUBMITTABLE = [
     for number, ref in enumerate(REFS)
 ]
 OUTCOMES = [Outcome(Result.APPLIED), Outcome(Result.REJECTED, "pupil_unnamed", "neither")]
-RECEIPT = Receipt("register.example", "2025-79", bytes([7]) * 32, 1, 0, 1, bytes(32), AT)
+RECEIPT = RegisterReceipt("register.example", "2025-79", bytes([7]) * 32, 1, 0, 1, bytes(32), AT)
 
 
 DECISION = Decision(RevocationReason.CONTENT_WRONG, "123/QĐ-SGDĐT", date(2026, 5, 30), bytes(range(2, 34)))
 REVOCATION = Revocation(MANIFEST, IssuedVersion(REFS[1], bytes(32), CLASS, SCHOOL, "2025-79", 2025), DECISION, Person("a", "p"), AT, Person("b", "q"), AT)
+
+
+SAID = content_of(
+    MANIFEST,
+    "pbswy3dpnbswy3dpnbswy3dpnb",
+    number_text(12, 2026),
+    REVOCATION.version,
+    json.dumps({"level": "PRIMARY", "school_year": "2025-2026", "school": {"name": "Trường", "province": "Thành phố Hồ Chí Minh"}}).encode(),
+)
+ORDERED = CertifiedCopy(CopyRef(MANIFEST, sha256(SAID).digest(), "pbswy3dpnbswy3dpnbswy3dpnb"), 12, 2026, REVOCATION.version, SAID, "clerk", AT)
 
 
 def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
@@ -65,6 +77,7 @@ def produced() -> dict[str, Message]:
         "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, [41, 42], AT),
         "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
+        "CopyOrdered/one": contracts.copy_ordered(ORDERED),
         "TranscriptsSubmitted/one_class": contracts.submitted_event(BATCH, SUBMITTABLE),
         "TranscriptsAcknowledged/applied_and_rejected": contracts.acknowledged_event(BATCH, list(zip(SUBMITTABLE, OUTCOMES, strict=True)), RECEIPT),
         "TranscriptRevoked/one": contracts.transcript_revoked(REVOCATION, 43),
@@ -102,6 +115,15 @@ def test_fields_of_a_newer_producer_are_no_obstacle() -> None:
     unknown = bytes([0xFA, 0x7D, 0x03]) + b"new"  # Field 2015, length-delimited: nobody here knows it.
     event = signing_pb2.TranscriptsSigned.FromString(signed_event().SerializeToString() + unknown)
     assert contracts.signed_class(event) == SIGNED
+
+
+def test_announced_copies_are_taken() -> None:
+    told = json.loads((EXAMPLES / "CopiesSigned/one_copy.json").read_text(encoding="utf-8"))
+    (document,) = contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned())).documents
+    assert (document.size, document.serials, document.file_name) == (56789, (("school_seal", "3f3c"),), f"{document.ref.copy_id}-v1.pdf")
+    told["copies"][0]["sha256"] = ""
+    with pytest.raises(Malformed, match="digests"):
+        contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned()))
 
 
 @pytest.mark.parametrize("field", ["class_id", "school_id", "manifest_id"])

@@ -120,6 +120,11 @@ def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
     ]
 
 
+def test_the_seal_on_a_copy_is_no_step_of_a_transcript() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "RoleSigned/of_a_copy.json").read_text(encoding="utf-8")), signing_pb2.RoleSigned())
+    assert contracts.role_signed(event, AT)[0] == []
+
+
 def test_role_of_a_newer_producer_is_passed_over() -> None:
     event = signing_pb2.RoleSigned(class_id=CLASS, outcomes=[signing_pb2.PupilSigning(signed=True)])
     event.role = 99  # type: ignore[assignment]  # What a newer contract may hold.

@@ -72,3 +72,9 @@ ORDER BY p.object_name, d.pack_offset
 
 -- name: kept_documents_count
 SELECT (SELECT count(*) FROM transcripts) + (SELECT count(*) FROM sheets) + (SELECT count(*) FROM issued_copies)
+
+-- name: places_of
+-- The leaves of documents by their SHA-256, as far as they stand in the log.
+SELECT l.log_index, l.statement FROM leaves l
+WHERE l.leaf_id IN (SELECT leaf_id FROM transcripts WHERE sha256 = ANY ($1::bytea[]) UNION ALL SELECT leaf_id FROM sheets WHERE sha256 = ANY ($1::bytea[]))
+    AND l.log_index < $2

@@ -67,6 +67,11 @@ class PostgresLogState:
         async with self.database.transaction() as connection:
             return [row["statement"] for row in await connection.fetch(QUERIES["statements"], start, end)]
 
+    async def places(self, documents: Sequence[bytes], size: int) -> Mapping[int, bytes]:
+        """The index finds them; what they are is for the reader to see from the statements."""
+        async with self.database.transaction() as connection:
+            return {row["log_index"]: row["statement"] for row in await connection.fetch(QUERIES["places_of"], documents, size)}
+
     async def sign(self, epoch: int, old: int, checkpoint: SignedCheckpoint, at: datetime) -> None:
         """Compare and swap, and the checkpoint's row, in one transaction."""
         try:

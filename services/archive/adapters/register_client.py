@@ -13,7 +13,7 @@ import aiohttp
 from services.archive.adapters.note_keys import verifier_of
 from services.archive.application.submission_ports import Acknowledged
 from services.archive.domain.signed_note import KeyText, NoteError, read_note, verified
-from services.archive.domain.submission import Receipt, SubmissionError, read_results
+from services.archive.domain.submission import RegisterReceipt, SubmissionError, read_results
 from services.chassis.errors import Conflict, Denied, Malformed, NotFound, OutcomeUnknown, Refused, ServiceError, Unavailable
 
 PIECE = 2 << 20
@@ -56,7 +56,7 @@ class HTTPRegister:
             told = read_note(note)
             if not verified(told, [verifier_of(self.key)]):
                 raise NoteError(f"{self.key.name} has not signed it")
-            receipt, outcomes = Receipt.read(told.text), read_results(results)
+            receipt, outcomes = RegisterReceipt.read(told.text), read_results(results)
         except (NoteError, SubmissionError) as error:
             raise Refused(f"the register's receipt is not believed: {error}", code="receipt_invalid") from error
         if (receipt.manifest, receipt.results) != (hashlib.sha256(manifest).digest(), hashlib.sha256(results).digest()):

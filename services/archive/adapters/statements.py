@@ -4,4 +4,4 @@ from pathlib import Path
 
 from services.chassis.database import Queries
 
-QUERIES = Queries(*(Path(__file__).with_name(f"{name}.sql") for name in ("queries", "log_queries", "life")))
+QUERIES = Queries(*(Path(__file__).with_name(f"{name}.sql") for name in ("queries", "log_queries", "life", "dossiers")))

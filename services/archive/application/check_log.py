@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from services.archive.application.check_status import CheckStatus
 from services.archive.application.log_ports import KeptPack, LogState, Objects, PlacedLeaf, SignedCheckpoint, TileStore
 from services.archive.application.log_tiles import files_of
 from services.archive.application.ports import Vault
@@ -120,7 +121,14 @@ class CheckLog:
             final = await self.state.final()
             if not self._compare_published(found, published, known, head.published) and final is not None:
                 files.broken[CHECKPOINT] = final.note
+        await self._status(files, sorted(signed, key=lambda checkpoint: checkpoint.size), (size, head.published))
         return files
+
+    async def _status(self, files: "_Files", signed: Sequence[SignedCheckpoint], looked_at: Sequence[int]) -> None:
+        status = await CheckStatus(self.state, self.store)(signed, looked_at)
+        faults = (("status_differs", status.checkpoints), ("tile_missing", status.missing), ("tile_differs", status.differing))
+        files.found.faults += [Fault(code, where) for code, places in faults for where in places]
+        files.broken |= status.missing | status.differing
 
     def _compare_document(self, found: LogInspection, leaf: PlacedLeaf) -> None:
         if leaf.sha256 is not None and document_of(leaf.statement) != leaf.sha256.hex():

@@ -72,6 +72,10 @@ class LogState(Protocol):
         """The leaves at the places [start, end), in order."""
         ...
 
+    async def places(self, documents: Sequence[bytes], size: int) -> Mapping[int, bytes]:
+        """The leaves below `size` that brought documents with these SHA-256 into the log, by place."""
+        ...
+
     async def sign(self, epoch: int, old: int, checkpoint: SignedCheckpoint, at: datetime) -> None:
         """Make this the newest checkpoint after that of `old` leaves. Conflict when another process has taken over or was quicker."""
         ...

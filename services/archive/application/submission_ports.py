@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.archive.application.ports import Location
-from services.archive.domain.submission import Operation, Outcome, Receipt
+from services.archive.domain.submission import Operation, Outcome, RegisterReceipt
 from services.archive.domain.transcript import TranscriptRef
 
 
@@ -14,7 +14,7 @@ from services.archive.domain.transcript import TranscriptRef
 class Acknowledged:
     """The register's verified answer to a manifest."""
 
-    receipt: Receipt
+    receipt: RegisterReceipt
     note: bytes
     """The receipt as it was signed."""
     results: bytes

@@ -14,6 +14,7 @@ Hocba's extra line carries the leaf's statement, so that whoever holds document 
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.archive.domain.checkpoint import Checkpoint, read_hash, read_size
 from services.archive.domain.merkle import LONGEST_PATH, inclusion_root, leaf_hash
@@ -61,6 +62,8 @@ class ProvenLeaf:
     index: int
     checkpoint: Checkpoint
     witnesses: tuple[str, ...]
+    at: datetime | None = None
+    """When the first of them has seen it; None where no witness is asked for."""
 
 
 def check_checkpoint(note: SignedNote, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> tuple[Checkpoint, tuple[str, ...]]:
@@ -84,7 +87,13 @@ def check_proof(proof: LogProof, policy: WitnessPolicy, verifier_of: Callable[[K
     checkpoint, names = check_checkpoint(read_note(proof.checkpoint), policy, verifier_of)
     if not leads_to_root(proof.statement, proof.index, checkpoint, proof.path):
         raise NoteError(f"the path doesn't lead from statement {proof.index} to the root of the checkpoint")
-    return ProvenLeaf(proof.statement, proof.index, checkpoint, names)
+    return ProvenLeaf(proof.statement, proof.index, checkpoint, names, _cosigned_at(read_note(proof.checkpoint), policy, verifier_of))
+
+
+def _cosigned_at(note: SignedNote, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> datetime | None:
+    """The earliest time that a witness's signature names: a cosignature begins with it (C2SP tlog-cosignature)."""
+    made = verified(note, [verifier_of(witness.key) for witness in policy.witnesses])
+    return min((datetime.fromtimestamp(int.from_bytes(one.signature[:8], "big"), UTC) for one in made), default=None)
 
 
 def leads_to_root(statement: bytes, index: int, checkpoint: Checkpoint, path: Sequence[bytes]) -> bool:

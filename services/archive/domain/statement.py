@@ -80,7 +80,7 @@ class Statement:
             content_digest=_digest(content),
             previous=None if previous == "-" else _digest(previous),
             school_id=school,
-            at=datetime.fromtimestamp(int(at), UTC),
+            at=_time(at),
         )
         if found.canonical() != data:
             raise ValueError("no statement in canonical form")
@@ -101,6 +101,13 @@ def document_of(statement: bytes) -> str:
 def revokes(statement: bytes) -> bool:
     """Whether a statement withdraws a document."""
     return statement.startswith(f"{FORM}\n{Kind.REVOKE}\n".encode())
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError("a time that no calendar has") from error
 
 
 def _digest(text: str) -> bytes:

@@ -209,7 +209,7 @@ def read_results(data: bytes) -> list[Outcome]:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class RegisterReceipt:
     """The text that the register signs (as a C2SP signed note, by its Ed25519 key): nine lines of ASCII without personal data."""
 
     register: str
@@ -225,7 +225,7 @@ class Receipt:
     """To the second."""
 
     @classmethod
-    def of(cls, register: str, department: str, manifest: bytes, outcomes: Sequence[Outcome], at: datetime) -> "Receipt":
+    def of(cls, register: str, department: str, manifest: bytes, outcomes: Sequence[Outcome], at: datetime) -> "RegisterReceipt":
         """The receipt for a manifest whose records had these outcomes."""
         count = Counter(one.result for one in outcomes)
         results = hashlib.sha256(write_results(outcomes)).digest()
@@ -240,7 +240,7 @@ class Receipt:
         return "".join(f"{line}\n" for line in lines)
 
     @classmethod
-    def read(cls, text: str) -> "Receipt":
+    def read(cls, text: str) -> "RegisterReceipt":
         """The receipt in a note's text; SubmissionError when it is none."""
         try:
             form, register, department, manifest, applied, ignored, rejected, results, at = text.removesuffix("\n").split("\n")

@@ -7,7 +7,9 @@ from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 from services.archive import contracts
 from services.archive.application.check_log import CheckLog
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
+from services.archive.application.get_bundle import GetBundle
 from services.archive.application.get_copy import GetCopy, ListCopies
+from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -16,6 +18,7 @@ from services.archive.application.get_transcript import GetTranscript
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.order_copy import OrderCopy
+from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.request_revocation import RequestRevocation
 from services.chassis.identity import current_actor
 
@@ -40,6 +43,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     order_copy: OrderCopy
     get_copy: GetCopy
     list_copies: ListCopies
+    get_bundle: GetBundle
+    get_dossier: GetDossier
+    receive_dossier: ReceiveDossier
 
     async def GetTranscript(self, request: archive_pb2.GetTranscriptRequest, context: Any) -> archive_pb2.GetTranscriptResponse:
         entry, pdf = await self.get_transcript(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
@@ -75,7 +81,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
         return contracts.evidence(await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version))
 
     async def GetProof(self, request: archive_pb2.GetProofRequest, context: Any) -> archive_pb2.GetProofResponse:
-        return contracts.proof(await self.get_proof(request.public_id), await self.get_proof.later(request.public_id))
+        found = await self.get_proof(request.public_id)
+        status = await self.get_proof.status(found) if found else None
+        return contracts.proof(found, await self.get_proof.later(request.public_id), status)
 
     async def GetCheckpoint(self, request: archive_pb2.GetCheckpointRequest, context: Any) -> archive_pb2.GetCheckpointResponse:
         return contracts.checkpoint(*await self.get_checkpoint())
@@ -101,3 +109,15 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def ListCopies(self, request: archive_pb2.ListCopiesRequest, context: Any) -> archive_pb2.ListCopiesResponse:
         found = await self.list_copies(contracts.viewer_of(current_actor()), request.school_id, request.year)
         return archive_pb2.ListCopiesResponse(copies=[contracts.copy(item) for item in found])
+
+    async def GetBundle(self, request: archive_pb2.GetBundleRequest, context: Any) -> archive_pb2.GetBundleResponse:
+        entry, bundle, waits_for = await self.get_bundle(contracts.viewer_of(current_actor()), request.transcript_id, request.version)
+        encoded = bundle.encoded() if bundle else b""
+        return archive_pb2.GetBundleResponse(bundle=encoded, entry=contracts.entry(entry), waits_for=waits_for)
+
+    async def GetDossier(self, request: archive_pb2.GetDossierRequest, context: Any) -> archive_pb2.GetDossierResponse:
+        return contracts.dossier(*await self.get_dossier(contracts.viewer_of(current_actor()), request.pupil_id))
+
+    async def ReceiveDossier(self, request: archive_pb2.ReceiveDossierRequest, context: Any) -> archive_pb2.ReceiveDossierResponse:
+        to = contracts.recipient(contracts.caller_of(current_actor()), request)
+        return contracts.receipt(await self.receive_dossier(to, request.dossier, request.personal_number))

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.archive.domain.checkpoint import Checkpoint
-from services.archive.domain.submission import Receipt
+from services.archive.domain.submission import RegisterReceipt
 from services.chassis.database import Connection, Database, Queries
 from services.chassis.errors import Conflict, NotFound
 from services.register.application.ports import Account, Answered, Approval, FoundRecord
@@ -64,7 +64,14 @@ class PostgresWork:
         return {row["sha256"]: str(row["transcript_id"]) for row in rows}
 
     async def keep(
-        self, receipt: Receipt, certificate_sha256: bytes, signature: bytes, answer: Answered, checkpoint: Checkpoint, note: bytes, records: Sequence[Proven]
+        self,
+        receipt: RegisterReceipt,
+        certificate_sha256: bytes,
+        signature: bytes,
+        answer: Answered,
+        checkpoint: Checkpoint,
+        note: bytes,
+        records: Sequence[Proven],
     ) -> None:
         """Everything of the batch, in this transaction."""
         run, me = self.connection.execute, self.department

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.archive.domain.checkpoint import Checkpoint
-from services.archive.domain.submission import Receipt
+from services.archive.domain.submission import RegisterReceipt
 from services.register.domain.judgement import Held, Proven
 
 
@@ -77,7 +77,7 @@ class Signatures(Protocol):
 class ReceiptKey(Protocol):
     """The register's key."""
 
-    def signed(self, receipt: Receipt) -> bytes:
+    def signed(self, receipt: RegisterReceipt) -> bytes:
         """The receipt as a signed note."""
         ...
 
@@ -92,7 +92,14 @@ class Work(Protocol):
     async def documents(self, digests: Iterable[bytes]) -> Mapping[bytes, str]: ...
 
     async def keep(
-        self, receipt: Receipt, certificate_sha256: bytes, signature: bytes, answer: Answered, checkpoint: Checkpoint, note: bytes, records: Sequence[Proven]
+        self,
+        receipt: RegisterReceipt,
+        certificate_sha256: bytes,
+        signature: bytes,
+        answer: Answered,
+        checkpoint: Checkpoint,
+        note: bytes,
+        records: Sequence[Proven],
     ) -> None:
         """The batch, its answer and what it changes."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from services.archive.domain.signed_note import KeyText, NoteVerifier
-from services.archive.domain.submission import Receipt, write_results
+from services.archive.domain.submission import RegisterReceipt, write_results
 from services.archive.domain.witness_policy import read_policy
 from services.chassis.clock import Clock
 from services.chassis.errors import Refused
@@ -51,7 +51,7 @@ class Submit:
             proven = [one for one in batch.records if isinstance(one, Proven)]
             held = await work.held({one.record.transcript_id for one in proven})
             outcomes = decide(batch.records, held, await work.documents({one.statement.sha256 for one in proven}))
-            receipt = Receipt.of(self.name, account.department, manifest, outcomes, self.clock.now())
+            receipt = RegisterReceipt.of(self.name, account.department, manifest, outcomes, self.clock.now())
             answer = Answered(self.key.signed(receipt), write_results(outcomes))
             note = batch.manifest.checkpoint
             await work.keep(receipt, certified.certificate_sha256, signature, answer, batch.checkpoint, note, applied(batch, outcomes))

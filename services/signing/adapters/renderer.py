@@ -18,8 +18,8 @@ from pathlib import Path
 import deflate
 import orjson
 
-from services.signing.adapters.composer import Composer, Shape
-from services.signing.adapters.increments import Tip, cross_references, plain_row
+from services.signing.adapters.composer import Composer, Shape, State
+from services.signing.adapters.increments import Tip, first_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
 from services.signing.adapters.record_tables import record_table
@@ -34,6 +34,7 @@ from services.signing.domain.roles import COPY_ORDER, DEFAULT_ORDER, SHEET_ORDER
 from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
 _LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
+_DRAFT = State("BẢN NHÁP", "Chưa ký, chưa có giá trị", across=True)
 MOST_SKELETONS = 512  # 35 kB each; class-subject sheets have a shape for each number of pupils and place where the page ends
 
 
@@ -72,8 +73,11 @@ class FormRenderer:
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, document: Record | ClassSheet | CertifiedCopy, banner: str = "", *, with_xml: bool = False, original: bytes | None = None) -> Body:
-        """The page of one document, for a certified copy with its `original`. Text that the form's fonts can't show is refused, never replaced by boxes."""
+    def render(self, document: Record | ClassSheet | CertifiedCopy, *, draft: bool = False, with_xml: bool = False, original: bytes | None = None) -> Body:
+        """The page of one document, for a certified copy with its `original`; a draft says on each page that it is one.
+
+        Text that the form's fonts can't show is refused, never replaced by boxes.
+        """
         xml = _as_xml(document) if with_xml else None
         composer: Composer
         order: tuple[SignatureRole, ...]
@@ -85,7 +89,7 @@ class FormRenderer:
             composer, said, order = self._composer(document.form, ROW_FIELDS[document.level]), sheet_of(document), self._order
         qr = drawn(*self._codes(len(document.public_id)).rows(document.public_id))
         try:
-            shape, pages = composer.compose(said, qr, banner)
+            shape, pages = composer.compose(said, qr, _DRAFT if draft else State(*said["state"]))
         except Unprintable as error:
             raise _misplaced(document, error) from None
         skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
@@ -149,7 +153,7 @@ def _as_xml(document: Record | ClassSheet | CertifiedCopy) -> bytes:
 def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet | CertifiedCopy, beside: tuple[bytes, bytes | None]) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
-    rows: list[bytes] = [skeleton.rows]
+    rows: list[bytes] = []
     position, number = skeleton.size, skeleton.first
     hashed = hashlib.sha256(document.digest)
     for page in pages:
@@ -170,7 +174,7 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSh
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
+    parts.append(first_references(number, skeleton.rows, rows, CATALOG, file_id, position))
     tail = b"".join(parts)
     return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 

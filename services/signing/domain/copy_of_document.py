@@ -120,5 +120,6 @@ def page_of_copy(copy: CertifiedCopy) -> dict[str, Any]:
         "issued_at": f"{place}," if place else "",
         "lookup": f"Mã tra cứu: {grouped(copy.public_id.upper())} · Mã bản sao: {copy.copy_id}",
         "digest": f"SHA-256 của dữ liệu đính kèm: {copy.digest.hex()}",
+        "state": ("", ""),
         "history": (),
     }

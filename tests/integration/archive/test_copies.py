@@ -23,6 +23,7 @@ from services.archive import app, contracts
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.copies import PostgresCopies, new_public_id
+from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.application.admit_copies import AdmitCopies
@@ -173,6 +174,12 @@ async def test_a_copy_is_numbered_sealed_issued_and_logged(office: Office, tmp_p
         assert status.decision_number == "9/QĐ-SGDĐT"
     with pytest.raises(Refused, match="revoked"):
         await office.order(CLERK, str(uuid.uuid4()), transcript_id, 0)
+    # Evidence is over it as over every document, and finds it again when a hash tree is renewed.
+    ledger = PostgresEvidence(office.database)
+    assert await ledger.cut("sha256", 100, SystemClock().now()) == len(office.issued) + 1
+    places = await ledger.locations(1, 0, 100)
+    assert copy.sha256 in [place.sha256 for place in places if place.owner_id == copy.source.ref.pupil_id]
+    assert [sha256(await office.vault.read(place)).digest() for place in places] == [place.sha256 for place in places]
     # fsck counts and opens it.
     world = make_world(office.database, office.owner_url, office.folder)
     await world.grow(0)

@@ -21,7 +21,7 @@ from services.archive.application.ports import Location
 from services.archive.application.submission_ports import Acknowledged
 from services.archive.application.submit_transcripts import Submitted, SubmitTranscripts
 from services.archive.domain.statement import Kind, Statement
-from services.archive.domain.submission import Outcome, Receipt, read_manifest, read_record, write_results
+from services.archive.domain.submission import Outcome, RegisterReceipt, read_manifest, read_record, write_results
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.errors import OutcomeUnknown, Refused
@@ -51,7 +51,7 @@ class Ministry:
             raise OutcomeUnknown("no answer")
         batch = examine(manifest, self.world.policy, verifier_of)
         outcomes = decide(batch.records, {}, {})
-        receipt = Receipt.of("register.example", PROVINCE, manifest, outcomes, datetime.now(UTC))
+        receipt = RegisterReceipt.of("register.example", PROVINCE, manifest, outcomes, datetime.now(UTC))
         return Acknowledged(receipt, b"note", write_results(outcomes), tuple(outcomes))
 
 

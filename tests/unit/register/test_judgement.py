@@ -15,7 +15,17 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from services.archive.adapters.note_keys import verifier_of
 from services.archive.domain.statement import Kind
-from services.archive.domain.submission import Operation, Outcome, Receipt, Result, SubmissionError, read_manifest, read_record, read_results, write_results
+from services.archive.domain.submission import (
+    Operation,
+    Outcome,
+    RegisterReceipt,
+    Result,
+    SubmissionError,
+    read_manifest,
+    read_record,
+    read_results,
+    write_results,
+)
 from services.register.app import SCHEMA
 from services.register.application.find_pupil import versions
 from services.register.application.ports import FoundRecord
@@ -204,13 +214,13 @@ def test_schema_and_reader_agree_on_what_is_wrong(data: st.DataObject, small: by
 
 def test_receipt_reads_as_it_was_written() -> None:
     outcomes = [Outcome(Result.APPLIED), Outcome(Result.REJECTED, "proof_broken", "không"), Outcome(Result.IGNORED, "revision_not_above")]
-    receipt = Receipt.of("register.example", "2025-79", b"manifest", outcomes, AT)
-    assert Receipt.read(receipt.text) == receipt
+    receipt = RegisterReceipt.of("register.example", "2025-79", b"manifest", outcomes, AT)
+    assert RegisterReceipt.read(receipt.text) == receipt
     assert read_results(write_results(outcomes)) == outcomes
     assert receipt.results == hashlib.sha256(write_results(outcomes)).digest()
     for wrong in (receipt.text + "x", receipt.text.replace("\n1\n", "\n01\n", 1), receipt.text.upper(), ""):
         with pytest.raises(SubmissionError):
-            Receipt.read(wrong)
+            RegisterReceipt.read(wrong)
 
 
 def test_each_check_has_a_cure() -> None:

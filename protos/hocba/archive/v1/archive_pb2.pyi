@@ -26,6 +26,218 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GetBundleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    transcript_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    def __init__(
+        self,
+        *,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBundleRequest: _TypeAlias = GetBundleRequest  # noqa: Y015
+
+@_typing.final
+class GetBundleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    bundle: _builtins.bytes
+    """ASiC-E: PDF, evidence record, proofs from the log; empty while it waits"""
+    waits_for: _builtins.str
+    """log, evidence; empty once the bundle is there"""
+    @_builtins.property
+    def entry(self) -> Global___TranscriptEntry: ...
+    def __init__(
+        self,
+        *,
+        bundle: _builtins.bytes = ...,
+        entry: Global___TranscriptEntry | None = ...,
+        waits_for: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "entry", b"entry", "waits_for", b"waits_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBundleResponse: _TypeAlias = GetBundleResponse  # noqa: Y015
+
+@_typing.final
+class GetDossierRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUPIL_ID_FIELD_NUMBER: _builtins.int
+    pupil_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        pupil_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pupil_id", b"pupil_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDossierRequest: _TypeAlias = GetDossierRequest  # noqa: Y015
+
+@_typing.final
+class GetDossierResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOSSIER_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MISSING_SCHOOL_YEARS_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    dossier: _builtins.bytes
+    """ZIP: a bundle and a record for each school year, manifest.json; empty while it waits"""
+    transcripts: _builtins.int
+    waits_for: _builtins.str
+    """what some transcript's bundle waits for"""
+    @_builtins.property
+    def missing_school_years(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """years between the first and the last of which no transcript is at hand"""
+
+    def __init__(
+        self,
+        *,
+        dossier: _builtins.bytes = ...,
+        transcripts: _builtins.int = ...,
+        missing_school_years: _abc.Iterable[_builtins.int] | None = ...,
+        waits_for: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossier", b"dossier", "missing_school_years", b"missing_school_years", "transcripts", b"transcripts", "waits_for", b"waits_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDossierResponse: _TypeAlias = GetDossierResponse  # noqa: Y015
+
+@_typing.final
+class ReceiveDossierRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOSSIER_FIELD_NUMBER: _builtins.int
+    PUPIL_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    dossier: _builtins.bytes
+    pupil_id: _builtins.str
+    """the pupil here"""
+    school_id: _builtins.str
+    """the receiving school"""
+    province_id: _builtins.str
+    """its province, whose key encrypts what is kept"""
+    personal_number: _builtins.str
+    """the pupil's whom the school expects"""
+    def __init__(
+        self,
+        *,
+        dossier: _builtins.bytes = ...,
+        pupil_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        personal_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossier", b"dossier", "personal_number", b"personal_number", "province_id", b"province_id", "pupil_id", b"pupil_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierRequest: _TypeAlias = ReceiveDossierRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveDossierResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    ALREADY_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MISSING_SCHOOL_YEARS_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    accepted: _builtins.bool
+    already: _builtins.bool
+    """it was received before; nothing has changed"""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """why it is refused: place and reason"""
+
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceivedTranscript]: ...
+    @_builtins.property
+    def missing_school_years(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        accepted: _builtins.bool = ...,
+        already: _builtins.bool = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        transcripts: _abc.Iterable[Global___ReceivedTranscript] | None = ...,
+        missing_school_years: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "already", b"already", "missing_school_years", b"missing_school_years", "reasons", b"reasons", "sha256", b"sha256", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierResponse: _TypeAlias = ReceiveDossierResponse  # noqa: Y015
+
+@_typing.final
+class ReceivedTranscript(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    SCHOOL_NAME_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.str
+    school_name: _builtins.str
+    log: _builtins.str
+    """origin of the log in which it stands"""
+    standing: _builtins.str
+    """latest, superseded, revoked, unknown"""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.str = ...,
+        school_name: _builtins.str = ...,
+        log: _builtins.str = ...,
+        standing: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "log", b"log", "school_name", b"school_name", "school_year", b"school_year", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceivedTranscript: _TypeAlias = ReceivedTranscript  # noqa: Y015
+
+@_typing.final
 class GetTranscriptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -582,11 +794,14 @@ class GetProofResponse(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     LOG_INDEX_FIELD_NUMBER: _builtins.int
     LATER_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     final: _builtins.bool
     """false: admitted, and not yet below a final checkpoint; ask again later"""
     proof: _builtins.bytes
     """a C2SP tlog-proof@v1 file; its extra line is the leaf's statement"""
     log_index: _builtins.int
+    status: _builtins.bytes
+    """a hocba/status-proof/1 file below the same checkpoint; empty for one from before there was a status list"""
     @_builtins.property
     def later(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """files of the same kind, of what was said of the document since: superseded, revoked"""
@@ -598,10 +813,11 @@ class GetProofResponse(_message.Message):
         proof: _builtins.bytes = ...,
         log_index: _builtins.int = ...,
         later: _abc.Iterable[_builtins.bytes] | None = ...,
+        status: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "later", b"later", "log_index", b"log_index", "proof", b"proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "later", b"later", "log_index", b"log_index", "proof", b"proof", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

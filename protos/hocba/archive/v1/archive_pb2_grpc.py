@@ -115,6 +115,21 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.FromString,
                 _registered_method=True)
+        self.GetBundle = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetBundle',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+                _registered_method=True)
+        self.ReceiveDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ReceiveDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
+                _registered_method=True)
+        self.GetDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
+                _registered_method=True)
 
 
 class ArchiveServicer:
@@ -227,6 +242,27 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBundle(self, request, context):
+        """A transcript with everything that proves it, in one file that is checked offline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReceiveDossier(self, request, context):
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDossier(self, request, context):
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArchiveServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -309,6 +345,21 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListCopies,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.SerializeToString,
+            ),
+            'GetBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBundle,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.SerializeToString,
+            ),
+            'ReceiveDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.SerializeToString,
+            ),
+            'GetDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -744,6 +795,87 @@ class Archive:
             '/hocba.archive.v1.Archive/ListCopies',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetBundle',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ReceiveDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
             options,
             channel_credentials,
             insecure,

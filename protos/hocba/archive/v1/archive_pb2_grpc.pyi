@@ -59,6 +59,12 @@ class ArchiveStub:
     GetCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]
     ListCopies: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]
     """The register of copies, by their numbers."""
+    GetBundle: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+    GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -91,6 +97,12 @@ class ArchiveAsyncStub(ArchiveStub):
     GetCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]  # type: ignore[assignment]
     ListCopies: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]  # type: ignore[assignment]
     """The register of copies, by their numbers."""
+    GetBundle: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]  # type: ignore[assignment]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]  # type: ignore[assignment]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+    GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -216,5 +228,29 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.ListCopiesResponse, _abc.Awaitable[_archive_pb2.ListCopiesResponse]]:
         """The register of copies, by their numbers."""
+
+    @_abc_1.abstractmethod
+    def GetBundle(
+        self,
+        request: _archive_pb2.GetBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetBundleResponse, _abc.Awaitable[_archive_pb2.GetBundleResponse]]:
+        """A transcript with everything that proves it, in one file that is checked offline."""
+
+    @_abc_1.abstractmethod
+    def ReceiveDossier(
+        self,
+        request: _archive_pb2.ReceiveDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ReceiveDossierResponse, _abc.Awaitable[_archive_pb2.ReceiveDossierResponse]]:
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+
+    @_abc_1.abstractmethod
+    def GetDossier(
+        self,
+        request: _archive_pb2.GetDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
