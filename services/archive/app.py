@@ -1,11 +1,22 @@
 """The archive's parts, named and joined."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hocba.archive.v1 import archive_pb2_grpc
-from hocba.archive.v1.events_pb2 import CopyOrdered, SheetsArchived, SheetsRejected, TranscriptRevoked, TranscriptsArchived, TranscriptsRejected
+from hocba.archive.v1.events_pb2 import (
+    CopyOrdered,
+    SheetsArchived,
+    SheetsRejected,
+    TranscriptRevoked,
+    TranscriptsAcknowledged,
+    TranscriptsArchived,
+    TranscriptsRejected,
+    TranscriptsSubmitted,
+)
 from services.archive.adapters import evidence_records
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
@@ -20,6 +31,7 @@ from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.revocations import PostgresRevocations
+from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
 from services.archive.adapters.trust_store import TrustDirectory, TrustUnreadable
@@ -58,6 +70,8 @@ from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
+from services.archive.application.submission_ports import DepartmentKey, NationalRegister
+from services.archive.application.submit_transcripts import SubmitTranscripts
 from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
@@ -192,6 +206,19 @@ def renewals(settings: ArchiveSettings, service: Service) -> tuple[RenewStamps, 
     return RenewStamps(ledger, stamp, clock), RenewTrees(ledger, BatchRecords(ledger, evidence_records), vault(settings, service), stamp, clock)
 
 
+def submission(settings: ArchiveSettings, service: Service, key: DepartmentKey, register: NationalRegister, fetch: str) -> SubmitTranscripts:
+    """Submission to the national register, by a department's key. Malformed when this process has no way to the log's files."""
+    if not settings.log_url:
+        raise Malformed("HOCBA_ARCHIVE_LOG_URL must say where the log's files are: what is submitted is proven by it", code="settings")
+    state, tiles, store = PostgresLogState(service.database), LogTiles(open_tiles(settings.log_url), TILES_KEPT), vault(settings, service)
+    return SubmitTranscripts(PostgresSubmissions(service.database, state), store, tiles, AttachedNumbers(), key, register, SystemClock(), fetch)
+
+
+async def receipts(service: Service, province_id: str) -> list[Mapping[str, Any]]:
+    """The register's receipts for a province."""
+    return await PostgresSubmissions(service.database, PostgresLogState(service.database)).receipts(province_id)
+
+
 def policy_of(settings: ArchiveSettings) -> WitnessPolicy | None:
     """Whose word makes a checkpoint final; Malformed when the file can't be read as a policy."""
     if settings.log_policy_file is None:
@@ -286,5 +313,6 @@ def build(settings: ArchiveSettings) -> Service:
         add_log(settings, service)
     else:
         service.add_background("log", no_log)
-    service.publishes(TranscriptsArchived, TranscriptsRejected, TranscriptRevoked, SheetsArchived, SheetsRejected, CopyOrdered)
+    admissions = (TranscriptsArchived, TranscriptsRejected, TranscriptRevoked, SheetsArchived, SheetsRejected)
+    service.publishes(*admissions, CopyOrdered, TranscriptsSubmitted, TranscriptsAcknowledged)
     return service

@@ -16,12 +16,14 @@ from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
 from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
+from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, Person, Revocation, RevocationReason
 from services.archive.domain.status_list import StatusProof
+from services.archive.domain.submission import Outcome, RegisterReceipt
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
@@ -436,3 +438,35 @@ def _uuid(name: str, text: str) -> None:
         uuid.UUID(text)
     except ValueError as error:
         raise Malformed(f"{name} {text!r} is not a UUID", code="not_a_uuid") from error
+
+
+def submitted_event(batch: OpenBatch, group: Sequence[Submittable]) -> events_pb2.TranscriptsSubmitted:
+    """One class's versions of a batch that is decided on."""
+    at, first = Timestamp(), group[0]
+    at.FromDatetime(batch.made_at)
+    return events_pb2.TranscriptsSubmitted(
+        class_id=first.class_id,
+        school_id=first.school_id,
+        province_id=batch.province_id,
+        school_year=first.school_year,
+        transcripts=[_ref(one.ref) for one in group],
+        submitted_at=at,
+    )
+
+
+def acknowledged_event(batch: OpenBatch, group: Sequence[tuple[Submittable, Outcome]], receipt: RegisterReceipt) -> events_pb2.TranscriptsAcknowledged:
+    """What the register's receipt says of one class's versions."""
+    at, first = Timestamp(), group[0][0]
+    at.FromDatetime(receipt.at)
+    return events_pb2.TranscriptsAcknowledged(
+        class_id=first.class_id,
+        school_id=first.school_id,
+        province_id=batch.province_id,
+        school_year=first.school_year,
+        transcripts=[
+            events_pb2.AcknowledgedTranscript(transcript=_ref(one.ref), operation=one.operation.value, result=outcome.result.value, reason=outcome.reason)
+            for one, outcome in group
+        ],
+        manifest_sha256=receipt.manifest,
+        acknowledged_at=at,
+    )

@@ -39,6 +39,7 @@ def show(outcome: Outcome, console: Console) -> None:
         f"{outcome.validated + outcome.sheets_validated:,} bằng {', '.join(outcome.validators)}; trung bình {outcome.bytes_per_transcript / 1000:.1f} kB",
     )
     table.add_row("Nhật ký minh bạch", f"{outcome.log_leaves:,} mục, {outcome.log_witnesses} nhân chứng đồng ký; mỗi tệp kèm bằng chứng kiểm được ngoại tuyến")
+    table.add_row("Kho học bạ số quốc gia", f"{outcome.registered:,} phiên bản đã nộp và được nhận, biên nhận có chữ ký trong {_near(outcome.receipts)}")
     table.add_row("Đối soát", "[bold green]0 sai lệch[/]" if outcome.reconciled else f"[bold red]{outcome.differences}[/]")
     slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:3]
     table.add_row(

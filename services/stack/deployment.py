@@ -90,6 +90,16 @@ class Deployment:
         return self.places.keys / "log"
 
     @property
+    def register_keys(self) -> Path:
+        """The key of the national register's receipts, and the tokens of its local accounts."""
+        return self.places.keys / "register"
+
+    @property
+    def register_state(self) -> Path:
+        """What the national register keeps beside its database."""
+        return self.state / "register"
+
+    @property
     def witness_states(self) -> Path:
         """What each witness remembers."""
         return self.state / "witnesses"
@@ -117,7 +127,7 @@ class Deployment:
         prefix = str(kind.model_config["env_prefix"])
         known = self._known(service, process or service) | dict(self.overrides.get(service, {}))
         if as_owner:
-            known["owner_url"] = _without_password(self.owner_databases[service])
+            known["owner_url"] = without_password(self.owner_databases[service])
             known["owner_password_file"] = str(self.places.secrets / f"hocba_{service}_owner.password")
         asked = {prefix + name.upper(): known[name] for name in kind.model_fields if name in known}
         # What a person sets by hand wins: HOCBA_GRADING_LOG_LEVEL=debug make up.
@@ -136,7 +146,7 @@ class Deployment:
         known = {
             "listen": self.addresses[service] if process == service else "127.0.0.1:0",
             "health_listen": self.health.get(process, ""),
-            "database_url": _without_password(self.databases[service]),
+            "database_url": without_password(self.databases[service]),
             "database_password_file": str(secrets / f"hocba_{service}.password"),
             "kafka_bootstrap": self.kafka,
             "topic_prefix": self.topic_prefix,
@@ -201,7 +211,7 @@ def refuse_misspelt(environment: Mapping[str, str]) -> None:
 
     Each service refuses unknown names below its own prefix; this is for a prefix or a name of the stack that is spelt wrongly.
     """
-    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD"]
+    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD", "REGISTER"]
     problems = []
     for name in sorted(name for name in environment if name.startswith(_PREFIX)):
         rest = name.removeprefix(_PREFIX)
@@ -223,7 +233,8 @@ def _settings_class(service: str) -> type[ServiceSettings]:
     return found[0]
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The URL without its password, as it may stand on a command line."""
     parts = urlsplit(url)
     role, place = (parts.username or ""), parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, f"{role}@{place}", parts.path, parts.query, ""))

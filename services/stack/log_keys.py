@@ -13,6 +13,8 @@ ORIGIN = "hocba.local/archive"
 LOG = "log"
 WITNESSES = ("witness-1", "witness-2", "witness-3")
 QUORUM = 2
+REGISTER = "register"
+REGISTER_NAME = "register.hocba.local"
 
 
 def prepare(folder: Path, addresses: Mapping[str, str], anchors: Path) -> None:
@@ -33,8 +35,15 @@ def prepare(folder: Path, addresses: Mapping[str, str], anchors: Path) -> None:
         write_atomically(file, "\n".join(lines) + "\n")
 
 
+def prepare_register(folder: Path) -> None:
+    """Make the key that signs the national register's receipts, if it is missing."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not key_file(folder, REGISTER).exists():
+        write_atomically(key_file(folder, REGISTER), new_key(REGISTER_NAME, ED25519) + "\n", mode=0o600)
+
+
 def key_file(folder: Path, name: str) -> Path:
-    """The private key of `log` or of a witness."""
+    """The private key of `log`, of a witness or of the register."""
     return folder / f"{name}.key"
 
 

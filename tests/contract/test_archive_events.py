@@ -14,12 +14,14 @@ from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import contracts
 from services.archive.application.check_log import Fault, LogInspection
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
-from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
+from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Location, Status
+from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.copies import CertifiedCopy, CopyRef, content_of, number_text
 from services.archive.domain.document import ROLES
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
+from services.archive.domain.submission import Operation, Outcome, RegisterReceipt, Result
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
@@ -40,6 +42,14 @@ SHEET = SheetRef("00000000-0000-0000-0000-000000000009", 1, "toan", bytes(range(
 SIGNED_SHEET = SignedSheet(SHEET, bytes([9]) * 32, 45_678, (("subject_teacher", "d4"),))
 SHEETS = SignedSheets(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack.zip", (SIGNED_SHEET,))
 SHEET_FACTS = SheetFacts(SHEET.sheet_id, 1, SHEET.public_id, "toan", "LOWER_SECONDARY", "Trường", bytes(range(32, 64)), 30)
+
+BATCH = OpenBatch(1, "2025-79", 0, 2, 2, b"note", AT)
+SUBMITTABLE = [
+    Submittable(number, list(Operation)[number], number, b"", ref, CLASS, SCHOOL, 2025, "PRIMARY", Location("", 0, 0, b"", "", "2025-79", True))
+    for number, ref in enumerate(REFS)
+]
+OUTCOMES = [Outcome(Result.APPLIED), Outcome(Result.REJECTED, "pupil_unnamed", "neither")]
+RECEIPT = RegisterReceipt("register.example", "2025-79", bytes([7]) * 32, 1, 0, 1, bytes(32), AT)
 
 
 DECISION = Decision(RevocationReason.CONTENT_WRONG, "123/QĐ-SGDĐT", date(2026, 5, 30), bytes(range(2, 34)))
@@ -68,6 +78,8 @@ def produced() -> dict[str, Message]:
         "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
         "CopyOrdered/one": contracts.copy_ordered(ORDERED),
+        "TranscriptsSubmitted/one_class": contracts.submitted_event(BATCH, SUBMITTABLE),
+        "TranscriptsAcknowledged/applied_and_rejected": contracts.acknowledged_event(BATCH, list(zip(SUBMITTABLE, OUTCOMES, strict=True)), RECEIPT),
         "TranscriptRevoked/one": contracts.transcript_revoked(REVOCATION, 43),
         "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }

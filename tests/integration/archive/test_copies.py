@@ -36,11 +36,13 @@ from services.archive.application.order_copy import OrderCopy
 from services.archive.application.ports import Status, Viewer
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.revocation_ports import Caller
-from services.archive.domain.copies import SignedCopies, year_of
+from services.archive.domain.copies import SignedCopies, content_of, year_of
 from services.archive.domain.document import COPY, TRANSCRIPT
+from services.archive.domain.findings import Reason
 from services.archive.domain.pack import build_pack
-from services.archive.domain.revocation import Decision, Person, RevocationReason
+from services.archive.domain.revocation import Decision, IssuedVersion, Person, RevocationReason
 from services.archive.domain.statement import Kind, Statement
+from services.archive.domain.transcript import TranscriptRef
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.errors import Conflict, NotFound, Refused
@@ -53,6 +55,8 @@ from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.printed_text import printed
+from tests.support.records import canonical, example
+from tests.support.signed_pages import an_office, document_of
 from tests.support.trust import Trust, trust_in
 from tests.support.vaults import a_vault
 
@@ -250,6 +254,21 @@ async def test_what_is_no_copy_of_what_was_ordered_is_refused_and_parked(office:
             await office.admit(SignedCopies(f"{code}.zip", (lied,)))
         assert refused.value.code == code
     assert await office.admit(one) == 1
+
+
+def test_a_seal_around_another_original_is_no_copy(signers: Trust) -> None:
+    """What a school that has its own key could make without us."""
+    school = an_office(signers.pki)
+    version = IssuedVersion(TranscriptRef("t", "p", 1, bytes(32), "PUBLIC"), sha256(b"%PDF the original").digest(), "class", SCHOOL, PROVINCE, 2025)
+    content = content_of("copy", "COPYID", "1/2026/SY", version, canonical(example()))
+    check = app.document_check(signers.pki.anchors, COPY)
+    for original, reason in ((b"%PDF the original", None), (b"%PDF another", Reason.RECORD_DIFFERS)):
+        sealed = school.sign(school.renderer.render(document_of(content), original=original).pdf, content)
+        found = check(sealed).first
+        assert (found.reason if found else None) == reason
+    # The original under the seal of a copy is one file, and a transcript is none.
+    transcript = school.sign(school.renderer.render(document_of(canonical(example()))).pdf, canonical(example()))
+    assert not check(transcript).accepted
 
 
 async def test_a_copy_whose_original_left_staging_comes_back_by_ordering_it_again(office: Office) -> None:
