@@ -78,7 +78,7 @@ def read_assets(folder: Path, names: Sequence[str]) -> dict[str, Asset]:
         data = (folder / name).read_bytes()
         for other, asset in found.items():
             data = data.replace(b'"./%s"' % other.encode(), b'"%s"' % asset.address.encode())
-        found[name] = Asset.of(name, data)
+        found[Path(name).name] = Asset.of(Path(name).name, data)
     return found
 
 

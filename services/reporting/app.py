@@ -39,12 +39,12 @@ def rebuild_counters(service: Service) -> RebuildCounters:
     return RebuildCounters(PostgresReadModel(service.database))
 
 
-def dashboard(settings: ReportingSettings, figures: PostgresFigures) -> Dashboard:
+def dashboard(settings: ReportingSettings, figures: PostgresFigures, history: PostgresHistory) -> Dashboard:
     """The pages and their JSON, read by the same use cases as over gRPC."""
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
     api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), clock)
-    return Dashboard(door, api, coverage, of_class, missing, clock, settings.page_proxies > 0)
+    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, clock, settings.page_proxies > 0)
 
 
 def build(settings: ReportingSettings) -> Service:
@@ -65,7 +65,7 @@ def build(settings: ReportingSettings) -> Service:
     service.add_consumers(ReportingConsumers(ApplyNews(model), KeepDetails(model)))
     service.add_background("history", Historian(TakeSnapshot(history, clock)).run)
     if settings.page_listen:
-        pages = dashboard(settings, figures)
+        pages = dashboard(settings, figures, history)
         service.add_background("dashboard", lambda stop: pages.run(settings.page_listen, stop))
     else:
         service.add_background("dashboard", web.nothing)

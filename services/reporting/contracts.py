@@ -20,6 +20,7 @@ from services.reporting.domain.facts import (
     HOMEROOM_TEACHER,
     PRINCIPAL,
     SCHOOL_SEAL,
+    Acknowledged,
     Approved,
     Archived,
     Identified,
@@ -31,6 +32,7 @@ from services.reporting.domain.facts import (
     Rejected,
     Revoked,
     Signed,
+    Submitted,
     Trouble,
 )
 from services.reporting.domain.standing import who_acts
@@ -41,6 +43,8 @@ ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
 }
 APPROVED_STATE = "approved"
+HELD = ("applied", "ignored")
+CANCEL = "CANCEL"
 BatchNews = tuple[list[PupilNews], list[ClassNews]]
 
 
@@ -142,6 +146,17 @@ def transcripts_rejected(event: archive_pb2.TranscriptsRejected, at: datetime) -
     """Refused."""
     news = ((item.transcript, Rejected(Trouble(item.transcript.version, at.isoformat(), item.reason))) for item in event.transcripts)
     return _news_of_class(event, news, at, event.school_year)
+
+
+def transcripts_submitted(event: archive_pb2.TranscriptsSubmitted, at: datetime) -> BatchNews:
+    """Handed over to the national register."""
+    return _news_of_class(event, ((ref, Submitted(ref.version)) for ref in event.transcripts), at, event.school_year)
+
+
+def transcripts_acknowledged(event: archive_pb2.TranscriptsAcknowledged, at: datetime) -> BatchNews:
+    """Held by the national register: applied, or ignored since it holds as much already. Of a cancelled version the archive itself has told."""
+    held = (item.transcript for item in event.transcripts if item.result in HELD and item.operation != CANCEL)
+    return _news_of_class(event, ((ref, Acknowledged(ref.version)) for ref in held), at, event.school_year)
 
 
 def school(event: enrollment_pb2.SchoolRegistered) -> School:
@@ -261,7 +276,9 @@ def _news_of_class(
     | signing_pb2.TranscriptsSigned
     | archive_pb2.TranscriptsArchived
     | archive_pb2.TranscriptRevoked
-    | archive_pb2.TranscriptsRejected,
+    | archive_pb2.TranscriptsRejected
+    | archive_pb2.TranscriptsSubmitted
+    | archive_pb2.TranscriptsAcknowledged,
     news: Iterable[tuple[common_pb2.TranscriptRef, News]],
     at: datetime,
     school_year: int = 0,

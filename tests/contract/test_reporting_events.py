@@ -23,7 +23,7 @@ from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
-from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Trouble
+from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -165,3 +165,17 @@ def test_viewer_keeps_every_scope_of_the_token() -> None:
     roles = (Role("principal", f"school:{SCHOOL}"), Role("homeroom_teacher", f"class:{CLASS}"))
     viewer = contracts.viewer_of(Actor("account", "person", roles))
     assert (viewer.everything, viewer.schools, viewer.classes) == (False, (SCHOOL,), (CLASS,))
+
+
+def test_the_register_holds_what_it_applied_and_no_more() -> None:
+    told = json.loads((EXAMPLES / "TranscriptsAcknowledged/applied_and_rejected.json").read_text(encoding="utf-8"))
+    event = ParseDict(told, archive_pb2.TranscriptsAcknowledged())
+    assert [item.news for item in contracts.transcripts_acknowledged(event, AT)[0]] == [Acknowledged(1)]
+    event.transcripts[0].operation = "CANCEL"
+    assert contracts.transcripts_acknowledged(event, AT)[0] == [], "a cancelled version is not held by that"
+
+
+def test_submitted_versions_are_told_by_pupil() -> None:
+    ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
+    event = archive_pb2.TranscriptsSubmitted(class_id=CLASS, school_year=2025, transcripts=[ref])
+    assert contracts.transcripts_submitted(event, AT)[0] == [PupilNews(CLASS, "p", 2025, Submitted(2), AT)]

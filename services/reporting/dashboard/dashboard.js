@@ -1,5 +1,7 @@
 // Keeps a page that is watched up to date: it is asked for again, and sent only when a number has moved.
 
+import { draw } from "./curve.js";
+
 const EVERY = 5000;
 let tag = null;
 
@@ -21,10 +23,12 @@ async function look() {
   const scrolled = [...document.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
   document.getElementById("main").replaceChildren(...page.getElementById("main").childNodes);
   document.title = page.title;
+  draw();
   document.querySelectorAll(".scroll").forEach((one, place) => { one.scrollLeft = scrolled[place] ?? 0; });
   // Whoever goes by keyboard stays where they were.
   if (held) document.querySelector(`a[href="${CSS.escape(held.getAttribute("href"))}"]`)?.focus({ preventScroll: true });
 }
 
+draw();
 look();
 setInterval(look, EVERY);

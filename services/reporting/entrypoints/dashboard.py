@@ -16,6 +16,7 @@ from services.chassis.telemetry import log
 from services.chassis.web import OUTCOME, Handler, html, language
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.get_history import GetHistory
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
@@ -42,6 +43,7 @@ class Dashboard:
     door: HTTPDoor
     api: HTTPAPI
     get_coverage: GetCoverage
+    get_history: GetHistory
     get_class_status: GetClassStatus
     list_missing: ListMissing
     clock: Clock
@@ -110,7 +112,9 @@ class Dashboard:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)
         total, parts, year = await self.get_coverage(viewer, year_of(asked), province_id, school_id, by)
         opens = by != "class" or self.door.opens(request, "GetClassStatus")
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, self.clock.now(), opens, asked["sort"]))
+        now = self.clock.now()
+        _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
+        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points))
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

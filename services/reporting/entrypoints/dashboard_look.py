@@ -18,7 +18,7 @@ from aiohttp import web
 from openpyxl import Workbook
 
 from services.chassis.web import read_assets
-from services.reporting.application.ports import Coverage, Missing, Viewer
+from services.reporting.application.ports import Coverage, Missing, Point, Viewer
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
 from services.reporting.domain.standing import who_acts
@@ -27,13 +27,26 @@ FOLDER = Path(__file__).parents[1] / "dashboard"
 TEXTS: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
 TILES: dict[str, tuple[int, int, str]] = {code: tuple(place) for code, place in tomllib.loads((FOLDER / "tiles.toml").read_text(encoding="utf-8")).items()}
 """Province code -> column, row and short name."""
-STEPS = ("enrolled", "ready", "sealed", "signed_homeroom", "signed_principal", "signed_seal", "archived")
+STEPS = (
+    "enrolled",
+    "identity_verified",
+    "ready",
+    "sealed",
+    "signed_homeroom",
+    "signed_principal",
+    "signed_seal",
+    "archived",
+    "submitted",
+    "acknowledged",
+)
+CURVE = ("enrolled", "sealed", "archived")
+"""The steps whose way over time is drawn."""
 FORMATS = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": "application/json",
 }
-_FILES = ("icon.svg", "dashboard.css", "dashboard.js", "sign_in.js")
+_FILES = ("icon.svg", "dashboard.css", "uplot/uPlot.min.css", "uplot/uPlot.iife.min.js", "curve.js", "dashboard.js", "sign_in.js")
 _VIET_NAM = timezone(timedelta(hours=7))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -60,6 +73,7 @@ class Page:
     opens_parts: bool = True
     """Whether the reader may open the pages of the parts."""
     sort: str = ""
+    history: Sequence[Point] = ()
     sheets: Sequence[Sheet] = ()
     unlocks: Sequence[Unlock] = ()
     missing: Sequence[Missing] | None = None
@@ -67,7 +81,7 @@ class Page:
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
-        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.sheets, self.unlocks, self.missing
+        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history, self.sheets, self.unlocks, self.missing
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""
@@ -90,6 +104,7 @@ class Look:
         environment.globals |= {
             "assets": {name: asset.address for name, asset in self.assets.items()},
             "steps": STEPS,
+            "curve": CURVE,
             "tiles": TILES,
             "local": lambda at: at.astimezone(_VIET_NAM),
             "number": _number,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from aiohttp.test_utils import TestServer
 
 from services.chassis.database import Database
 from services.reporting.adapters.figures import PostgresFigures
+from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.app import dashboard
+from services.reporting.application.take_snapshot import TakeSnapshot
 from services.reporting.settings import ReportingSettings
 from services.stack import pki
 from services.stack.places import Places
 from services.stack.postgresql import Databases
-from tests.integration.reporting.test_read_model import SCHOOLS, Reporting, named, whole_term
+from tests.integration.reporting.test_read_model import SCHOOLS, HandClock, Reporting, named, whole_term
 
 MINISTRY = ("ministry_officer@nation",)
 OPERATOR = ("system_operator@nation",)
@@ -50,10 +53,14 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     await database.open()
     keys = pki.prepare(places)
     settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies)
-    server = TestServer(dashboard(settings, PostgresFigures(database)).application())
+    history = PostgresHistory(database)
+    server = TestServer(dashboard(settings, PostgresFigures(database), history).application())
     await server.start_server()
     reporting = Reporting(database)
-    await reporting.receive(whole_term(), batch=500)
+    events = whole_term()
+    for at, part in ((datetime(2026, 5, 31, 1, tzinfo=UTC), events[: len(events) // 2]), (datetime(2026, 6, 1, 1, tzinfo=UTC), events[len(events) // 2 :])):
+        await reporting.receive(part, batch=500)
+        await TakeSnapshot(history, HandClock(at))()
     try:
         yield DashboardWorld(reporting, server, keys)
     finally:
