@@ -28,7 +28,7 @@ check: setup ## 15 s        formatting, lint, types, imports between the rooms
 unit: setup ## 15 s        rules and use cases, no I/O
 	@$(bin)/python -m tests.suites unit $(ARGS)
 
-fuzz: setup ## 1 min       what reads foreign bytes, a few seconds each; SECONDS=600 for so long altogether, ARGS="records notes" these
+fuzz: setup ## 1 min       attacks on signed documents; what reads foreign bytes, a few seconds each; SECONDS=600 for so long altogether, ARGS="records notes" these
 	@if [ -n "$(SECONDS)" ]; then $(bin)/python -m tests.fuzz $(SECONDS) $(ARGS); else $(bin)/python -m tests.suites fuzz $(ARGS); fi
 
 contract: setup ## 30 s        messages against examples and against the last release

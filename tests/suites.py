@@ -37,8 +37,8 @@ class Suite:
 
 
 SUITES = {
-    "unit": Suite(("tests/unit", "tests/attacks"), 600, ("--disable-socket", "--allow-unix-socket", "-n", "auto")),
-    "fuzz": Suite(("tests/fuzz",), 600),
+    "unit": Suite(("tests/unit",), 600, ("--disable-socket", "--allow-unix-socket", "-n", "auto")),
+    "fuzz": Suite(("tests/attacks", "tests/fuzz"), 600),
     "contract": Suite(("tests/contract",), 600),
     "charts": Suite(("tests/charts", "tests/loadtests"), 1200),
     "integration": Suite(("tests/integration",), 1800),
