@@ -1,14 +1,16 @@
-"""The evidence role is killed before its first step, its second, and so on until it comes to its end; each repeat makes it whole.
+"""Admission and the evidence role are killed before their first step, their second, and so on until they come to their end; each repeat makes it whole.
 
-A step is a statement of the database: nothing else of it leaves anything behind. The log's integrator is killed in the same way in
-test_transparency_log.py.
+A step is a statement of the database; besides, admission leaves a pack that no index names, which the repeat uses or replaces. The log's
+integrator is killed in the same way in test_transparency_log.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
+import sys
 import traceback
 import warnings
 from collections.abc import Awaitable, Callable
@@ -17,14 +19,19 @@ from hashlib import sha256
 from typing import Any
 
 import asyncpg
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from services.archive.application.admit_transcripts import Admission
 from services.archive.application.renew_evidence import RenewStamps
 from services.archive.domain.statement import Kind, Statement
 from services.chassis.database import Database
+from tests.integration.archive import dying_admission
+from tests.integration.archive.test_admission import EVERYTHING, PUPILS, Archive, archive, staged, unique
 from tests.integration.archive.test_evidence_batches import LATER, ROOT, World, world
+from tests.support.signed_documents import shared_pki
 from tests.support.stamping import day
 
-__all__ = ["world"]
+__all__ = ["archive", "world"]
 _STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
 
 
@@ -111,3 +118,30 @@ async def all_is_stamped_once(world: World, documents: list[bytes]) -> None:
     told = [Statement.read(bytes(str(row[0]), "ascii")) for row in await world.rows("SELECT convert_from(statement, 'UTF8') FROM leaves")]
     tokens = [sha256(row[0]).digest() for row in await world.rows("SELECT token FROM evidence_stamps")]  # type: ignore[arg-type]
     assert sorted(one.sha256 for one in told if one.kind is Kind.EVIDENCE) == sorted(tokens)
+
+
+async def test_admission_killed_at_every_step_admits_each_document_once(archive: Archive) -> None:
+    documents = [unique(pupil, 1) for pupil in PUPILS[:3]]
+    signed = staged(archive, *documents)
+    (archive.folder / dying_admission.SIGNED).write_bytes(pickle.dumps(signed))
+    (archive.folder / dying_admission.ROOT).write_bytes(shared_pki().root.certificate.public_bytes(Encoding.DER))
+    step, ended, alone = 0, -signal.SIGKILL, await archive.state()
+    while ended:
+        step += 1
+        assert await archive.state() == alone, "what was killed has left nothing in the database"
+        command = (sys.executable, "-m", dying_admission.__name__, str(step), archive.database._dsn, str(archive.folder))
+        dying = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        _, said = await dying.communicate()
+        ended = dying.returncode or 0
+        assert ended in (0, -signal.SIGKILL), said.decode()
+        if ended and await archive.state() != alone:
+            break  # Killed behind the commit: all is admitted.
+    assert step > 5, "the steps are counted"
+    whole = await archive.state()
+    assert await archive.admit(signed) == Admission(0, 3, 0)
+    assert await archive.state() == whole
+    assert [len(event.transcripts) for event in await archive.events()] == [3]  # type: ignore[attr-defined]  # Of admitted ones.
+    for announced, data in documents:
+        assert (await archive.get(EVERYTHING, announced.ref.transcript_id, 0))[1] == data
+    stored = {path.name for path in (archive.folder).rglob("*.zip")}
+    assert len(stored) >= 2, "one pack in staging, and at least one in the store"
