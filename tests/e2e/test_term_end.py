@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest_asyncio
 
 from hocba.common.v1 import common_pb2
@@ -68,6 +69,14 @@ async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -
     assert told["documents"] == outcome.archived + outcome.superseded + outcome.sheets_signed
     assert told["leaves"] >= outcome.log_leaves
     assert told["root_signed"] == told["root_database"] == told["root_tiles"]
+
+
+async def test_the_public_page_answers_at_the_address_that_is_printed(played: Played) -> None:
+    printed = played.term.deployment.settings_of("signing", "signing-worker-1")["HOCBA_SIGNING_VERIFICATION_URL"]
+    assert played.outcome.page.startswith(f"{printed}/")
+    async with aiohttp.ClientSession() as anybody, anybody.get(f"{played.outcome.page}/status") as answer:
+        told = await answer.json()
+    assert (answer.status, told["status"], told["kind"]) == (200, "valid", "transcript")
 
 
 async def test_each_correction_makes_a_sheet_of_one_row_and_is_signed_for_one_pupil(played: Played) -> None:

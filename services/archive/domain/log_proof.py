@@ -23,6 +23,9 @@ from services.archive.domain.witness_policy import WitnessPolicy
 
 _FORM = "c2sp.org/tlog-proof@v1"
 
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+"""Of the last day that a calendar of ours has: a witness that names a later time names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
@@ -93,7 +96,8 @@ def check_proof(proof: LogProof, policy: WitnessPolicy, verifier_of: Callable[[K
 def _cosigned_at(note: SignedNote, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> datetime | None:
     """The earliest time that a witness's signature names: a cosignature begins with it (C2SP tlog-cosignature)."""
     made = verified(note, [verifier_of(witness.key) for witness in policy.witnesses])
-    return min((datetime.fromtimestamp(int.from_bytes(one.signature[:8], "big"), UTC) for one in made), default=None)
+    times = [int.from_bytes(one.signature[:8], "big") for one in made]
+    return min((datetime.fromtimestamp(time, UTC) for time in times if time <= _LAST_SECOND), default=None)
 
 
 def leads_to_root(statement: bytes, index: int, checkpoint: Checkpoint, path: Sequence[bytes]) -> bool:
