@@ -248,7 +248,7 @@ class RegisterReceipt:
                 raise ValueError(form)
             counts = (int(applied), int(ignored), int(rejected))
             found = cls(register, department, bytes.fromhex(manifest), *counts, bytes.fromhex(results), datetime.fromtimestamp(int(at), UTC))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise SubmissionError("no receipt of a register") from error
         if found.text != text:
             raise SubmissionError("a receipt that isn't written in the one way there is")
