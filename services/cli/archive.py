@@ -40,7 +40,10 @@ def verify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Signed transcripts, class-subject sheets or certified copies (PDF), bundles, transfer dossiers.", exists=True, dir_okay=False, readable=True
+            help="Signed transcripts, class-subject sheets, certified copies or extracts (PDF), bundles, transfer dossiers.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ],
     trust: Annotated[
@@ -60,11 +63,15 @@ def verify(
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
     ] = None,
+    original: Annotated[
+        Path | None,
+        typer.Option(help="The transcript of which the file is an extract (of a single file), to compare them.", exists=True, dir_okay=False, readable=True),
+    ] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
-    that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
+    """Check signed transcripts, class-subject sheets, certified copies and extracts offline: structure, coverage, certification, signatures, embedded
+    data, that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
     its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
@@ -91,8 +98,8 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    if evidence and len(files) > 1:
-        typer.secho("--evidence is for one file at a time", err=True, fg="red")
+    if (evidence or original) and len(files) > 1:
+        typer.secho("--evidence and --original are for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
     later = statement or []
     if (proof or later) and (len(files) > 1 or len(policies) != 1):
@@ -108,13 +115,22 @@ def verify(
     reports = []
     for file in files:
         data = file.read_bytes()
+        claimed = profile_of(data)
+        if original and not claimed.is_extract:
+            typer.secho(f"--original is for extracts, and {file} is none", err=True, fg="red")
+            raise typer.Exit(FAILED)
         if is_bundle(data) or is_dossier(data):
             reports.append(judging.file(file, data))
             continue
         reports.append(_report(file, checked(data)))
-        if profile_of(data).is_copy and (original := archive_life.original_of(data)) is not None:
-            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+        whole = original.read_bytes() if original else archive_life.original_of(data, claimed)
+        if whole is not None:
+            judged_whole = CheckDocument(transcript, signatures, None, xml_table().difference)(whole, Announced())
+            reports[-1]["original"] = enclosed = _report(original or file, judged_whole)
             reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+            if original:
+                reports[-1]["compared"] = {"problem": archive_life.compared(data, judged_whole.sha256, judged_whole.record)}
+                reports[-1]["accepted"] = reports[-1]["accepted"] and reports[-1]["compared"]["problem"] is None
         if proof:
             reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
@@ -193,7 +209,7 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
                 "school_year": told.get("school_year"),
                 "level": told.get("level"),
                 "school": told.get("school", {}).get("name"),
-            }
+            } | ({"parts": told["part"]["parts"], "left_out": told["part"]["left_out"]} if "part" in told else {})
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -229,6 +245,10 @@ _WORDS = {
     "version": ("Phiên bản", "Version"),
     "number": ("Số bản sao", "Number of the copy"),
     "original": ("Bản gốc đính kèm", "The attached original"),
+    "compared": ("Bản gốc, và phần trích trùng với bản gốc", "The original, and the extract is as in it"),
+    "not_compared": ("Bản gốc, và phần trích không trùng với bản gốc", "The original, and the extract is not as in it"),
+    "parts": ("Phần được trích", "Extracted"),
+    "left_out": ("Phần không trích", "Left out"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -268,12 +288,17 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "parts", "left_out", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
-            typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
+            said = report["record"][key]
+            typer.echo(f"  {_WORDS[key][at]}: {', '.join(said) if isinstance(said, list) else said}")
     typer.echo(f"  SHA-256: {report['sha256']}")
-    if "original" in report:
+    if "compared" in report:
+        problem = report["compared"]["problem"]
+        typer.secho(f"  {_WORDS['not_compared' if problem else 'compared'][at]}: {problem or ''}".rstrip(": "), bold=True, fg="red" if problem else "green")
+    elif "original" in report:
         typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+    if "original" in report:
         _tell(report["original"], language)
         return
     if report.get("log", {}).get("standing", "unknown") == "unknown":

@@ -65,6 +65,8 @@ class ArchiveStub:
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    OrderExtract: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]
+    """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -103,6 +105,8 @@ class ArchiveAsyncStub(ArchiveStub):
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    OrderExtract: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
+    """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -252,5 +256,13 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
         """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+
+    @_abc_1.abstractmethod
+    def OrderExtract(
+        self,
+        request: _archive_pb2.OrderExtractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.CopyResponse, _abc.Awaitable[_archive_pb2.CopyResponse]]:
+        """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
