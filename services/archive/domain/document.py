@@ -78,7 +78,7 @@ COPY = Profile(
     time_stamps=TRANSCRIPT.time_stamps,
     is_copy=True,
 )
-EXTRACT = replace(COPY, attachment="trich-sao.json", alternative="phan-trich.json", is_extract=True)
+EXTRACT = replace(COPY, attachment="trich-sao.json", alternative="tu-ban-goc.json", is_extract=True)
 
 
 def order_of(text: str) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ _SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml|pdf)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _ALTERNATIVE = "hoc-ba.xml"
 _ORIGINAL = "tep-goc.pdf"
-_PART = "phan-trich.json"
+_PART = "tu-ban-goc.json"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
 

@@ -62,7 +62,7 @@ def page_of_extract(extract: Extract, part: bytes) -> dict[str, Any]:
         if comments
         else [],
         "left_out": f"Phần không trích: {_left_out(extract)}.",
-        "said": "Phần được trích giữ nguyên văn dữ liệu của bản gốc và được đính kèm trong tệp này với tên phan-trich.json, "
+        "said": "Phần được trích giữ nguyên văn dữ liệu của bản gốc và được đính kèm trong tệp này với tên tu-ban-goc.json, "
         f"SHA-256: {extract.beside.hex()}. Đối chiếu với bản gốc: hocba verify, tuỳ chọn --original.",
         "full_name": f"Bản trích sao số {extract.data['copy']['number']}",
         "reference": "Trích sao",
