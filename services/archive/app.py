@@ -7,6 +7,7 @@ from pathlib import Path
 from hocba.archive.v1 import archive_pb2_grpc
 from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsArchived, TranscriptsRejected
 from services.archive.adapters import evidence_records
+from services.archive.adapters.access_ledger import PostgresAccesses
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
@@ -35,11 +36,13 @@ from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
+from services.archive.application.list_accesses import ListAccesses
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.log_tiles import LogTiles
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
+from services.archive.application.record_access import RecordAccess
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
@@ -48,6 +51,7 @@ from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, o
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
+from services.archive.entrypoints.access import AccessAnchors
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
@@ -59,7 +63,7 @@ from services.chassis.errors import Malformed
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "access")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
@@ -209,10 +213,13 @@ def build(settings: ArchiveSettings) -> Service:
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
         get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
         get_checkpoint=GetCheckpoint(log_state),
+        record_access=RecordAccess(PostgresAccesses(service.database), SystemClock()),
+        list_accesses=ListAccesses(PostgresAccesses(service.database)),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    service.add_background("access", AccessAnchors(PostgresAccesses(service.database), SystemClock(), settings.access_anchor_seconds).run)
     if settings.log_url:
         add_log(settings, service)
     else:

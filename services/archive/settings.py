@@ -40,6 +40,8 @@ class ArchiveSettings(ServiceSettings):
     evidence_seconds: float = Field(600, gt=0, description="time between two batches while little arrives")
     evidence_window_seconds: float = Field(14_400, gt=0, description="how long documents may wait for a time stamp before admission stops")
 
+    access_anchor_seconds: float = Field(3600, gt=0, description="how long a line of the access log waits at most until the transparency log is told")
+
     @model_validator(mode="after")
     def _one_home(self) -> Self:
         module = (self.wrapping_pkcs11_library, self.wrapping_pkcs11_token, self.wrapping_pkcs11_pin_file)

@@ -115,3 +115,10 @@ WITH sums AS (
 SELECT measure || ': classes against schools' AS what, classes AS parts, schools AS whole FROM sums
 UNION ALL SELECT measure || ': schools against provinces', schools, provinces FROM sums
 UNION ALL SELECT measure || ': provinces against the nation', provinces, nation FROM sums
+
+-- name: archive.access_lines
+SELECT stream::text AS stream, number, body, digest, hash, school_id::text AS school_id, province_id, at FROM access_lines ORDER BY access_lines.stream, number
+
+-- name: archive.access_anchors
+-- What the log was told, with the leaf that tells it.
+SELECT a.stream::text AS stream, a.number, a.hash, l.statement FROM access_anchors a JOIN leaves l USING (leaf_id)

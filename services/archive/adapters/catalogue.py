@@ -24,14 +24,14 @@ class PostgresCatalogue:
             wanted = uuid.UUID(transcript_id)
         except ValueError:
             return None
-        async with self.database.transaction(_scope(viewer)) as connection:
+        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
             row = await connection.fetchrow(QUERIES["entry"], wanted, version, _classes(viewer))
         return None if row is None else _entry(row)
 
     async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
         """A page in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.pupil_id, wanted.school_year)
-        async with self.database.transaction(_scope(viewer)) as connection:
+        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
             rows = await connection.fetch(QUERIES["entries"], after, *narrowed, _classes(viewer), limit)
         return [_entry(row) for row in rows]
 
@@ -41,14 +41,14 @@ class PostgresCatalogue:
             wanted = uuid.UUID(sheet_id)
         except ValueError:
             return None
-        async with self.database.transaction(_scope(viewer)) as connection:
+        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
             row = await connection.fetchrow(QUERIES["sheet"], wanted, version, _classes(viewer))
         return None if row is None else _sheet(row)
 
     async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
         """A page of sheets in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.school_year)
-        async with self.database.transaction(_scope(viewer)) as connection:
+        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
             rows = await connection.fetch(QUERIES["sheets"], after, *narrowed, _classes(viewer), limit)
         return [_sheet(row) for row in rows]
 
@@ -60,7 +60,7 @@ class PostgresCatalogue:
 
     async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
         """Open refusals."""
-        async with self.database.transaction(_scope(viewer)) as connection:
+        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
             rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer), "")
         return [RejectedEntry(refused_ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
 
@@ -71,7 +71,8 @@ class PostgresCatalogue:
         return None if row is None else (row["statement"], row["log_index"])
 
 
-def _scope(viewer: Viewer) -> RowScope:
+def scope_of_viewer(viewer: Viewer) -> RowScope:
+    """The rows that a viewer's questions may touch."""
     if viewer.everything or viewer.classes:
         # Who sees single classes only is held to them by the statement's own condition.
         return SYSTEM

@@ -49,6 +49,10 @@ class ArchiveStub:
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _grpc.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    ListAccesses: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -71,6 +75,10 @@ class ArchiveAsyncStub(ArchiveStub):
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _aio.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]  # type: ignore[assignment]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    ListAccesses: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]  # type: ignore[assignment]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -150,5 +158,15 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]:
         """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+
+    @_abc_1.abstractmethod
+    def ListAccesses(
+        self,
+        request: _archive_pb2.ListAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListAccessesResponse, _abc.Awaitable[_archive_pb2.ListAccessesResponse]]:
+        """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+        `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+        """
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
