@@ -197,6 +197,12 @@ def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
 
 
+def proofs(settings: ArchiveSettings, service: Service) -> GetProof:
+    """Proofs from the log's files, where this process has a way to them."""
+    tiles = LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None
+    return GetProof(PostgresCatalogue(service.database), tiles, PostgresLogState(service.database))
+
+
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
@@ -211,7 +217,7 @@ def build(settings: ArchiveSettings) -> Service:
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
         get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state),
+        get_proof=proofs(settings, service),
         get_checkpoint=GetCheckpoint(log_state),
         record_access=RecordAccess(PostgresAccesses(service.database), SystemClock()),
         list_accesses=ListAccesses(PostgresAccesses(service.database)),

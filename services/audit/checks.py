@@ -210,6 +210,7 @@ async def readings_are_on_record(stores: Stores) -> Finding:
 async def corrections_supersede(stores: Stores) -> Finding:
     """I8."""
     versions: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    voids = {(row["id"], row["version"]) for row in await stores.rows("archive.void_versions")}
     digests: dict[Key, str] = {}
     for row in await stores.rows("archive.transcripts"):
         versions[row["id"]].append((row["version"], row["supersedes"]))
@@ -223,7 +224,13 @@ async def corrections_supersede(stores: Stores) -> Finding:
                 problems.append(f"{transcript} v{version} supersedes v{supersedes}, not v{before}")
             elif (statement := logged.get((transcript, version))) is not None and not _names(statement, digests.get((transcript, before))):
                 problems.append(f"the log doesn't say that {transcript} v{version} takes the place of v{before}")
+            problems += [
+                f"{transcript} v{gap} is neither archived nor in the void register" for gap in range(before + 1, version) if (transcript, gap) not in voids
+            ]
             before = version
+        heads = {version for version, _ in found} - {supersedes for _, supersedes in found}
+        if len(heads) != 1:
+            problems.append(f"{transcript} has {len(heads)} heads")
     return Finding("I8", "a correction supersedes the version before it", len(versions), problems)
 
 
