@@ -6,7 +6,7 @@ ARGS ?=
 bin := .state/venv/bin
 hocba := $(bin)/python -m services
 
-.PHONY: help setup demo test check unit contract integration charts e2e faults up down status logs surge protos fmt lock clean
+.PHONY: help setup demo test check unit fuzz contract integration charts e2e faults up down status logs surge bench-nation protos fmt lock clean
 
 help: ## This list
 	@echo "make TARGET [ARGS=...]      budgets are for 2 cores, after the first run has fetched what the machine lacks"
@@ -27,6 +27,9 @@ check: setup ## 15 s        formatting, lint, types, imports between the rooms
 
 unit: setup ## 15 s        rules and use cases, no I/O
 	@$(bin)/python -m tests.suites unit $(ARGS)
+
+fuzz: setup ## 1 min       attacks on signed documents; what reads foreign bytes, a few seconds each; SECONDS=600 for so long altogether, ARGS="records notes" these
+	@if [ -n "$(SECONDS)" ]; then $(bin)/python -m tests.fuzz $(SECONDS) $(ARGS); else $(bin)/python -m tests.suites fuzz $(ARGS); fi
 
 contract: setup ## 30 s        messages against examples and against the last release
 	@$(bin)/python -m tests.suites contract $(ARGS)
@@ -58,6 +61,9 @@ logs: setup ## follow the logs; ARGS="grading" for one
 
 surge: setup ## 5 min       a term-end load against the local stack, with an HTML report
 	@$(bin)/python -m loadtests.surge $(ARGS)
+
+bench-nation: setup ## the read side with 10 thousand, a million and 18 million pupils; 1.1 GB of disk a million; ARGS=--json
+	@$(hocba) bench reporting --nation $(ARGS)
 
 protos: setup ## 10 s        regenerate the contracts' code and AsyncAPI
 	@$(bin)/python protos/generate.py && $(bin)/python protos/asyncapi.py

@@ -38,6 +38,7 @@ class Suite:
 
 SUITES = {
     "unit": Suite(("tests/unit",), 600, ("--disable-socket", "--allow-unix-socket", "-n", "auto")),
+    "fuzz": Suite(("tests/attacks", "tests/fuzz"), 600),
     "contract": Suite(("tests/contract",), 600),
     "charts": Suite(("tests/charts", "tests/loadtests"), 1200),
     "integration": Suite(("tests/integration",), 1800),

@@ -1,36 +1,59 @@
 """The archive's parts, named and joined."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hocba.archive.v1 import archive_pb2_grpc
-from hocba.archive.v1.events_pb2 import SheetsArchived, SheetsRejected, TranscriptsArchived, TranscriptsRejected
+from hocba.archive.v1.events_pb2 import (
+    CopyOrdered,
+    SheetsArchived,
+    SheetsRejected,
+    TranscriptRevoked,
+    TranscriptsAcknowledged,
+    TranscriptsArchived,
+    TranscriptsRejected,
+    TranscriptsSubmitted,
+)
 from services.archive.adapters import evidence_records
 from services.archive.adapters.access_ledger import PostgresAccesses
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
+from services.archive.adapters.copies import PostgresCopies, new_public_id
 from services.archive.adapters.data_keys import PostgresDataKeys
+from services.archive.adapters.dossiers import PostgresDossiers
 from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.revocations import PostgresRevocations
+from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
-from services.archive.adapters.trust_store import TrustDirectory
+from services.archive.adapters.trust_store import TrustDirectory, TrustUnreadable
+from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.witness_client import HTTPWitnesses
 from services.archive.adapters.wrapping_keys import FileWrappingKeys
 from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
+from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
-from services.archive.application.check_document import CheckByRoles, CheckDocument
+from services.archive.application.check_bundle import CheckBundle
+from services.archive.application.check_document import Announced, CheckByRoles, CheckDocument, Verdict
 from services.archive.application.check_log import CheckLog
+from services.archive.application.check_standing import CheckStanding
+from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
+from services.archive.application.get_bundle import GetBundle
+from services.archive.application.get_copy import GetCopy, ListCopies
+from services.archive.application.get_dossier import GetDossier
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
@@ -40,14 +63,19 @@ from services.archive.application.list_accesses import ListAccesses
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.log_tiles import LogTiles
+from services.archive.application.order_copy import OrderCopy
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
+from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.record_access import RecordAccess
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
+from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
 from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Profile, order_of, transcript_of
+from services.archive.application.submission_ports import DepartmentKey, NationalRegister
+from services.archive.application.submit_transcripts import SubmitTranscripts
+from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
@@ -55,22 +83,27 @@ from services.archive.entrypoints.access import AccessAnchors
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
+from services.archive.entrypoints.page import PublicPage
+from services.archive.entrypoints.page_limits import PageLimits
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
+from services.chassis import web
 from services.chassis.app import Service
 from services.chassis.clock import SystemClock
-from services.chassis.errors import Malformed
+from services.chassis.errors import Malformed, Unavailable
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "access")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
 
 def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocument:
     """The check of a document against the anchors in `trust_dir`; what admission and `hocba verify` share."""
-    return CheckDocument(profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), KnownShapes(profile), xml_table().difference)
+    return CheckDocument(
+        profile, CmsSignatures(TrustDirectory(trust_dir), SystemClock()), None if profile.is_copy else KnownShapes(profile), xml_table().difference
+    )
 
 
 def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
@@ -128,6 +161,12 @@ def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
     )
 
 
+def copy_admission(settings: ArchiveSettings, service: Service) -> AdmitCopies:
+    """Admission of certified copies."""
+    staging, check = open_staging(settings.staging_url), document_check(settings.trust_dir, COPY)
+    return AdmitCopies(staging, vault(settings, service), PostgresCopies(service.database), check, SystemClock())
+
+
 def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected:
     """The operator's second look at what was refused."""
     return RetryRejected(PostgresAdmissions(service.database), admission(settings, service), sheet_admission(settings, service), window(settings, service))
@@ -136,6 +175,21 @@ def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected
 def tokens(trust_dir: Path) -> TrustedTokens:
     """Time-stamp tokens judged by the anchors and the table of algorithms in `trust_dir`."""
     return TrustedTokens(TrustDirectory(trust_dir), lambda: read_algorithms(trust_dir))
+
+
+def bundle_check(settings: ArchiveSettings) -> CheckBundle:
+    """The check of bundles from anywhere, by what the trust directory holds now. Unavailable when it can't be read."""
+    judged, check = tokens(settings.trust_dir), transcript_check(settings)
+
+    def document(data: bytes, announced: Announced) -> Verdict:
+        verdicts = [one(data, announced) for one in check.orders.values()]
+        return next((verdict for verdict in verdicts if verdict.accepted), verdicts[0])
+
+    try:
+        policies = read_policies(settings.trust_dir)
+    except TrustUnreadable as error:
+        raise Unavailable(f"the trust anchors can't be read: {error}", code="trust_unreadable") from error
+    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, SystemClock().now()))
 
 
 def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:
@@ -154,6 +208,19 @@ def renewals(settings: ArchiveSettings, service: Service) -> tuple[RenewStamps, 
     """The operator's renewals of evidence: of time stamps, of hash trees."""
     ledger, stamp, clock = PostgresEvidence(service.database), stamping(settings, service), SystemClock()
     return RenewStamps(ledger, stamp, clock), RenewTrees(ledger, BatchRecords(ledger, evidence_records), vault(settings, service), stamp, clock)
+
+
+def submission(settings: ArchiveSettings, service: Service, key: DepartmentKey, register: NationalRegister, fetch: str) -> SubmitTranscripts:
+    """Submission to the national register, by a department's key. Malformed when this process has no way to the log's files."""
+    if not settings.log_url:
+        raise Malformed("HOCBA_ARCHIVE_LOG_URL must say where the log's files are: what is submitted is proven by it", code="settings")
+    state, tiles, store = PostgresLogState(service.database), LogTiles(open_tiles(settings.log_url), TILES_KEPT), vault(settings, service)
+    return SubmitTranscripts(PostgresSubmissions(service.database, state), store, tiles, AttachedNumbers(), key, register, SystemClock(), fetch)
+
+
+async def receipts(service: Service, province_id: str) -> list[Mapping[str, Any]]:
+    """The register's receipts for a province."""
+    return await PostgresSubmissions(service.database, PostgresLogState(service.database)).receipts(province_id)
 
 
 def policy_of(settings: ArchiveSettings) -> WitnessPolicy | None:
@@ -189,6 +256,18 @@ def add_log(settings: ArchiveSettings, service: Service) -> None:
         service.add_background("tiles", lambda stop: LogFiles(store).run(settings.log_listen, stop))
 
 
+def add_page(settings: ArchiveSettings, service: Service, get_status: GetStatus, get_proof: GetProof) -> None:
+    """The role `page`."""
+    if not settings.page_listen:
+        service.add_background("page", web.nothing)
+        return
+    policy = policy_of(settings)
+    text = settings.log_policy_file.read_text(encoding="utf-8") if policy and settings.log_policy_file else ""
+    limits = PageLimits(settings.page_limit)
+    page = PublicPage(get_status, get_proof, (text, policy) if policy else None, limits, settings.page_proxies)
+    service.add_background("page", lambda stop: page.run(settings.page_listen, stop))
+
+
 def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     """The check of log and store over the service's database."""
     policy = policy_of(settings)
@@ -208,27 +287,45 @@ def build(settings: ArchiveSettings) -> Service:
     service = Service("archive", settings)
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
+    get_status, get_transcript = GetStatus(catalogue, SystemClock()), GetTranscript(catalogue, documents)
+    get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
+    get_proof = proofs(settings, service)
+    get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
+    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     rpc = ArchiveRPC(
-        get_transcript=GetTranscript(catalogue, documents),
+        get_transcript=get_transcript,
         list_transcripts=ListTranscripts(catalogue),
-        get_status=GetStatus(catalogue, SystemClock()),
+        get_status=get_status,
         list_rejected=ListRejected(catalogue),
         check_log=check_log(settings, service),
         get_sheet=GetSheet(catalogue, documents),
         list_sheets=ListSheets(catalogue),
-        get_evidence=GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records)),
-        get_proof=proofs(settings, service),
+        get_evidence=get_evidence,
+        get_proof=get_proof,
         get_checkpoint=GetCheckpoint(log_state),
+        request_revocation=RequestRevocation(revocations, SystemClock()),
+        confirm_revocation=ConfirmRevocation(revocations, SystemClock()),
+        list_revocations=ListRevocations(revocations),
+        order_copy=OrderCopy(get_transcript, copies, open_store(settings.staging_url), new_public_id, SystemClock()),
+        get_copy=GetCopy(copies, documents),
+        list_copies=ListCopies(copies),
+        get_bundle=get_bundle,
+        get_dossier=GetDossier(catalogue, get_bundle, PostgresDossiers(service.database), documents),
+        receive_dossier=ReceiveDossier(lambda: bundle_check(settings), documents, PostgresDossiers(service.database), SystemClock()),
         record_access=RecordAccess(PostgresAccesses(service.database), SystemClock()),
         list_accesses=ListAccesses(PostgresAccesses(service.database)),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
-    service.add_consumers(ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), window(settings, service)))
+    service.add_consumers(
+        ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), copy_admission(settings, service), window(settings, service))
+    )
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    add_page(settings, service, get_status, get_proof)
     service.add_background("access", AccessAnchors(PostgresAccesses(service.database), SystemClock(), settings.access_anchor_seconds).run)
     if settings.log_url:
         add_log(settings, service)
     else:
         service.add_background("log", no_log)
-    service.publishes(TranscriptsArchived, TranscriptsRejected, SheetsArchived, SheetsRejected)
+    admissions = (TranscriptsArchived, TranscriptsRejected, TranscriptRevoked, SheetsArchived, SheetsRejected)
+    service.publishes(*admissions, CopyOrdered, TranscriptsSubmitted, TranscriptsAcknowledged)
     return service

@@ -5,7 +5,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,12 +14,21 @@ from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive.application.access_ports import AccessFilter
 from services.archive.application.check_log import LogInspection
+from services.archive.application.dossier_ports import Recipient
 from services.archive.application.get_evidence import Evidence
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
 from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Entry, Filter, RejectedEntry, SheetEntry, Status, Viewer
-from services.archive.domain.access_line import Access, AccessLine
+from services.archive.application.receive_dossier import Receipt
+from services.archive.application.revocation_ports import Caller
+from services.archive.application.submission_ports import OpenBatch, Submittable
+from services.archive.domain.access_line import Access, AccessLine, ReadDocument
+from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
+from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
+from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
+from services.archive.domain.status_list import StatusProof
+from services.archive.domain.submission import Outcome, RegisterReceipt
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
@@ -34,7 +43,7 @@ PURPOSE_KEY = "hocba-purpose"
 """Metadata in which a caller says what a reading is for."""
 _PURPOSE = re.compile(r"[-A-Za-z0-9_.:/]{0,64}", re.ASCII)
 _TOLD = ("account_id", "person_id", "roles", "action", "document_id", "version", "entries", "sought", "school_id", "purpose", "trace_id")
-STATUS_VALID, STATUS_SUPERSEDED, STATUS_UNKNOWN = "valid", "superseded", "unknown"
+STATUS_VALID, STATUS_SUPERSEDED, STATUS_REVOKED, STATUS_UNKNOWN = "valid", "superseded", "revoked", "unknown"
 
 
 def signed_class(event: signing_pb2.TranscriptsSigned) -> SignedClass:
@@ -97,6 +106,52 @@ def sheets_archived(signed: SignedSheets, sheets: Sequence[AdmittedSheet], leaf_
     )
 
 
+def transcript_revoked(revocation: Revocation, leaf_id: int) -> events_pb2.TranscriptRevoked:
+    """The event for a revocation that holds."""
+    version = revocation.version
+    assert revocation.revoked_at is not None
+    return events_pb2.TranscriptRevoked(
+        class_id=version.class_id,
+        school_id=version.school_id,
+        province_id=version.province_id,
+        school_year=version.school_year,
+        transcript=_ref(version.ref),
+        reason=revocation.decision.reason,
+        decision_number=revocation.decision.number,
+        revoked_at=_timestamp(revocation.revoked_at),
+        register_index=leaf_id,
+    )
+
+
+def copy_ordered(copy: CertifiedCopy) -> events_pb2.CopyOrdered:
+    """The event that has a copy made."""
+    source, ref = copy.source, copy.ref
+    return events_pb2.CopyOrdered(
+        class_id=source.class_id,
+        school_id=source.school_id,
+        province_id=source.province_id,
+        school_year=source.school_year,
+        copy=common_pb2.CopyRef(copy_id=ref.copy_id, content_digest=ref.content_digest, public_id=ref.public_id),
+        content=copy.content,
+        ordered_at=_timestamp(copy.ordered_at),
+    )
+
+
+def signed_copies(event: signing_pb2.CopiesSigned) -> SignedCopies:
+    """The certified copies that signing announced; Malformed when an id or a digest can't be one."""
+    for item in event.copies:
+        _uuid("copy_id", item.copy.copy_id)
+        if len(item.copy.content_digest) != 32 or len(item.sha256) != 32 or not item.copy.public_id:
+            raise Malformed(f"copy {item.copy.copy_id}: digests or public id are missing; announce them", code="incomplete_reference")
+    return SignedCopies(
+        event.pack,
+        tuple(
+            SignedCopy(CopyRef(item.copy.copy_id, item.copy.content_digest, item.copy.public_id), item.sha256, item.size, _serials(item.signatures))
+            for item in event.copies
+        ),
+    )
+
+
 def rejected_event(signed: SignedClass | SignedSheets, rejections: Sequence[Rejection]) -> events_pb2.TranscriptsRejected | events_pb2.SheetsRejected:
     """The event for what was refused."""
     place = {"class_id": signed.class_id, "school_id": signed.school_id, "province_id": signed.province_id}
@@ -119,29 +174,105 @@ def viewer_of(actor: Actor) -> Viewer:
     return Viewer(classes=actor.scoped("class"))
 
 
+def caller_of(actor: Actor) -> Caller:
+    """Who calls, and whose rows this person may see."""
+    return Caller(Person(actor.account_id, actor.person_id), viewer_of(actor))
+
+
+def decision(request: archive_pb2.RevokeTranscriptRequest) -> Decision:
+    """The decision of a request; Malformed when reason, date or an id can't be one."""
+    _uuid("revocation_id", request.revocation_id)
+    _uuid("transcript_id", request.transcript_id)
+    if request.reason not in set(RevocationReason):
+        raise Malformed(f"reason {request.reason!r} is unknown; use one of {', '.join(RevocationReason)}", code="reason")
+    try:
+        day = date.fromisoformat(request.decision_date)
+    except ValueError as error:
+        raise Malformed(f"decision_date {request.decision_date!r} is no date; write it like 2026-06-30", code="decision_date") from error
+    return Decision(RevocationReason(request.reason), request.decision_number, day, request.decision_sha256)
+
+
+def revocation_id(request: archive_pb2.ConfirmRevocationRequest) -> str:
+    """The id of a request; Malformed when it can't be one."""
+    _uuid("revocation_id", request.revocation_id)
+    return request.revocation_id
+
+
+def ordered_copy(request: archive_pb2.OrderCopyRequest) -> tuple[str, str, int]:
+    """(copy's id, transcript's id, version) of an order; Malformed when one can't be one."""
+    _uuid("copy_id", request.copy_id)
+    _uuid("transcript_id", request.transcript_id)
+    return request.copy_id, request.transcript_id, request.version
+
+
+def copy_id(request: archive_pb2.GetCopyRequest) -> str:
+    """The id of a copy; Malformed when it can't be one."""
+    _uuid("copy_id", request.copy_id)
+    return request.copy_id
+
+
+def copy(found: CertifiedCopy) -> archive_pb2.CopyResponse:
+    """A copy for the wire: who ordered it stays in the archive."""
+    return archive_pb2.CopyResponse(
+        copy_id=found.ref.copy_id,
+        state="issued" if found.issued_at else "ordered",
+        number=number_text(found.number, found.year),
+        public_id=found.ref.public_id,
+        transcript_id=found.source.ref.transcript_id,
+        version=found.source.ref.version,
+        school_id=found.source.school_id,
+        ordered_at=_timestamp(found.ordered_at),
+        issued_at=_timestamp(found.issued_at) if found.issued_at else None,
+        sha256=found.sha256 or b"",
+    )
+
+
+def revocation(found: Revocation) -> archive_pb2.RevocationResponse:
+    """A revocation for the wire: who has asked and confirmed stays in the archive."""
+    ref, told = found.version.ref, found.decision
+    return archive_pb2.RevocationResponse(
+        revocation_id=found.revocation_id,
+        state="revoked" if found.revoked_at else "requested",
+        transcript_id=ref.transcript_id,
+        version=ref.version,
+        public_id=ref.public_id,
+        school_id=found.version.school_id,
+        reason=told.reason,
+        decision_number=told.number,
+        decision_date=told.day.isoformat(),
+        decision_sha256=told.sha256,
+        requested_at=_timestamp(found.requested_at),
+        revoked_at=_timestamp(found.revoked_at) if found.revoked_at else None,
+    )
+
+
+def read_document(of: Entry | SheetEntry | IssuedVersion) -> ReadDocument:
+    """What the access log says of something that an answer holds."""
+    document_id = of.ref.sheet_id if isinstance(of.ref, SheetRef) else of.ref.transcript_id
+    return ReadDocument(document_id, of.ref.version, of.school_id, of.province_id if isinstance(of, IssuedVersion) else of.place.province_id)
+
+
 def accesses(
-    actor: Actor, metadata: Mapping[str, str | bytes], traceparent: str, action: str, answered: Iterable[Entry | SheetEntry], sought: str = ""
+    actor: Actor, metadata: Mapping[str, str | bytes], traceparent: str, action: str, answered: Iterable[ReadDocument], sought: str = ""
 ) -> list[Access]:
-    """What to write down of an answer: a line for each school in it. `sought` says what a list was narrowed to; without it the answer is one document."""
-    found = list(answered)
-    schools = Counter((entry.school_id, entry.place.province_id) for entry in found)
-    ref = None if sought or not found else found[0].ref
+    """What to write down of an answer: a line for each document in it, or, when `sought` says what a list was narrowed to, for each school."""
+    counted = Counter(ReadDocument("", 0, one.school_id, one.province_id) if sought else one for one in answered)
     return [
         Access(
             account_id=actor.account_id,
             person_id=actor.person_id,
             roles=tuple(f"{role.name}@{role.scope}" for role in actor.roles),
             action=action,
-            document_id="" if ref is None else ref.sheet_id if isinstance(ref, SheetRef) else ref.transcript_id,
-            version=ref.version if ref else 0,
+            document_id=one.document_id,
+            version=one.version,
             entries=count,
             sought=sought,
-            school_id=school_id,
-            province_id=province_id,
+            school_id=one.school_id,
+            province_id=one.province_id,
             purpose=purpose_of(metadata),
             trace_id=traceparent.split("-")[1] if traceparent else "",
         )
-        for (school_id, province_id), count in schools.items()
+        for one, count in counted.items()
     ]
 
 
@@ -222,11 +353,15 @@ def status(found: Status | None, as_of: datetime) -> archive_pb2.GetStatusRespon
     if found is None:
         return archive_pb2.GetStatusResponse(status=STATUS_UNKNOWN, as_of=_timestamp(as_of))
     return archive_pb2.GetStatusResponse(
-        status=STATUS_VALID if found.latest else STATUS_SUPERSEDED,
+        status=STATUS_REVOKED if found.revoked_at else STATUS_SUPERSEDED if found.newer_public_id else STATUS_VALID,
         school_name=found.school_name,
         school_year=found.school_year,
         level=found.level,
         as_of=_timestamp(as_of),
+        newer_public_id=found.newer_public_id,
+        revoked_at=_timestamp(found.revoked_at) if found.revoked_at else None,
+        decision_number=found.decision_number,
+        kind=found.kind,
     )
 
 
@@ -240,9 +375,44 @@ def rejected(item: RejectedEntry) -> archive_pb2.RejectedEntry:
     return told
 
 
-def proof(found: LogProof | None) -> archive_pb2.GetProofResponse:
-    """A proof, or that there is none yet."""
-    return archive_pb2.GetProofResponse() if found is None else archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index)
+def proof(found: LogProof | None, later: Iterable[LogProof] = (), status: StatusProof | None = None) -> archive_pb2.GetProofResponse:
+    """A proof and those of what was said since, or that there is none yet."""
+    if found is None:
+        return archive_pb2.GetProofResponse()
+    told = archive_pb2.GetProofResponse(final=True, proof=found.encoded(), log_index=found.index, later=[one.encoded() for one in later])
+    if status is not None:
+        told.status = status.encoded()
+    return told
+
+
+def recipient(caller: Caller, request: archive_pb2.ReceiveDossierRequest) -> Recipient:
+    """Whose dossier it is to be; Malformed when an id is missing or can't be one."""
+    _uuid("pupil_id", request.pupil_id)
+    _uuid("school_id", request.school_id)
+    if not request.province_id or not request.personal_number:
+        raise Malformed("province_id and personal_number say whose dossier is expected where; give both", code="recipient")
+    return Recipient(caller, request.school_id, request.province_id, request.pupil_id)
+
+
+def receipt(found: Receipt) -> archive_pb2.ReceiveDossierResponse:
+    """What became of a dossier."""
+    told = archive_pb2.ReceiveDossierResponse(
+        sha256=found.sha256, accepted=not found.reasons, already=found.already, reasons=found.reasons, missing_school_years=found.missing
+    )
+    for year, verdict in found.years:
+        line = told.transcripts.add(school_year=year.name, school_name=year.told["school"]["name"], standing=verdict.log.standing.value)
+        if (leaf := verdict.log.leaf) is not None:
+            line.log = leaf.checkpoint.origin
+            if leaf.at:
+                line.as_of.CopyFrom(_timestamp(leaf.at))
+    return told
+
+
+def dossier(found: Dossier | None, waits_for: str) -> archive_pb2.GetDossierResponse:
+    """A dossier, or what it waits for."""
+    if found is None:
+        return archive_pb2.GetDossierResponse(waits_for=waits_for)
+    return archive_pb2.GetDossierResponse(dossier=found.encoded(), transcripts=len(found.years), missing_school_years=found.missing)
 
 
 def checkpoint(final: SignedCheckpoint | None, head: LogHead) -> archive_pb2.GetCheckpointResponse:
@@ -332,3 +502,35 @@ def _uuid(name: str, text: str) -> None:
         uuid.UUID(text)
     except ValueError as error:
         raise Malformed(f"{name} {text!r} is not a UUID", code="not_a_uuid") from error
+
+
+def submitted_event(batch: OpenBatch, group: Sequence[Submittable]) -> events_pb2.TranscriptsSubmitted:
+    """One class's versions of a batch that is decided on."""
+    at, first = Timestamp(), group[0]
+    at.FromDatetime(batch.made_at)
+    return events_pb2.TranscriptsSubmitted(
+        class_id=first.class_id,
+        school_id=first.school_id,
+        province_id=batch.province_id,
+        school_year=first.school_year,
+        transcripts=[_ref(one.ref) for one in group],
+        submitted_at=at,
+    )
+
+
+def acknowledged_event(batch: OpenBatch, group: Sequence[tuple[Submittable, Outcome]], receipt: RegisterReceipt) -> events_pb2.TranscriptsAcknowledged:
+    """What the register's receipt says of one class's versions."""
+    at, first = Timestamp(), group[0][0]
+    at.FromDatetime(receipt.at)
+    return events_pb2.TranscriptsAcknowledged(
+        class_id=first.class_id,
+        school_id=first.school_id,
+        province_id=batch.province_id,
+        school_year=first.school_year,
+        transcripts=[
+            events_pb2.AcknowledgedTranscript(transcript=_ref(one.ref), operation=one.operation.value, result=outcome.result.value, reason=outcome.reason)
+            for one, outcome in group
+        ],
+        manifest_sha256=receipt.manifest,
+        acknowledged_at=at,
+    )

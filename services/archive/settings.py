@@ -28,6 +28,14 @@ class ArchiveSettings(ServiceSettings):
     log_policy_file: Path | None = Field(None, description="C2SP tlog-policy: the log's public key, its witnesses, and how many make a checkpoint final")
     log_listen: str = Field("", description="host:port of the HTTP server for tiles and checkpoint; empty: none, the folder is served by others")
     log_interval_seconds: float = Field(1.0, gt=0, description="time between two checkpoints while little arrives")
+    page_listen: str = Field("", description="host:port of the public page behind the QR code, which signing's verification_url names; empty: none")
+    page_proxies: int = Field(
+        0, ge=0, le=10, description="trusted proxies before the page, each of which adds to X-Forwarded-For; 0: that header is not believed"
+    )
+    page_limit: str = Field(
+        "120/minute",
+        description="how often one client's address may ask, as the library `limits` writes rates; with `;` between several; each process counts for itself",
+    )
     wrapping_keys_dir: Path | None = Field(None, description="folder with the provinces' wrapping keys, <province>.<number>.key")
     wrapping_keys_make: bool = Field(False, description="make a province's first key when it is needed; for stacks of one's own, since nobody keeps shares")
     wrapping_pkcs11_library: Path | None = Field(None, description="library of the module that holds the wrapping keys, instead of a folder")

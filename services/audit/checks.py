@@ -245,8 +245,8 @@ def _names(statement: bytes, previous: str | None) -> bool:
 
 async def reporting_counts_the_archive(stores: Stores) -> Finding:
     """I9."""
-    heads: dict[str, str] = {row["id"]: row["class_id"] for row in await stores.rows("archive.transcripts")}
-    archived = Counter(heads.values())
+    heads = {row["id"]: row for row in await stores.rows("archive.transcripts")}
+    archived = Counter(row["class_id"] for row in heads.values() if not row["revoked"])
     reported = {row["class_id"]: row["archived"] for row in await stores.rows("reporting.archived_by_class")}
     problems = [
         f"class {class_id}: reporting counts {reported.get(class_id, 0)} archived, the archive holds {archived.get(class_id, 0)}"

@@ -25,6 +25,7 @@ SELECT stream, number, hash FROM audit_heads
 
 -- name: signing.transcripts
 SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
+WHERE kind <> 'copy' -- copies are ordered by the archive, never sealed
 
 -- name: signing.sheet_needs
 -- The class-subject sheets that each transcript's rows stand in.
@@ -43,8 +44,9 @@ FROM intent i LEFT JOIN signature s USING (intent_id) LEFT JOIN void_intent v US
 
 -- name: archive.transcripts
 SELECT transcript_id::text AS id, version, supersedes, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest,
-       class_id::text AS class_id, school_id::text AS school_id, province_id
-FROM transcripts ORDER BY transcript_id, version
+       class_id::text AS class_id, school_id::text AS school_id, province_id,
+       EXISTS (SELECT FROM revocations r WHERE r.transcript_id = t.transcript_id AND r.version = t.version) AS revoked
+FROM transcripts t ORDER BY transcript_id, version
 
 -- name: archive.sheets
 -- Class-subject sheets: documents as well, whose versions stand side by side.

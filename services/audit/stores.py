@@ -14,8 +14,8 @@ from services.stack.deployment import Deployment
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 # What merely counts deliveries: a replay may touch it without anything having changed.
-# So is how far the log has come, and in which steps: what it says is in the leaves.
-NOT_CONTENT = frozenset({"hocba_outbox", "hocba_inbox", "hocba_migrations", "yoyo_lock", "log_head", "checkpoints", "cosignatures"})
+# So is how far the log has come, and in which steps: what it says is in the leaves. So is when reporting has looked at its counters.
+NOT_CONTENT = frozenset({"hocba_outbox", "hocba_inbox", "hocba_migrations", "yoyo_lock", "log_head", "checkpoints", "cosignatures", "snapshots"})
 # When something is next looked at, or gets its place in the log, is no fact: a repeat may bring it forward.
 TIMERS = ["late_check_at", "log_index"]
 

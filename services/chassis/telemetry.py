@@ -37,6 +37,7 @@ class _Metrics:
     def __init__(self) -> None:
         meter = otel_metrics.get_meter("hocba")
         self.calls = meter.create_histogram("rpc.server.call.duration", unit="s", description="gRPC calls by method and status")
+        self.http_requests = meter.create_histogram("http.server.request.duration", unit="s", description="HTTP requests by route, status and outcome")
         self.relayed = meter.create_counter("hocba.outbox.relayed", unit="{event}", description="events that brokers have acknowledged")
         self.waiting = meter.create_gauge("hocba.outbox.waiting", unit="{event}", description="events that brokers have not acknowledged yet")
         self.oldest = meter.create_gauge("hocba.outbox.oldest", unit="s", description="how long the oldest of them has waited")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import archive_evidence
+from services.cli import archive_bundle, archive_evidence, archive_life
 from services.cli.edge import FAILED, ask, reported, take_local_settings
 
 REFUSED = 1
@@ -37,11 +37,25 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Signed transcripts or class-subject sheets (PDF).", exists=True, dir_okay=False, readable=True)],
-    trust: Annotated[Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl.", envvar="HOCBA_TRUST")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Signed transcripts, class-subject sheets or certified copies (PDF), bundles, transfer dossiers.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    trust: Annotated[
+        Path, typer.Option(help="Directory of trust anchors: certificates in PEM or DER, revocation lists as .crl, logs as .policy.", envvar="HOCBA_TRUST")
+    ],
     sha256: Annotated[str, typer.Option(help="The announced SHA-256 of the file, in hexadecimal.")] = "",
     proof: Annotated[Path | None, typer.Option(help="The file's proof from the transparency log (of a single file).", exists=True, dir_okay=False)] = None,
-    log_policy: Annotated[Path | None, typer.Option(help="Keys of the log and its witnesses, beside --proof.", exists=True, dir_okay=False)] = None,
+    status: Annotated[Path | None, typer.Option(help="Beside --proof: whether something was said of the file later.", exists=True, dir_okay=False)] = None,
+    log_policy: Annotated[
+        Path | None, typer.Option(help="Keys of the log and its witnesses; else those in the directory of trust anchors.", exists=True, dir_okay=False)
+    ] = None,
+    statement: Annotated[
+        list[Path] | None,
+        typer.Option(help="Proof of what was said of the file later: that it is superseded or revoked (of a single file).", exists=True, dir_okay=False),
+    ] = None,
     roles: Annotated[str, typer.Option(help="The order of roles that policy of the school's province asks for, with commas; else the usual three.")] = "",
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
@@ -49,8 +63,9 @@ def verify(
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts and class-subject sheets offline: structure, coverage, certification, signatures, embedded data,
-    and that each subject's row is proven to stand in its sheet.
+    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
+    that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
+    its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
@@ -59,8 +74,11 @@ def verify(
     from services.archive.adapters.evidence_tokens import read_algorithms
     from services.archive.adapters.record_tables import xml_table
     from services.archive.adapters.trust_store import TrustUnreadable, read_trust
+    from services.archive.adapters.trusted_proofs import read_policies
     from services.archive.application.check_document import Announced, CheckDocument
+    from services.archive.domain.bundle import is_bundle
     from services.archive.domain.document import TRANSCRIPT, order_of, transcript_of
+    from services.archive.domain.dossier import is_dossier
     from services.archive.domain.examine import profile_of
     from services.chassis.clock import SystemClock
 
@@ -69,24 +87,41 @@ def verify(
         algorithms = read_algorithms(trust)
         announced = Announced(sha256=bytes.fromhex(sha256) if sha256 else None)
         transcript = transcript_of(order_of(roles)) if roles else TRANSCRIPT
+        policies = [_policy(log_policy)] if log_policy else read_policies(trust)
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
     if evidence and len(files) > 1:
         typer.secho("--evidence is for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
-    if (proof is None) != (log_policy is None) or (proof and len(files) > 1):
-        typer.secho("--proof and --log-policy belong together, for one file at a time", err=True, fg="red")
+    later = statement or []
+    if (proof or later) and (len(files) > 1 or len(policies) != 1):
+        typer.secho("--proof and --statement are for one file at a time, with --log-policy or one .policy among the trust anchors", err=True, fg="red")
         raise typer.Exit(FAILED)
     signatures = CmsSignatures(lambda: store, SystemClock())
+
+    def checked(data: bytes, told: Announced = announced) -> Any:
+        claimed = profile_of(data)
+        return CheckDocument(transcript if claimed is TRANSCRIPT else claimed, signatures, None, xml_table().difference)(data, told)
+
+    judging = archive_bundle.Judging(checked, policies, store, algorithms, _report)
     reports = []
     for file in files:
         data = file.read_bytes()
-        claimed = profile_of(data)
-        reports.append(_report(file, CheckDocument(claimed if claimed.is_sheet else transcript, signatures, None, xml_table().difference)(data, announced)))
-        if proof and log_policy:
-            reports[-1]["log"] = logged = _logged(proof, log_policy, reports[-1]["sha256"])
-            reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None
+        if is_bundle(data) or is_dossier(data):
+            reports.append(judging.file(file, data))
+            continue
+        reports.append(_report(file, checked(data)))
+        if profile_of(data).is_copy and (original := archive_life.original_of(data)) is not None:
+            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+        if proof:
+            reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
+            reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
+        if later:
+            reports[-1]["later"] = said = archive_life.stated(later, policies[0], reports[-1]["sha256"])
+            # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
+            reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
         if evidence:
             reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
             reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
@@ -130,27 +165,18 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
     }
 
 
-def _logged(proof: Path, policy: Path, sha256: str) -> dict[str, Any]:
-    """What a proof shows of the document with this digest: its leaf and who has cosigned the log's head, or the problem."""
-    from services.archive.adapters.note_keys import verifier_of
-    from services.archive.domain.log_proof import LogProof, check_proof
+def _policy(file: Path) -> Any:
+    """The keys of the log and its witnesses."""
     from services.archive.domain.signed_note import NoteError
-    from services.archive.domain.statement import document_of
     from services.archive.domain.witness_policy import read_policy
 
     with reported():
-        told, written = proof.read_bytes(), policy.read_text(encoding="utf-8")
+        written = file.read_text(encoding="utf-8")
     try:
-        keys = read_policy(written)
+        return read_policy(written)
     except NoteError as error:
-        typer.secho(f"{policy}: {error}", err=True, fg="red")
+        typer.secho(f"{file}: {error}", err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    try:
-        leaf = check_proof(LogProof.read(told), keys, verifier_of)
-    except NoteError as error:
-        return {"problem": str(error)}
-    found = {"log": leaf.checkpoint.origin, "index": leaf.index, "size": leaf.checkpoint.size, "witnesses": list(leaf.witnesses)}
-    return {"problem": None if document_of(leaf.statement) == sha256 else "the proof is of another document", **found}
 
 
 def _record(record: bytes | None) -> dict[str, Any] | None:
@@ -159,6 +185,15 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
         told = json.loads(record or b"null")
         if not isinstance(told, dict):
             return None
+        if "copy" in told:
+            return {
+                "copy_id": told["copy"]["id"],
+                "number": told["copy"]["number"],
+                "public_id": told["copy"]["public_id"],
+                "school_year": told.get("school_year"),
+                "level": told.get("level"),
+                "school": told.get("school", {}).get("name"),
+            }
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -187,12 +222,13 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
 _WORDS = {
     "accepted": ("HỢP LỆ", "VALID"),
     "refused": ("KHÔNG HỢP LỆ", "NOT VALID"),
-    "log": ("Có tên trong nhật ký minh bạch", "Stands in the transparency log"),
     "not_made": ("không kiểm tra được ở đây", "could not be checked here"),
     "pupil": ("Học sinh", "Pupil"),
     "school": ("Trường", "School"),
     "school_year": ("Năm học", "School year"),
     "version": ("Phiên bản", "Version"),
+    "number": ("Số bản sao", "Number of the copy"),
+    "original": ("Bản gốc đính kèm", "The attached original"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -202,10 +238,6 @@ _WORDS = {
     "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
     "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
     "proven_at": ("Dấu thời gian chứng thực các chữ ký có trước", "A time stamp proves the signatures to be older than"),
-    "latest": (
-        "Không xác định được đây có phải là phiên bản mới nhất: tra cứu bằng mã QR.",
-        "Whether this is the latest version can't be known offline: look it up by the QR code.",
-    ),
 }
 
 
@@ -215,11 +247,15 @@ def _tell(report: dict[str, Any], language: Language) -> None:
     at = list(Language).index(language)
     typer.secho(f"{report['file']}: ", nl=False, bold=True)
     typer.secho(_WORDS["accepted" if report["accepted"] else "refused"][at], fg="green" if report["accepted"] else "red", bold=True)
+    archive_bundle.tell_container(report, at)
+    if "checks" not in report:
+        for year in report.get("dossier", ()):
+            _tell(year, language)
+        return
     if logged := report.get("log"):
-        good = logged["problem"] is None
-        detail = f"{logged['log']}, {logged['index']} < {logged['size']}, {', '.join(logged['witnesses'])}" if good else logged["problem"]
-        sign, colour = _STATES["passed" if good else "failed"]
-        typer.secho(f"  {sign} {_WORDS['log'][at]}: {detail}", fg=colour)
+        archive_bundle.tell_log(logged, at)
+    if "later" in report:
+        archive_life.tell(report["later"], at)
     for item in report["checks"]:
         sign, colour = _STATES[item["state"]]
         suffix = f": {_WORDS['not_made'][at]}" if item["state"] == "not_made" else ""
@@ -232,20 +268,29 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         archive_evidence.tell(report["evidence"], at)
     if report["proven_at"]:
         typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
-    for key in ("pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
     typer.echo(f"  SHA-256: {report['sha256']}")
-    typer.echo(f"  {_WORDS['latest'][at]}")
+    if "original" in report:
+        typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+        _tell(report["original"], language)
+        return
+    if report.get("log", {}).get("standing", "unknown") == "unknown":
+        typer.echo(f"  {archive_bundle.NOT_KNOWN[at]}")
 
 
 def fetch(
     transcript_id: Annotated[uuid.UUID, typer.Argument(help="The transcript's id.")],
     out: Annotated[Path, typer.Option(help="Where to write the PDF: a file, or a folder.")],
     version: Annotated[int, typer.Option(help="The version; 0 is the latest.")] = 0,
+    bundle: Annotated[bool, typer.Option("--bundle", help="With everything that proves it, in one file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch an archived transcript, byte for byte as it was admitted."""
+    """Fetch an archived transcript, byte for byte as it was admitted. A bundle that waits for its proofs ends with exit code 1."""
+    if bundle:
+        archive_bundle.fetch_bundle(transcript_id, version, out, as_json)
+        return
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     request = archive_pb2.GetTranscriptRequest(transcript_id=str(transcript_id), version=version)
@@ -270,7 +315,7 @@ def fetch(
 
 
 def status(public_id: Annotated[str, typer.Argument(help="What the QR code carries.")], as_json: Json = False) -> None:
-    """Say what the public may know of a transcript: valid, superseded or unknown."""
+    """Say what the public may know of a document: valid, superseded and by which, revoked and by what decision, or unknown."""
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetStatusResponse:
@@ -279,7 +324,11 @@ def status(public_id: Annotated[str, typer.Argument(help="What the QR code carri
         return answer
 
     answer = ask("archive", ("public@nation",), question)
-    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level}
+    told = {"status": answer.status, "school": answer.school_name, "school_year": answer.school_year, "level": answer.level, "kind": answer.kind}
+    if answer.newer_public_id:
+        told["newer_public_id"] = answer.newer_public_id
+    if answer.HasField("revoked_at"):
+        told |= {"revoked_at": answer.revoked_at.ToJsonString(), "decision_number": answer.decision_number}
     typer.echo(json.dumps(told, ensure_ascii=False) if as_json else " · ".join(str(value) for value in told.values() if value))
 
 
@@ -345,7 +394,11 @@ def proof(
     out: Annotated[Path, typer.Option(help="Where to write the proof.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet."""
+    """Fetch the proof that a document stands in the transparency log (C2SP tlog-proof). Exit code 1 when the log isn't there yet.
+
+    Proofs of what was said of it since are written beside it, as FILE.supersede and FILE.revoke: for `hocba verify --statement`. FILE.status
+    shows whether anything was said: for `hocba verify --status`.
+    """
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetProofResponse:
@@ -354,11 +407,15 @@ def proof(
         return answer
 
     answer = ask("archive", ("public@nation",), question)
+    later: list[str] = []
     if answer.final:
         with reported():
             out.write_bytes(answer.proof)
-    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None}
-    words = f"{out}: leaf {answer.log_index}" if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
+            later = archive_life.write_later(answer.later, out)
+            if answer.status:
+                out.with_name(f"{out.name}.status").write_bytes(answer.status)
+    told = {"final": answer.final, "file": str(out) if answer.final else None, "log_index": answer.log_index if answer.final else None, "later": later}
+    words = "\n".join([f"{out}: leaf {answer.log_index}", *later]) if answer.final else "admitted, and not below a final checkpoint yet; ask again in a moment"
     typer.echo(json.dumps(told) if as_json else words)
     if not answer.final:
         raise typer.Exit(REFUSED)

@@ -103,15 +103,15 @@ def renew_evidence(
 
 def judged(record: bytes, document: bytes, store: Any, policy: Any) -> dict[str, Any]:
     """What a record proves of a document now, as plain data."""
-    from services.archive.adapters.evidence_records import decode
     from services.archive.adapters.evidence_tokens import TrustedTokens
-    from services.archive.domain.evidence import Finding, Proof, Reason, verify
+    from services.archive.adapters.trusted_proofs import evidence_proof
     from services.chassis.clock import SystemClock
 
-    try:
-        proof = verify(decode(record), [document], TrustedTokens(lambda: store, lambda: policy), policy, SystemClock().now())
-    except ValueError as error:
-        proof = Proof(None, (Finding(Reason.UNREADABLE, 0, 0, str(error)),))
+    return plain(evidence_proof(record, document, TrustedTokens(lambda: store, lambda: policy), SystemClock().now()))
+
+
+def plain(proof: Any) -> dict[str, Any]:
+    """What a record proves, as plain data."""
     return {
         "whole": proof.whole,
         "proven_since": proof.since.isoformat() if proof.since else None,

@@ -5,6 +5,7 @@ HOCBA_EDGE_CA_FILE           CA of the services' certificates
 HOCBA_EDGE_CERTIFICATE_FILE  our certificate (its name is `edge`)
 HOCBA_EDGE_KEY_FILE          its key
 HOCBA_EDGE_TOKEN_FILE        the caller's token
+HOCBA_EDGE_PERSON            whom the local stack's issuer takes the caller for: what one person asks for, another confirms
 """
 
 import os
@@ -54,7 +55,8 @@ def door_to(service: str, roles: tuple[str, ...]) -> Door:
         return Door(_variable("ADDRESS"), files["CA"], files["CERTIFICATE"], files["KEY"], files["TOKEN"].read_text().strip())
     deployment = running()
     leaf = deployment.keys.leaf("edge")
-    token = deployment.token("cli", "cli", roles)
+    person = os.environ.get(f"{_PREFIX}PERSON") or "cli"
+    token = deployment.token(person, person, roles)
     return Door(deployment.addresses[service], deployment.keys.ca, leaf.certificate, leaf.key, token)
 
 

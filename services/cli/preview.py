@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-_BANNER = "BẢN NHÁP"
 _DOTS_PER_INCH = "110"
 
 
@@ -23,7 +22,7 @@ def preview(
     png: Annotated[Path | None, typer.Option(help="Also write each page as a picture into this folder.")] = None,
     form_version: Annotated[str, typer.Option(help="Version of the form.")] = "v1",
     url: Annotated[str, typer.Option(help="What the QR code leads to, before the public id.")] = "https://tracuu.hocba.example/t",
-    draft: Annotated[bool, typer.Option(help="Print BẢN NHÁP across the pages.")] = True,
+    draft: Annotated[bool, typer.Option(help="Print BẢN NHÁP on the pages.")] = True,
 ) -> None:
     """Set forms with a record, with sample data, or all of them. Nothing is signed; with --no-draft the page is the one that would be signed.
 
@@ -52,7 +51,7 @@ def preview(
         renderer = FormRenderer(url, form_version)
         for target, content in contents.items():
             document = read_class_sheet(content) if is_class_sheet(content) else read_record(content)
-            body = renderer.render(document, _BANNER if draft else "")
+            body = renderer.render(document, draft=draft)
             target.write_bytes(body.pdf)
             typer.echo(f"{target}: {body.template_version}, {len(body.pdf)} bytes, SHA-256 {body.digest.hex()}")
             if png:

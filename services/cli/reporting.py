@@ -1,13 +1,15 @@
-"""What `hocba reporting` adds: coverage, missing, class, reconcile, rebuild."""
+"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, rebuild."""
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from google.protobuf.json_format import MessageToDict
 
-from services.cli.edge import ask, reported, take_local_settings
+from services.cli.edge import ask, reported, running, take_local_settings
+from services.reporting.entrypoints.dashboard_look import TEXTS
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -24,50 +26,27 @@ _STEPS = (
     ("archived", "Lưu trữ"),
     ("rejected", "Lỗi"),
 )
-REASONS = {
-    "missing_marks": "thiếu điểm",
-    "make_up_due": "chưa kiểm tra bù",
-    "missing_conduct": "thiếu kết quả rèn luyện",
-    "missing_traits": "thiếu đánh giá phẩm chất, năng lực",
-    "missing_absences": "thiếu số buổi nghỉ",
-    "missing_comments": "thiếu nhận xét",
-    "electives_not_chosen": "chưa đủ môn lựa chọn",
-    "no_personal_number": "không có số định danh cá nhân",
-    "transfer_under_way": "đang chuyển trường",
-    "retake_in_summer": "kiểm tra lại trong hè",
-    "supplement_in_summer": "đánh giá bổ sung trong hè",
-    "summer_training": "rèn luyện trong hè",
-    "promotion_undecided": "chưa quyết định lên lớp",
-    "completion_undecided": "chưa xét hoàn thành chương trình",
-    "not_sealed": "chưa khóa sổ",
-    "rejected": "bị từ chối lưu trữ",
-    "signing_failed": "ký lỗi",
-    "awaiting_subject_teacher": "chờ giáo viên bộ môn ký bảng điểm môn",
-    "awaiting_homeroom_teacher": "chờ giáo viên chủ nhiệm ký",
-    "awaiting_principal": "chờ hiệu trưởng ký",
-    "awaiting_school_seal": "chờ đóng dấu",
-    "signing_under_way": "đang ký",
-    "archiving_under_way": "đang lưu trữ",
-}
-WHO = {
-    "subject_teacher": "giáo viên bộ môn",
-    "homeroom_teacher": "giáo viên chủ nhiệm",
-    "principal": "hiệu trưởng",
-    "clerk": "văn thư",
-    "registrar": "văn phòng nhà trường",
-    "system_operator": "quản trị hệ thống",
-    "system": "hệ thống",
-}
+_LATER = (("identity_verified", "Đã xác thực"), ("submitted", "Đã nộp"), ("acknowledged", "Kho nhận"))
+"""Steps that have a column only where there is somebody to count."""
+_QUALITY = (
+    ("without_personal_number", "không có số định danh cá nhân", "bổ sung số định danh, hoặc ghi lí do chưa có"),
+    ("identity_contradictory", "thông tin khác với CSDL dân cư", "đối chiếu giấy khai sinh, sửa hồ sơ rồi xác thực lại"),
+    ("identity_unknown", "CSDL dân cư không có số này", "kiểm tra số định danh với công an xã"),
+)
+REASONS, WHO = TEXTS["vi"]["reasons"], TEXTS["vi"]["who"]
 
 
 def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     """Add the commands."""
     reporting = groups["reporting"]
     reporting.command("coverage")(coverage)
+    reporting.command("quality")(quality)
+    reporting.command("history")(history)
     reporting.command("missing")(missing)
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
     reporting.command("rebuild")(rebuild)
+    reporting.command("dashboard")(dashboard)
 
 
 def coverage(
@@ -75,18 +54,76 @@ def coverage(
     province: Annotated[str, typer.Option(help='Of this province, such as "2025-79"; without it, of the nation.')] = "",
     school: Annotated[str, typer.Option(help="Of this school.")] = "",
     by_class: Annotated[bool, typer.Option("--by-class", help="One line per class instead of per school.")] = False,
+    by_grade: Annotated[bool, typer.Option("--by-grade", help="One line per grade.")] = False,
+    by_province: Annotated[bool, typer.Option("--by-province", help="One line per province.")] = False,
     as_json: Json = False,
 ) -> None:
     """How many transcripts have come how far, what keeps the others, and who must act."""
     from hocba.reporting.v1 import reporting_pb2
 
-    fine = by_class or bool(school)
-    request = reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, by_school=not fine, by_class=fine)
-    answer = _ask("GetCoverage", request)
+    other, fine = by_grade or by_province, by_class or bool(school)
+    parts = {"by_grade": by_grade, "by_province": by_province, "by_school": not (other or fine), "by_class": fine and not other}
+    answer = _ask("GetCoverage", reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, **parts))
     if as_json:
         typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
         return
     _print_coverage(answer, f"Học bạ số năm học {answer.school_year}-{answer.school_year + 1}")
+
+
+def quality(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province's schools; without it, of the provinces.")] = "",
+    school: Annotated[str, typer.Option(help="Of this school's classes.")] = "",
+    as_json: Json = False,
+) -> None:
+    """How good the identities are on which transcripts rest: how many lack a number or contradict the population register, and the cure."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    parts = {"by_class": bool(school), "by_school": bool(province) and not school, "by_province": not province and not school}
+    answer = _ask("GetCoverage", reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, **parts))
+    counted = ("enrolled", "identity_verified", *(field for field, _, _ in _QUALITY))
+
+    def plain(part: Any) -> dict[str, Any]:
+        ids = {key: getattr(part, key) for key in ("province_id", "school_id", "class_id", "name")}
+        return ids | {field: getattr(part, field) for field in counted}
+
+    if as_json:
+        cures = {field: cure for field, _, cure in _QUALITY}
+        typer.echo(json.dumps({"total": plain(answer.total), "parts": [plain(part) for part in answer.parts], "cures": cures}, ensure_ascii=False))
+        return
+    table = _table("Chất lượng dữ liệu định danh", "", "Học sinh", "Đã xác thực", "Không có số", "Mâu thuẫn", "Không rõ")
+    for part in (*answer.parts, answer.total):
+        table.add_row(part.name or part.class_id or part.school_id or "Cộng", *(str(getattr(part, field)) for field in counted))
+    _show(table)
+    for field, words, cure in _QUALITY:
+        if number := getattr(answer.total, field):
+            typer.echo(f"{number} học sinh {words}: {cure}")
+
+
+def history(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    school: Annotated[str, typer.Option(help="Of this school.")] = "",
+    since: Annotated[datetime | None, typer.Option(help="From this time on (UTC); without it, from the first point.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Up to this time (UTC); with --since the same time: how it stood then.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How coverage stood: a line for each hour (a school: each day) in which it moved. Each line holds until the next."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    request = reporting_pb2.GetHistoryRequest(school_year=year, province_id=province, school_id=school)
+    if since:
+        request.since.FromDatetime(since)
+    if until:
+        request.until.FromDatetime(until)
+    answer = _ask("GetHistory", request)
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    table = _table("Tiến độ theo thời gian", "", *(words for _, words in _STEPS), "%")
+    for point in answer.points:
+        table.add_row(point.taken_at.ToDatetime().isoformat(" ", "minutes"), *_figures(point.coverage))
+    _show(table)
 
 
 def missing(
@@ -166,6 +203,18 @@ def rebuild(as_json: Json = False) -> None:
     typer.echo(json.dumps({"pupils": counted}) if as_json else f"{counted} pupils counted anew")
 
 
+def dashboard(
+    role: Annotated[str, typer.Option("--as", help="Whose pages: ministry_officer@nation, doet_officer@province:2025-79, principal@school:<id>.")] = "",
+    as_json: Json = False,
+) -> None:
+    """An address of the local stack's dashboard that signs in by itself. Whoever has it has the role, for eight hours."""
+    with reported():
+        deployment = running()
+        token = deployment.token("cli", "cli", (role,) if role else _AS_SEER)
+        address = f"{deployment.dashboard}/sign-in#{token}"
+    typer.echo(json.dumps({"address": address}) if as_json else address)
+
+
 def _ask(method: str, request: Any) -> Any:
     from hocba.reporting.v1 import reporting_pb2_grpc
 
@@ -197,19 +246,21 @@ def _show(table: Any) -> None:
 
 
 def _print_coverage(answer: Any, title: str) -> None:
-    table = _table(title, "", *(words for _, words in _STEPS), "%")
+    later = [(step, words) for step, words in _LATER if getattr(answer.total, step)]
+    table = _table(title, "", *(words for _, words in _STEPS), "%", *(words for _, words in later))
     table.columns[0].min_width = 9
     for column in table.columns[1:]:
         column.justify = "right"
     for part in answer.parts:
-        table.add_row(part.name or part.class_id or part.school_id, *_figures(part))
+        table.add_row(part.name or part.class_id or part.school_id, *_figures(part), *(str(getattr(part, step)) for step, _ in later))
     table.add_section()
-    table.add_row("Cộng", *_figures(answer.total), style="bold")
+    table.add_row("Cộng", *_figures(answer.total), *(str(getattr(answer.total, step)) for step, _ in later), style="bold")
     _show(table)
     if answer.total.reasons:
-        reasons = _table("Chưa lưu trữ vì", "Lý do", "Học sinh", "Người xử lý")
+        reasons = _table("Chưa lưu trữ vì", "Lý do", "Học sinh", "Người xử lý", "Sớm nhất từ", "Một nửa từ")
         for reason in answer.total.reasons:
-            reasons.add_row(REASONS.get(reason.code, reason.code), str(reason.pupils), WHO.get(reason.who_acts, reason.who_acts))
+            who = WHO.get(reason.who_acts, reason.who_acts)
+            reasons.add_row(REASONS.get(reason.code, reason.code), str(reason.pupils), who, reason.oldest_since, reason.median_since)
         _show(reasons)
 
 

@@ -107,6 +107,8 @@ def _show(places: "Places") -> None:
     from rich.table import Table
 
     from services.stack import supervisor
+    from services.stack.deployment import Deployment
+    from services.stack.places import StackError
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("process", "state", "pid", "address", "since", "restarts"):
@@ -117,6 +119,11 @@ def _show(places: "Places") -> None:
         table.add_row(state.name, f"[{colour}]{state.state}[/]", str(state.pid or ""), state.address, since, str(state.restarts or ""))
     console = Console()
     console.print(table)
+    with suppress(StackError):
+        if page := Deployment.read(places).page:
+            console.print(f"public page: {page}/", soft_wrap=True)
+        if dashboard := Deployment.read(places).dashboard:
+            console.print(f"dashboard:   {dashboard}/ (hocba reporting dashboard prints an address that signs in)", soft_wrap=True)
     console.print(f"[dim]state and logs: {_short(places.state)}[/]", soft_wrap=True)
 
 

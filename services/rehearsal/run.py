@@ -36,4 +36,6 @@ async def _in_the_foreground(home: Places, pupils: int, seed: int, stage: Stage,
     async with AsyncExitStack() as open_stack:
         with stage.act(START):
             stack = await open_stack.enter_async_context(processes.running(home, workers=WORKERS, fresh=True))
-        return await play(stack.deployment, pupils, seed, stage, documents)
+        outcome = await play(stack.deployment, pupils, seed, stage, documents)
+    outcome.page = ""  # Nobody serves it any more.
+    return outcome

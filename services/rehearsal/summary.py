@@ -39,6 +39,7 @@ def show(outcome: Outcome, console: Console) -> None:
         f"{outcome.validated + outcome.sheets_validated:,} bằng {', '.join(outcome.validators)}; trung bình {outcome.bytes_per_transcript / 1000:.1f} kB",
     )
     table.add_row("Nhật ký minh bạch", f"{outcome.log_leaves:,} mục, {outcome.log_witnesses} nhân chứng đồng ký; mỗi tệp kèm bằng chứng kiểm được ngoại tuyến")
+    table.add_row("Kho học bạ số quốc gia", f"{outcome.registered:,} phiên bản đã nộp và được nhận, biên nhận có chữ ký trong {_near(outcome.receipts)}")
     table.add_row("Đối soát", "[bold green]0 sai lệch[/]" if outcome.reconciled else f"[bold red]{outcome.differences}[/]")
     slowest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:3]
     table.add_row(
@@ -47,7 +48,10 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(table)
     console.print(f"Học bạ đã ký (signed transcripts):  {_near(outcome.documents)}")
     console.print(f"Kiểm chứng một tệp (verify one):    .state/venv/bin/hocba verify <tệp.pdf> --trust {_near(outcome.anchors)}", soft_wrap=True)
-    console.print(f"  với bằng chứng nhật ký (and proof):    ... --proof <tệp.tlog-proof> --log-policy {_near(outcome.policy)}", soft_wrap=True)
+    console.print(f"Gói bằng chứng (proof bundle):      {_near(outcome.bundle)}", soft_wrap=True)
+    console.print(f"  kiểm ngoại tuyến (check offline):  .state/venv/bin/hocba verify {_near(outcome.bundle)} --trust {_near(outcome.anchors)}", soft_wrap=True)
+    if outcome.page:
+        console.print(f"Trang công khai (behind its QR code):   {outcome.page}", soft_wrap=True)
     console.print("Giữ hệ thống chạy (keep it up):     make demo ARGS=--keep; rồi make status, make logs, make down")
 
 

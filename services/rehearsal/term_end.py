@@ -8,7 +8,7 @@ from typing import Any
 from hocba.enrollment.v1 import enrollment_pb2
 from hocba.reporting.v1 import reporting_pb2
 from services.chassis.errors import Refused
-from services.rehearsal import gradebook, marks, plan, roster, signatures, validation
+from services.rehearsal import gradebook, marks, plan, proofs, register, roster, signatures, validation
 from services.rehearsal.doors import Doors, all_of, new_id, open_doors, settled
 from services.rehearsal.gradebook import Correction
 from services.rehearsal.plan import PROVINCE, SCHOOL_YEAR, Plan
@@ -45,19 +45,27 @@ class Outcome:
     bytes_per_transcript: int = 0
     log_leaves: int = 0
     log_witnesses: int = 0
+    registered: int = 0
+    register_versions_found: int = 0
+    receipts: str = ""
     differences: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     total_seconds: float = 0.0
     documents: str = ""
     anchors: str = ""
     policy: str = ""
+    page: str = ""
+    """Address of one issued transcript's public page; it answers while the stack is up."""
+    bundle: str = ""
+    """A transcript with everything that proves it, in one file."""
 
     @property
     def reconciled(self) -> bool:
-        """Whether everything that was sealed is archived, the log has a leaf for each document, and every difference is zero."""
+        """Whether everything that was sealed is archived, log and national register have every document, and every difference is zero."""
         whole = self.archived == self.sealed == self.validated - self.superseded and self.sheets_signed == self.sheets_validated
         # Each file's own proof was checked when it was validated; time stamps of evidence are leaves too.
         whole = whole and self.log_leaves >= self.validated + self.sheets_validated
+        whole = whole and self.registered == self.validated
         return whole and not any(self.differences.values())
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,13 +79,16 @@ async def play(deployment: Deployment, pupils: int, seed: int, stage: Stage, doc
     began = time.monotonic()
     try:
         onlooker = Onlooker.with_policy(doors, log_keys.policy_file(deployment.log_keys))
-        outcome = await _acts(doors, plan.make(pupils, seed), SignerPki(deployment.signers), onlooker, stage, documents)
+        cast, signers = plan.make(pupils, seed), SignerPki(deployment.signers)
+        outcome = await _acts(doors, cast, signers, onlooker, stage, documents)
+        await _register(deployment, signers, cast, stage, outcome)
     finally:
         await doors.close()
     outcome.seconds = {title: round(seconds, 1) for title, seconds in stage.seconds.items()}
     outcome.total_seconds = round(time.monotonic() - began, 1)
     outcome.documents, outcome.anchors = str(documents), str(deployment.signers / "anchors")
     outcome.policy = str(log_keys.policy_file(deployment.log_keys))
+    outcome.page = f"{deployment.page}{outcome.page}"
     return outcome
 
 
@@ -121,11 +132,28 @@ async def _acts(doors: Doors, cast: Plan, pki: SignerPki, onlooker: Onlooker, st
         report = await validation.validate_all(doors, officer, cast, pki.anchors, documents, onlooker, step)
     outcome.validated, outcome.superseded, outcome.sheets_validated = report.valid, report.superseded, report.sheets
     outcome.validators, outcome.bytes_per_transcript = report.validators, report.mean_bytes
+    outcome.page = f"/t/{report.latest}"
     if report.problems:
         raise Refused("archived files that do not stand:\n  " + "\n  ".join(report.problems[:20]))
+    with stage.act("Gói bằng chứng (one file that proves a transcript, checked offline)"):
+        outcome.bundle = str(await proofs.prove_one(doors, officer, corrected.class_id, pki.anchors, documents))
     with stage.act("Đối soát (totals reconcile to zero)"):
         await _reconcile(doors, officer, outcome)
     return outcome
+
+
+async def _register(deployment: Deployment, pki: SignerPki, cast: Plan, stage: Stage, outcome: Outcome) -> None:
+    with stage.act("Nộp kho học bạ số quốc gia (submitted, receipts signed)", outcome.validated) as step:
+        client = await settled(lambda: register.open_account(deployment, pki, PROVINCE))
+        answered = await settled(lambda: register.submit(deployment, PROVINCE))
+        step.at(answered.applied)
+        if answered.rejected:
+            raise Refused(f"the national register rejected {answered.rejected} records: see `hocba register receipts {PROVINCE}`")
+        corrected = next(pupil for pupil in cast.schools[1].classes[0].pupils if not pupil.fate)
+        found = await settled(lambda: client.find(corrected.personal_number))
+    outcome.registered, outcome.receipts, outcome.register_versions_found = answered.applied, answered.receipts, len(found)
+    if [one["status"] for one in found] != ["superseded", "valid"]:
+        raise Refused(f"the national register tells {[one['status'] for one in found]} of a pupil who has a transcript and its correction")
 
 
 async def _verify_identities(doors: Doors, cast: Plan, step: Any) -> None:

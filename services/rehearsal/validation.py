@@ -33,6 +33,8 @@ class Report:
     mean_bytes: int = 0
     validators: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    latest: str = ""
+    """Public id of a transcript that nothing has superseded."""
 
 
 async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Path, documents: Path, onlooker: Onlooker, step: Step) -> Report:
@@ -52,6 +54,7 @@ async def validate_all(doors: Doors, officer: Metadata, cast: Plan, anchors: Pat
             answer = await doors.archive.GetTranscript(request, metadata=officer, timeout=60)
             sizes.append(len(answer.pdf))
             report.superseded += bool(entry.superseded_by)
+            report.latest = report.latest if entry.superseded_by else ref.public_id
             good = await stands(f"{ref.transcript_id}-v{ref.version}.pdf", answer.pdf, entry.sha256, ref.public_id, ON_TRANSCRIPTS)
             report.valid += good
 

@@ -1,6 +1,6 @@
 """Protobuf <-> domain: the one file of reporting that knows both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,13 +13,14 @@ from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.identity import Actor
-from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, PupilNews, Viewer
+from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
-from services.reporting.domain.counting import REASON_PREFIX, ClassFacts
+from services.reporting.domain.counting import REASON_PREFIX, Age, ClassFacts
 from services.reporting.domain.facts import (
     HOMEROOM_TEACHER,
     PRINCIPAL,
     SCHOOL_SEAL,
+    Acknowledged,
     Approved,
     Archived,
     Identified,
@@ -29,7 +30,9 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
+    Submitted,
     Trouble,
 )
 from services.reporting.domain.standing import who_acts
@@ -40,6 +43,8 @@ ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
 }
 APPROVED_STATE = "approved"
+HELD = ("applied", "ignored")
+CANCEL = "CANCEL"
 BatchNews = tuple[list[PupilNews], list[ClassNews]]
 
 
@@ -54,7 +59,7 @@ def pupils_enrolled(event: enrollment_pb2.PupilsEnrolled, at: datetime) -> Batch
     hint = ClassNews(event.class_id, ClassFacts(0, "", event.school_id, event.school_year))
     news = []
     for pupil in event.pupils:
-        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number)):
+        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number, pupil.identity_state)):
             news.append(PupilNews(event.class_id, pupil.pupil_id, event.school_year, item, at))
     return news, [hint]
 
@@ -108,6 +113,8 @@ def role_signed(event: signing_pb2.RoleSigned, at: datetime) -> BatchNews:
         return [], []
     news: list[tuple[common_pb2.TranscriptRef, News]] = []
     for item in event.outcomes:
+        if not item.HasField("transcript"):
+            continue  # The seal on a certified copy, which is no step of a transcript.
         version = item.transcript.version
         news.append((item.transcript, Signed(role, version) if item.signed else NotSigned(role, Trouble(version, at.isoformat(), item.reason))))
     return _news_of_class(event, news, at)
@@ -130,10 +137,26 @@ def transcripts_archived(event: archive_pb2.TranscriptsArchived, at: datetime) -
     return _news_of_class(event, news, at, event.school_year)
 
 
+def transcript_revoked(event: archive_pb2.TranscriptRevoked, at: datetime) -> BatchNews:
+    """Withdrawn."""
+    return _news_of_class(event, [(event.transcript, Revoked(event.transcript.version))], at, event.school_year)
+
+
 def transcripts_rejected(event: archive_pb2.TranscriptsRejected, at: datetime) -> BatchNews:
     """Refused."""
     news = ((item.transcript, Rejected(Trouble(item.transcript.version, at.isoformat(), item.reason))) for item in event.transcripts)
     return _news_of_class(event, news, at, event.school_year)
+
+
+def transcripts_submitted(event: archive_pb2.TranscriptsSubmitted, at: datetime) -> BatchNews:
+    """Handed over to the national register."""
+    return _news_of_class(event, ((ref, Submitted(ref.version)) for ref in event.transcripts), at, event.school_year)
+
+
+def transcripts_acknowledged(event: archive_pb2.TranscriptsAcknowledged, at: datetime) -> BatchNews:
+    """Held by the national register: applied, or ignored since it holds as much already. Of a cancelled version the archive itself has told."""
+    held = (item.transcript for item in event.transcripts if item.result in HELD and item.operation != CANCEL)
+    return _news_of_class(event, ((ref, Acknowledged(ref.version)) for ref in held), at, event.school_year)
 
 
 def school(event: enrollment_pb2.SchoolRegistered) -> School:
@@ -157,6 +180,13 @@ def viewer_of(actor: Actor) -> Viewer:
     return Viewer(everything, actor.scoped("province"), actor.scoped("school"), actor.scoped("class"))
 
 
+def parts_of(request: reporting_pb2.GetCoverageRequest) -> str:
+    """The parts that are asked for, the finest when there are several; grades before all."""
+    if request.by_grade:
+        return "grade"
+    return "class" if request.by_class else "school" if request.by_school else "province" if request.by_province else ""
+
+
 def coverage(item: Coverage) -> reporting_pb2.Coverage:
     """Counters for the wire; reasons by number of pupils, the most frequent first."""
     counts = item.counts
@@ -167,7 +197,7 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         class_id=item.place.class_id,
         name=item.place.name,
         grade=item.place.grade,
-        reasons=[_reason(measure.removeprefix(REASON_PREFIX), count) for count, measure in reasons],
+        reasons=[_reason(measure.removeprefix(REASON_PREFIX), count, item.ages) for count, measure in reasons],
         enrolled=counts.get("enrolled", 0),
         ready=counts.get("ready", 0),
         sealed=counts.get("sealed", 0),
@@ -179,6 +209,12 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         signed_seal=counts.get("signed_seal", 0),
         archived=counts.get("archived", 0),
         rejected=counts.get("rejected", 0),
+        identity_verified=counts.get("identity_verified", 0),
+        identity_contradictory=counts.get("identity_contradictory", 0),
+        identity_unknown=counts.get("identity_unknown", 0),
+        without_personal_number=counts.get("without_number", 0),
+        submitted=counts.get("submitted", 0),
+        acknowledged=counts.get("acknowledged", 0),
     )
 
 
@@ -186,6 +222,18 @@ def coverage_answer(total: Coverage, parts: Sequence[Coverage], school_year: int
     """The whole and its parts."""
     told = [coverage(part) for part in parts]
     return reporting_pb2.GetCoverageResponse(total=coverage(total), parts=told, as_of=_timestamp(as_of), school_year=school_year)
+
+
+def span(request: reporting_pb2.GetHistoryRequest, now: datetime) -> tuple[datetime | None, datetime]:
+    """(since, until)."""
+    since = request.since.ToDatetime(UTC) if request.HasField("since") else None
+    return since, request.until.ToDatetime(UTC) if request.HasField("until") else now
+
+
+def history_answer(school_year: int, points: Iterable[Point]) -> reporting_pb2.GetHistoryResponse:
+    """Points in order of time."""
+    told = [reporting_pb2.HistoryPoint(taken_at=_timestamp(point.taken_at), coverage=coverage(point.coverage)) for point in points]
+    return reporting_pb2.GetHistoryResponse(school_year=school_year, points=told)
 
 
 def missing_answer(found: Iterable[Missing]) -> reporting_pb2.ListMissingResponse:
@@ -227,7 +275,10 @@ def _news_of_class(
     | signing_pb2.RoleSigned
     | signing_pb2.TranscriptsSigned
     | archive_pb2.TranscriptsArchived
-    | archive_pb2.TranscriptsRejected,
+    | archive_pb2.TranscriptRevoked
+    | archive_pb2.TranscriptsRejected
+    | archive_pb2.TranscriptsSubmitted
+    | archive_pb2.TranscriptsAcknowledged,
     news: Iterable[tuple[common_pb2.TranscriptRef, News]],
     at: datetime,
     school_year: int = 0,
@@ -244,8 +295,10 @@ def _sheet_versions(sheets: Iterable[common_pb2.SheetRef]) -> frozenset[SheetVer
     return frozenset((sheet.sheet_id, sheet.version) for sheet in sheets)
 
 
-def _reason(code: str, pupils: int) -> reporting_pb2.Reason:
-    return reporting_pb2.Reason(code=code, pupils=pupils, who_acts=who_acts(code))
+def _reason(code: str, pupils: int, ages: Mapping[str, Age]) -> reporting_pb2.Reason:
+    age = ages.get(code)
+    since = {"oldest_since": age.oldest.isoformat(), "median_since": age.median.isoformat()} if age else {}
+    return reporting_pb2.Reason(code=code, pupils=pupils, who_acts=who_acts(code), **since)
 
 
 def _timestamp(at: datetime) -> Timestamp:

@@ -1,5 +1,6 @@
 """Settings of reporting."""
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
@@ -9,3 +10,8 @@ class ReportingSettings(ServiceSettings):
     """HOCBA_REPORTING_*"""
 
     model_config = SettingsConfigDict(env_prefix="HOCBA_REPORTING_", frozen=True, extra="forbid")
+
+    page_listen: str = Field("", description="host:port of the dashboard and its JSON, plain HTTP behind a proxy that speaks HTTPS; empty: none")
+    page_proxies: int = Field(
+        0, ge=0, description="proxies in front, whose X-Forwarded-Proto is believed: cookies are for HTTPS only where the reader came by it"
+    )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
-from hocba.signing.v1.events_pb2 import ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import CopiesSigned, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
@@ -50,6 +50,7 @@ from services.signing.application.reject_manifest import RejectManifest
 from services.signing.application.release_queued import LetGo, MeasureBacklog, ReleaseQueued
 from services.signing.application.retry_failed import RetryFailed
 from services.signing.application.sign_class import SignClass
+from services.signing.application.take_copy import TakeCopy
 from services.signing.application.take_sealed_class import TakeSealedClass
 from services.signing.application.take_values import Resume
 from services.signing.application.views import GetManifest, GetPreview, ListManifests
@@ -199,11 +200,11 @@ def build(settings: SigningSettings) -> Service:
     rpc = doors(settings, transactions, clock)
     service.add_rpc("hocba.signing.v1.Signing", lambda server: signing_pb2_grpc.add_SigningServicer_to_server(rpc, server))
     take = TakeSealedClass(transactions, clock, settings.express_limit)
-    service.add_consumers(SigningConsumers(take, KnowPeople(transactions), service.envelope.open))
+    service.add_consumers(SigningConsumers(take, TakeCopy(transactions, clock, settings.express_limit), KnowPeople(transactions), service.envelope.open))
     service.add_consumers(worker(settings, transactions, clock), group=WORKER_GROUP, role="work", max_records=ORDERS_AT_ONCE)
     add_remote(service, settings, transactions, clock)
     service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
     release = ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum)
     service.add_background("releases", Releaser(release, MeasureBacklog(transactions), transactions.queued).run)
-    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, TranscriptsSigned)
+    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, CopiesSigned, TranscriptsSigned)
     return service

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from hocba.archive.v1 import events_pb2 as archive
 from hocba.common.v1 import common_pb2
 from hocba.enrollment.v1 import events_pb2 as enrollment
 from hocba.grading.v1 import events_pb2 as grading
@@ -141,6 +142,16 @@ def sealed_class_of(event: grading.ClassSealed, contents: Sequence[bytes], sheet
     )
 
 
+def ordered_copy_of(event: archive.CopyOrdered) -> tuple[Place, Ref, bytes]:
+    """A certified copy that the archive has ordered: where, which, and what it says."""
+    ref = event.copy
+    return (
+        Place(event.class_id, event.school_id, event.province_id),
+        Ref(ref.copy_id, "", 1, ref.content_digest, ref.public_id, DocumentKind.COPY),
+        event.content,
+    )
+
+
 def school_fact_of(event: enrollment.SchoolRegistered) -> know_people.SchoolFact:
     """A school's facts."""
     return know_people.SchoolFact(event.school_id, event.province_id, event.version, event.name)
@@ -224,7 +235,7 @@ def _role_signed(event: RoleSigned, part: Sequence[LineResult]) -> events.RoleSi
     return message
 
 
-def _class_signed(event: ClassSigned) -> events.TranscriptsSigned | events.SheetsSigned:
+def _class_signed(event: ClassSigned) -> events.TranscriptsSigned | events.SheetsSigned | events.CopiesSigned:
     about = {
         "class_id": event.place.class_id,
         "school_id": event.place.school_id,
@@ -237,6 +248,8 @@ def _class_signed(event: ClassSigned) -> events.TranscriptsSigned | events.Sheet
         "sealed_at": _stamp(event.sealed_at),
     }
     # A manifest lists documents of one kind, and so does what comes of it.
+    if all(finished.ref.kind is DocumentKind.COPY for finished in event.transcripts):
+        return events.CopiesSigned(**about, copies=[events.SignedCopy(**_named(f.ref), **_finished(f)) for f in event.transcripts])  # type: ignore[arg-type]
     if all(finished.ref.kind is DocumentKind.SHEET for finished in event.transcripts):
         return events.SheetsSigned(**about, sheets=[events.SignedSheet(**_named(f.ref), **_finished(f)) for f in event.transcripts])  # type: ignore[arg-type]
     return events.TranscriptsSigned(**about, transcripts=[events.SignedTranscript(**_named(f.ref), **_finished(f)) for f in event.transcripts])  # type: ignore[arg-type]
@@ -261,7 +274,8 @@ def summary_message(manifest: ManifestRow) -> rpc.ManifestSummary:
         state=manifest.state.value,
         class_version=manifest.class_version,
         merkle_root=manifest.merkle_root,
-        transcripts=0 if manifest.kind is DocumentKind.SHEET else manifest.transcripts,
+        transcripts=manifest.transcripts if manifest.kind is DocumentKind.TRANSCRIPT else 0,
+        copies=manifest.transcripts if manifest.kind is DocumentKind.COPY else 0,
         sheets=manifest.transcripts if manifest.kind is DocumentKind.SHEET else 0,
         subject=manifest.subject,
         responsible_staff_id=manifest.responsible_staff_id or "",
@@ -441,6 +455,8 @@ def _sheets(refs: Iterable[Ref]) -> list[common_pb2.SheetRef]:
 
 def _named(ref: Ref) -> dict[str, Any]:
     """The one field of a message that says which document it is about."""
+    if ref.kind is DocumentKind.COPY:
+        return {"copy": common_pb2.CopyRef(copy_id=ref.transcript_id, content_digest=ref.content_digest, public_id=ref.public_id)}
     return {"sheet": _sheet_message(ref)} if ref.kind is DocumentKind.SHEET else {"transcript": _ref_message(ref)}
 
 

@@ -19,6 +19,11 @@ from services.stack.places import SERVICES, Places, StackError, write_atomically
 
 ARCHIVE_LOG = "archive-log"
 """Whose address is that of the log's files over HTTP."""
+ARCHIVE_PAGE = "archive-page"
+"""Whose address is that of the public page behind the QR codes."""
+DASHBOARD = "dashboard"
+"""Whose address is that of reporting's pages."""
+_PAGES = {"archive": ARCHIVE_PAGE, "reporting": DASHBOARD}
 _FILE = "deployment.json"
 _PREFIX = "HOCBA_"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -85,9 +90,29 @@ class Deployment:
         return self.places.keys / "log"
 
     @property
+    def register_keys(self) -> Path:
+        """The key of the national register's receipts, and the tokens of its local accounts."""
+        return self.places.keys / "register"
+
+    @property
+    def register_state(self) -> Path:
+        """What the national register keeps beside its database."""
+        return self.state / "register"
+
+    @property
     def witness_states(self) -> Path:
         """What each witness remembers."""
         return self.state / "witnesses"
+
+    @property
+    def page(self) -> str:
+        """Where a browser finds the public page, without a slash at the end; empty where nothing serves it."""
+        return f"http://{self.addresses[ARCHIVE_PAGE]}" if "archive" in self.health and ARCHIVE_PAGE in self.addresses else ""
+
+    @property
+    def dashboard(self) -> str:
+        """Where a browser finds the dashboard; empty where nothing serves it."""
+        return f"http://{self.addresses[DASHBOARD]}" if "reporting" in self.health and DASHBOARD in self.addresses else ""
 
     def token(self, account: str, person: str, roles: Iterable[str] = (), *, valid_for: timedelta = timedelta(hours=8)) -> str:
         """A bearer token of the local issuer; roles are `role@scope`, such as `principal@school:<uuid>`."""
@@ -102,7 +127,7 @@ class Deployment:
         prefix = str(kind.model_config["env_prefix"])
         known = self._known(service, process or service) | dict(self.overrides.get(service, {}))
         if as_owner:
-            known["owner_url"] = _without_password(self.owner_databases[service])
+            known["owner_url"] = without_password(self.owner_databases[service])
             known["owner_password_file"] = str(self.places.secrets / f"hocba_{service}_owner.password")
         asked = {prefix + name.upper(): known[name] for name in kind.model_fields if name in known}
         # What a person sets by hand wins: HOCBA_GRADING_LOG_LEVEL=debug make up.
@@ -121,7 +146,7 @@ class Deployment:
         known = {
             "listen": self.addresses[service] if process == service else "127.0.0.1:0",
             "health_listen": self.health.get(process, ""),
-            "database_url": _without_password(self.databases[service]),
+            "database_url": without_password(self.databases[service]),
             "database_password_file": str(secrets / f"hocba_{service}.password"),
             "kafka_bootstrap": self.kafka,
             "topic_prefix": self.topic_prefix,
@@ -138,9 +163,13 @@ class Deployment:
             "log_key_file": str(log_keys.key_file(self.log_keys, log_keys.LOG)),
             "log_policy_file": str(log_keys.policy_file(self.log_keys)),
             "log_listen": self.addresses.get(ARCHIVE_LOG, "") if process == service else "",
+            "page_listen": self.addresses.get(_PAGES.get(process, ""), ""),
             "wrapping_keys_dir": str(self.places.keys / "wrapping"),
             "wrapping_keys_make": "true",
         }
+        if self.page:
+            # What the QR codes of this stack's documents lead to.
+            known["verification_url"] = f"{self.page}/t"
         known |= {f"{name}_address": address for name, address in self.addresses.items()}
         if "trust-services" in self.addresses:
             known |= {"tsa_url": f"http://{self.addresses['trust-services']}/tsa", "tsa_chain_dir": str(self.signers)}
@@ -182,7 +211,7 @@ def refuse_misspelt(environment: Mapping[str, str]) -> None:
 
     Each service refuses unknown names below its own prefix; this is for a prefix or a name of the stack that is spelt wrongly.
     """
-    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD"]
+    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD", "REGISTER"]
     problems = []
     for name in sorted(name for name in environment if name.startswith(_PREFIX)):
         rest = name.removeprefix(_PREFIX)
@@ -204,7 +233,8 @@ def _settings_class(service: str) -> type[ServiceSettings]:
     return found[0]
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The URL without its password, as it may stand on a command line."""
     parts = urlsplit(url)
     role, place = (parts.username or ""), parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, f"{role}@{place}", parts.path, parts.query, ""))

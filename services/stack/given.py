@@ -11,8 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from psycopg import sql
 
 from services.stack.kafka import Broker
-from services.stack.places import SERVICES, Places, StackError, write_atomically
-from services.stack.postgresql import Server
+from services.stack.places import Places, StackError, write_atomically
+from services.stack.postgresql import DATABASES, Server
 
 _PREFIX = "topic-prefix"
 
@@ -29,7 +29,7 @@ def claim_database(places: Places, server: Server, service: str) -> None:
 def drop_databases(places: Places, server: Server) -> None:
     """Drop the services' databases that this stack has made; StackError if one of that name is somebody else's."""
     with psycopg.connect(server.admin_url, autocommit=True) as connection:
-        rows = connection.execute("SELECT datname FROM pg_database WHERE datname = ANY(%s)", [[f"hocba_{service}" for service in SERVICES]])
+        rows = connection.execute("SELECT datname FROM pg_database WHERE datname = ANY(%s)", [[f"hocba_{name}" for name in DATABASES]])
         names = [str(row[0]) for row in rows]
         foreign = [name for name in names if _owner_of(connection, name) != _mark(places)]
     if foreign:

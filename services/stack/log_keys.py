@@ -13,10 +13,15 @@ ORIGIN = "hocba.local/archive"
 LOG = "log"
 WITNESSES = ("witness-1", "witness-2", "witness-3")
 QUORUM = 2
+REGISTER = "register"
+REGISTER_NAME = "register.hocba.local"
 
 
-def prepare(folder: Path, addresses: Mapping[str, str]) -> None:
-    """Make what is missing in `folder`: `log.key`, a key per witness, and `policy` with the witnesses' host:port of today."""
+def prepare(folder: Path, addresses: Mapping[str, str], anchors: Path) -> None:
+    """Make what is missing in `folder`: `log.key`, a key per witness, and `policy` with the witnesses' host:port of today.
+
+    The policy also goes to the directory of trust anchors, so that a verifier needs nothing but that.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The last of them signs as it will be asked for when elliptic curves no longer hold.
     kinds = {name: COSIGNATURE_ML_DSA_44 if name == WITNESSES[-1] else COSIGNATURE_ED25519 for name in WITNESSES}
@@ -26,11 +31,19 @@ def prepare(folder: Path, addresses: Mapping[str, str]) -> None:
     public = {name: read_signer(key_file(folder, name)).public.text for name in (LOG, *WITNESSES)}
     lines = [f"log {public[LOG]}", *(f"witness {name} {public[name]} http://{addresses[name]}" for name in WITNESSES)]
     lines += [f"group enough {QUORUM} {' '.join(WITNESSES)}", "quorum enough"]
-    write_atomically(policy_file(folder), "\n".join(lines) + "\n")
+    for file in (policy_file(folder), anchors / "log.policy"):
+        write_atomically(file, "\n".join(lines) + "\n")
+
+
+def prepare_register(folder: Path) -> None:
+    """Make the key that signs the national register's receipts, if it is missing."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not key_file(folder, REGISTER).exists():
+        write_atomically(key_file(folder, REGISTER), new_key(REGISTER_NAME, ED25519) + "\n", mode=0o600)
 
 
 def key_file(folder: Path, name: str) -> Path:
-    """The private key of `log` or of a witness."""
+    """The private key of `log`, of a witness or of the register."""
     return folder / f"{name}.key"
 
 

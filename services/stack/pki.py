@@ -27,7 +27,7 @@ ISSUER = f"https://issuer.{TRUST_DOMAIN}"
 """What the local issuer calls itself in tokens; the services' setting `token_issuer` has it as default."""
 EDGE = "edge"
 """The name under which people's programs call: the CLI, the demo, load generators."""
-NAMES = (*SERVICES, EDGE, "population")
+NAMES = (*SERVICES, EDGE, "population", "register")
 READERS = ("grading", "signing", "archive")
 """Who may open sealed events; each has a key pair of its own."""
 
@@ -145,6 +145,7 @@ def _renew_leaf(leaf: Leaf, name: str, authority: x509.Certificate, authority_ke
         [
             x509.UniformResourceIdentifier(f"spiffe://{TRUST_DOMAIN}/{name}"),
             x509.DNSName(f"{name}.{TRUST_DOMAIN}"),
+            x509.DNSName(name),  # As compose calls it.
             x509.DNSName("localhost"),
             x509.IPAddress(ip_address("127.0.0.1")),
         ]

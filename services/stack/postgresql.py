@@ -24,6 +24,8 @@ from services.stack import ports, tools
 from services.stack.children import Child, spawn, wait_until
 from services.stack.places import SERVICES, Places, StackError, write_atomically
 
+DATABASES = (*SERVICES, "register")
+"""Who has a database. The register is no service of a province: its database is only lent a place on this server."""
 _OLDEST = 15
 _OF = "state-folder"
 """File in a home outside of the state folder, with the path of the state folder that it belongs to."""
@@ -168,7 +170,7 @@ def _make_role(connection: psycopg.Connection, role: str, password: str) -> None
 
 def _passwords(places: Places) -> dict[str, str]:
     """One password per role from `secrets/`, made at the first start."""
-    roles = [_SUPERUSER, *(f"hocba_{s}{part}" for s in SERVICES for part in ("", "_owner"))]
+    roles = [_SUPERUSER, *(f"hocba_{s}{part}" for s in DATABASES for part in ("", "_owner"))]
     kept = {}
     for role in roles:
         file = places.secrets / f"{role}.password"

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.chassis import migrations
 from services.stack import given, healthy, kafka, log_keys, pki, ports, postgresql
 from services.stack.children import Child, Ledger, spawn
-from services.stack.deployment import ARCHIVE_LOG, Deployment, available_services, refuse_misspelt
+from services.stack.deployment import ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD, Deployment, available_services, refuse_misspelt, without_password
 from services.stack.places import CHECKOUT, SERVICES, Places, StackError, write_atomically
 from services.stack.signer_pki import SignerPki
 
@@ -33,7 +34,8 @@ POSTGRESQL, KAFKA = "postgresql", "kafka"
 TRUST_SERVICES = "trust-services"
 REMOTE_SIGNING = "remote-signing"
 WITNESSES = log_keys.WITNESSES
-STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING, *WITNESSES)
+REGISTER = log_keys.REGISTER
+STAND_INS = (POPULATION, TRUST_SERVICES, REMOTE_SIGNING, *WITNESSES, REGISTER)
 """Outside parties that a local stack has to bring itself: no services of ours, so they take options, not settings."""
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -61,6 +63,12 @@ class Program:
             folder = deployment.log_keys
             options |= {"key": log_keys.key_file(folder, self.name), "policy": log_keys.policy_file(folder), "state": deployment.witness_states / self.name}
             return [sys.executable, "-m", "services", "witness", *(f"--{name}={value}" for name, value in options.items())]
+        if self.service == REGISTER:
+            leaf = deployment.keys.leaf(REGISTER)
+            options |= {"database": without_password(deployment.databases[REGISTER]), "trust": deployment.signers / "anchors"}
+            options |= {"database-password-file": deployment.places.secrets / f"hocba_{REGISTER}.password", "state": deployment.register_state}
+            options |= {"key": log_keys.key_file(deployment.register_keys, REGISTER), "tls-certificate": leaf.certificate, "tls-key": leaf.key}
+            return [sys.executable, "-m", "services", "register", "serve", *(f"--{name}={value}" for name, value in options.items())]
         if self.service == POPULATION:
             leaf, keys = deployment.keys.leaf(POPULATION), deployment.keys
             options |= {"ca": keys.ca, "certificate": leaf.certificate, "key": leaf.key}
@@ -92,7 +100,7 @@ def programs(workers: int = 2, services: Iterable[str] | None = None, *, remote_
     if "enrollment" in wanted:
         found.append(Program(POPULATION, POPULATION, "serve"))
     if "archive" in wanted:
-        found += [Program(name, name, "serve") for name in WITNESSES]
+        found += [Program(name, name, "serve") for name in (*WITNESSES, REGISTER)]
     if "signing" in wanted:
         found.append(Program(TRUST_SERVICES, TRUST_SERVICES, "serve"))
         found += [Program(REMOTE_SIGNING, REMOTE_SIGNING, "serve")] if remote_signing else []
@@ -309,21 +317,23 @@ async def _assemble(
         folder.mkdir(parents=True, exist_ok=True)
     services = sorted({program.service for program in wanted} - set(STAND_INS))
     # All have an address even if only some run: their callers start in any order and with any of them missing.
-    chosen = ports.choose(places, (*SERVICES, *STAND_INS, ARCHIVE_LOG, *(f"{program.name}-health" for program in wanted)))
+    chosen = ports.choose(places, (*SERVICES, *STAND_INS, ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD, *(f"{program.name}-health" for program in wanted)))
     # Certificates name the place where their revocation can be asked for, so the address comes first.
     signers = SignerPki(keys.folder / "signers", services=f"http://{ports.LOOPBACK}:{chosen[TRUST_SERVICES]}")
     signers.folder.chmod(0o700)
-    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES})
+    log_keys.prepare_register(keys.folder / "register")
+    log_keys.prepare(keys.folder / "log", {name: f"{ports.LOOPBACK}:{chosen[name]}" for name in WITNESSES}, signers.anchors)
     await asyncio.to_thread(server.wait_ready)
     say("PostgreSQL is ready")
-    databases = {service: await asyncio.to_thread(server.provide, service) for service in services}
-    for service in services if not server.is_ours else ():
+    wants_register = any(program.service == REGISTER for program in wanted)
+    databases = {name: await asyncio.to_thread(server.provide, name) for name in (*services, *([REGISTER] if wants_register else []))}
+    for service in databases if not server.is_ours else ():
         given.claim_database(places, server, service)
     deployment = Deployment(
         state=places.state,
         kafka=broker.bootstrap,
         postgresql=server.place,
-        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS, ARCHIVE_LOG)},
+        addresses={service: f"{ports.LOOPBACK}:{chosen[service]}" for service in (*SERVICES, *STAND_INS, ARCHIVE_LOG, ARCHIVE_PAGE, DASHBOARD)},
         health={program.name: f"{ports.LOOPBACK}:{chosen[f'{program.name}-health']}" for program in wanted},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},
@@ -338,6 +348,8 @@ async def _assemble(
     stack = Stack(deployment, server, broker, wanted)
     try:
         await _migrate(deployment, services)
+        if wants_register:
+            await asyncio.to_thread(migrations.migrate, databases[REGISTER].owner_url, CHECKOUT / "services" / REGISTER / "migrations")
         say("databases, topics and offsets are up to date")
         for program in wanted:
             stack.start(program.name)
@@ -384,6 +396,6 @@ def ledger(places: Places) -> Ledger:
 def wipe(places: Places) -> None:
     """Remove a stopped stack's data and logs; its keys stay."""
     postgresql.wipe(places)
-    for name in ("kafka", "objects", "key-journal", "witnesses", "logs"):
+    for name in ("kafka", "objects", "key-journal", "witnesses", "register", "logs"):
         shutil.rmtree(places.state / name, ignore_errors=True)
     places.make()

@@ -3,7 +3,7 @@ What must exist before services can start beside a PostgreSQL and a Kafka that s
 
 In two steps, since the database server needs its administrator's password before it starts:
 
-    keys   the CA and a leaf per service, the token issuer, readers' keys, signers' test keys, keys of the log and its witnesses, a password per database role
+    keys   the CA and a leaf per service, token issuer, readers' keys, signers' test keys, keys of log, witnesses and register, a password per database role
     rest   roles, databases, migrations, topics, offsets, and the description with which the CLI finds the services
 
 Both may be repeated: what is there stays, leaves are renewed.
@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from services.chassis import migrations
 from services.stack import log_keys, migrate, pki, postgresql
-from services.stack.deployment import ARCHIVE_LOG, Deployment
-from services.stack.places import SERVICES, Places, StackError
+from services.stack.deployment import ARCHIVE_LOG, DASHBOARD, Deployment
+from services.stack.places import CHECKOUT, SERVICES, Places, StackError
 from services.stack.signer_pki import SignerPki
 
 GRPC_PORT, HTTP_PORT, HEALTH_PORT = 50051, 8080, 8081
@@ -28,7 +29,8 @@ def keys(places: Places) -> None:
     made = pki.prepare(places.make())
     signers = SignerPki(made.folder / "signers", services=f"http://{TRUST_SERVICES}")
     signers.folder.chmod(0o700)
-    log_keys.prepare(made.folder / "log", {name: f"{name}:{HTTP_PORT}" for name in log_keys.WITNESSES})
+    log_keys.prepare_register(made.folder / "register")
+    log_keys.prepare(made.folder / "log", {name: f"{name}:{HTTP_PORT}" for name in log_keys.WITNESSES}, signers.anchors)
     for folder in (places.objects / "staging", places.objects / "archive", places.state / "key-journal"):
         folder.mkdir(parents=True, exist_ok=True)
     # A server that is given is neither made nor started; its passwords are what is wanted here.
@@ -47,12 +49,14 @@ def rest(places: Places) -> Deployment:
         raise StackError(f"{' and '.join(missing)} must name the servers to provision")
     os.environ["HOCBA_DATABASE"] = with_password(os.environ["HOCBA_DATABASE"], places)
     server = postgresql.start(places)
-    databases = {service: server.provide(service) for service in SERVICES}
+    databases = {name: server.provide(name) for name in postgresql.DATABASES}
     deployment = Deployment(
         state=places.state,
         kafka=os.environ["HOCBA_KAFKA"],
         postgresql=server.place,
-        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")} | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}"},
+        addresses={name: f"{name}:{GRPC_PORT}" for name in (*SERVICES, "population")}
+        | {"trust-services": TRUST_SERVICES, ARCHIVE_LOG: f"archive:{HTTP_PORT}", DASHBOARD: f"reporting:{HTTP_PORT}"}
+        | {log_keys.REGISTER: f"{log_keys.REGISTER}:{HTTP_PORT}"},
         health={name: f"{name}:{HEALTH_PORT}" for name in SERVICES},
         databases={service: found.url for service, found in databases.items()},
         owner_databases={service: found.owner_url for service, found in databases.items()},
@@ -61,6 +65,7 @@ def rest(places: Places) -> Deployment:
         os.environ.update(deployment.environment_of(service, as_owner=True))
     if migrate.main(list(SERVICES)) != 0:
         raise StackError("the migrations failed; the lines above say why")
+    migrations.migrate(databases[log_keys.REGISTER].owner_url, CHECKOUT / "services" / log_keys.REGISTER / "migrations")
     deployment.write()
     return deployment
 

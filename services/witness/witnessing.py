@@ -56,6 +56,10 @@ class Witnessing:
             if checkpoint.size == last.size:
                 self.ledger.keep_contradiction(checkpoint, told)
             return Answer(422, "the proof doesn't lead from the last checkpoint to this one\n")
+        if checkpoint.size == last.size and last.size and checkpoint.extensions != last.extensions:
+            # One tree says one thing of its leaves: a log with two status lists of one size is as bad as a fork.
+            self.ledger.keep_contradiction(checkpoint, told)
+            return Answer(422, "the log has signed other extension lines for this size before\n")
         if checkpoint.size > last.size:
             self.ledger.advance(checkpoint)
         return Answer(200, self.signer.cosign(checkpoint, int(self.now().timestamp())).line)

@@ -12,6 +12,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 from typer.main import get_command
@@ -228,13 +229,14 @@ async def test_first_steps_prepare_given_servers_and_a_service_starts(postgres: 
         assert f"{step}: done" in outcome.stdout
     assert "0 migrations, 0 topics" in outcome.stdout, "the second time there is nothing left to do"
 
-    port, health = _free_ports()
+    port, health, page = _free_ports()
     stated = read()["services"]["archive"]["environment"]
     mapped = {name: value.replace(STATE, str(tmp_path)) for name, value in stated.items()} | {
         "HOCBA_ARCHIVE_DATABASE_URL": f"postgresql://hocba_archive@{postgres.place}/hocba_archive",
         "HOCBA_ARCHIVE_KAFKA_BOOTSTRAP": kafka.bootstrap,
         "HOCBA_ARCHIVE_LISTEN": f"127.0.0.1:{port}",
         "HOCBA_ARCHIVE_HEALTH_LISTEN": f"127.0.0.1:{health}",
+        "HOCBA_ARCHIVE_PAGE_LISTEN": f"127.0.0.1:{page}",
     }
     assert not ready(f"127.0.0.1:{health}")
     child = spawn(
@@ -247,6 +249,8 @@ async def test_first_steps_prepare_given_servers_and_a_service_starts(postgres: 
     try:
         await eventually(lambda: ready(f"127.0.0.1:{health}") or not child.alive, within=60, what="archive is ready")
         assert child.alive, child.last_lines(30)
+        async with aiohttp.ClientSession() as anybody, anybody.get(f"http://127.0.0.1:{page}/t/{'a' * 26}/status") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (404, "unknown"), "the public page runs beside it"
     finally:
         child.stop()
 
@@ -256,6 +260,6 @@ def provision(step: str, environment: dict[str, str]) -> subprocess.CompletedPro
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=CHECKOUT, timeout=120)
 
 
-def _free_ports() -> tuple[int, int]:
+def _free_ports() -> tuple[int, int, int]:
     found = [port for port in range(29_000, 29_100) if is_free(port)]
-    return found[0], found[1]
+    return found[0], found[1], found[2]

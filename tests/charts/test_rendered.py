@@ -17,6 +17,7 @@ from tests.charts.conftest import CHART, CI_FILES, Objects, objects_of, rendered
 KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "KafkaTopic"}
 KUBERNETES = ("1.30", "1.37")
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+PAGES = ("archive", "reporting")
 
 
 def validate(manifest: Path, version: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +86,32 @@ def test_image_is_named_by_digest_where_one_is_given(render: Callable[[str], Obj
     images = {checks.our_container(thing)["image"] for thing in checks.of_kind(render("full-values.yaml"), "Deployment", "Job")}
     assert len(images) == 1
     assert "@sha256:" in images.pop()
+
+
+def test_pages_have_doors_of_their_own(rendered: Objects) -> None:
+    """The public page and the dashboard: a port that the process opens, and a Service for it alone."""
+    for component in PAGES:
+        (pods,) = [thing for thing in checks.of_kind(rendered, "Deployment") if checks.component(thing) == component]
+        ports = {port["name"]: port["containerPort"] for port in checks.our_container(pods)["ports"]}
+        assert checks.variables(pods)[f"HOCBA_{component.upper()}_PAGE_LISTEN"] == f"0.0.0.0:{ports['page']}"
+        (door,) = [thing for thing in checks.of_kind(rendered, "Service") if thing["metadata"]["name"].endswith(f"-{component}-page")]
+        assert door["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "page", "appProtocol": "http"}]
+    opened = [
+        checks.component(thing) for thing in checks.of_kind(rendered, "Deployment") if "page" in {p["name"] for p in checks.our_container(thing)["ports"]}
+    ]
+    assert sorted(opened) == sorted(PAGES)
+
+
+def test_browsers_come_to_the_pages_alone(render: Callable[[str], Objects]) -> None:
+    let_in = {
+        (checks.component(policy), rule["ports"][0]["port"], tuple(peer["podSelector"]["matchLabels"]))
+        for policy in checks.of_kind(render("minimal-values.yaml"), "NetworkPolicy")
+        for rule in policy["spec"]["ingress"]
+        for peer in rule["from"]
+        if "podSelector" in peer
+    }
+    assert {(component, port) for component, port, labels in let_in if "hocba.web/access" in labels} == {(component, "page") for component in PAGES}
+    assert {labels for _, port, labels in let_in if port == "page"} == {("hocba.web/access",)}
 
 
 def test_workers_scale_on_lag_within_their_partitions(render: Callable[[str], Objects]) -> None:

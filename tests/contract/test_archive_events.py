@@ -1,7 +1,8 @@
 """What the archive consumes and announces: the committed examples are taken and made exactly."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,14 @@ from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.archive import contracts
 from services.archive.application.check_log import Fault, LogInspection
 from services.archive.application.log_ports import LogHead, SignedCheckpoint
-from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Status
+from services.archive.application.ports import AdmittedSheet, AdmittedVersion, Location, Status
+from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.class_sheets import SheetFacts
+from services.archive.domain.copies import CertifiedCopy, CopyRef, content_of, number_text
 from services.archive.domain.document import ROLES
 from services.archive.domain.log_proof import LogProof
+from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
+from services.archive.domain.submission import Operation, Outcome, RegisterReceipt, Result
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
@@ -38,6 +43,28 @@ SIGNED_SHEET = SignedSheet(SHEET, bytes([9]) * 32, 45_678, (("subject_teacher", 
 SHEETS = SignedSheets(CLASS, SCHOOL, "2025-79", 2025, MANIFEST, "2025/class/pack.zip", (SIGNED_SHEET,))
 SHEET_FACTS = SheetFacts(SHEET.sheet_id, 1, SHEET.public_id, "toan", "LOWER_SECONDARY", "Trường", bytes(range(32, 64)), 30)
 
+BATCH = OpenBatch(1, "2025-79", 0, 2, 2, b"note", AT)
+SUBMITTABLE = [
+    Submittable(number, list(Operation)[number], number, b"", ref, CLASS, SCHOOL, 2025, "PRIMARY", Location("", 0, 0, b"", "", "2025-79", True))
+    for number, ref in enumerate(REFS)
+]
+OUTCOMES = [Outcome(Result.APPLIED), Outcome(Result.REJECTED, "pupil_unnamed", "neither")]
+RECEIPT = RegisterReceipt("register.example", "2025-79", bytes([7]) * 32, 1, 0, 1, bytes(32), AT)
+
+
+DECISION = Decision(RevocationReason.CONTENT_WRONG, "123/QĐ-SGDĐT", date(2026, 5, 30), bytes(range(2, 34)))
+REVOCATION = Revocation(MANIFEST, IssuedVersion(REFS[1], bytes(32), CLASS, SCHOOL, "2025-79", 2025), DECISION, Person("a", "p"), AT, Person("b", "q"), AT)
+
+
+SAID = content_of(
+    MANIFEST,
+    "pbswy3dpnbswy3dpnbswy3dpnb",
+    number_text(12, 2026),
+    REVOCATION.version,
+    json.dumps({"level": "PRIMARY", "school_year": "2025-2026", "school": {"name": "Trường", "province": "Thành phố Hồ Chí Minh"}}).encode(),
+)
+ORDERED = CertifiedCopy(CopyRef(MANIFEST, sha256(SAID).digest(), "pbswy3dpnbswy3dpnbswy3dpnb"), 12, 2026, REVOCATION.version, SAID, "clerk", AT)
+
 
 def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
     return AdmittedVersion(document.ref, document.sha256, document.size, 100, supersedes, (), b"", "PRIMARY", "Trường")
@@ -50,6 +77,10 @@ def produced() -> dict[str, Message]:
         "TranscriptsArchived/first_and_correction": contracts.transcripts_archived(SIGNED, versions, [41, 42], AT),
         "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
+        "CopyOrdered/one": contracts.copy_ordered(ORDERED),
+        "TranscriptsSubmitted/one_class": contracts.submitted_event(BATCH, SUBMITTABLE),
+        "TranscriptsAcknowledged/applied_and_rejected": contracts.acknowledged_event(BATCH, list(zip(SUBMITTABLE, OUTCOMES, strict=True)), RECEIPT),
+        "TranscriptRevoked/one": contracts.transcript_revoked(REVOCATION, 43),
         "TranscriptsRejected/one": contracts.rejected_event(SIGNED, [Rejection(DOCUMENTS[0], "trailing_bytes", "12 bytes stand behind the end")]),
     }
 
@@ -86,6 +117,15 @@ def test_fields_of_a_newer_producer_are_no_obstacle() -> None:
     assert contracts.signed_class(event) == SIGNED
 
 
+def test_announced_copies_are_taken() -> None:
+    told = json.loads((EXAMPLES / "CopiesSigned/one_copy.json").read_text(encoding="utf-8"))
+    (document,) = contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned())).documents
+    assert (document.size, document.serials, document.file_name) == (56789, (("school_seal", "3f3c"),), f"{document.ref.copy_id}-v1.pdf")
+    told["copies"][0]["sha256"] = ""
+    with pytest.raises(Malformed, match="digests"):
+        contracts.signed_copies(ParseDict(told, signing_pb2.CopiesSigned()))
+
+
 @pytest.mark.parametrize("field", ["class_id", "school_id", "manifest_id"])
 def test_announcement_with_a_broken_id_is_malformed(field: str) -> None:
     event = signed_event()
@@ -111,10 +151,22 @@ def test_certificate_serials_are_compared_as_numbers(text: str) -> None:
 def test_unknown_and_malformed_public_ids_get_one_answer() -> None:
     unknown = contracts.status(None, AT)
     assert (unknown.status, unknown.school_name, unknown.school_year, unknown.level) == ("unknown", "", 0, "")
-    valid = contracts.status(Status(True, "Trường", 2025, "PRIMARY"), AT)
-    superseded = contracts.status(Status(False, "Trường", 2025, "PRIMARY"), AT)
-    assert (valid.status, superseded.status) == ("valid", "superseded")
-    assert {field.name for field in archive_pb2.GetStatusResponse.DESCRIPTOR.fields} == {"status", "school_name", "school_year", "level", "as_of"}
+    assert (unknown.kind, unknown.newer_public_id, unknown.decision_number, unknown.HasField("revoked_at")) == ("", "", "", False)
+
+
+def test_status_says_what_took_a_versions_place_or_withdrew_it() -> None:
+    valid = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY"), AT)
+    superseded = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY", "newer"), AT)
+    revoked = contracts.status(Status("transcript", "Trường", 2025, "PRIMARY", "newer", AT, "12/QĐ-SGDĐT"), AT)
+    assert [(item.status, item.newer_public_id, item.decision_number) for item in (valid, superseded, revoked)] == [
+        ("valid", "", ""),
+        ("superseded", "newer", ""),
+        ("revoked", "newer", "12/QĐ-SGDĐT"),
+    ]
+    assert (revoked.revoked_at.ToDatetime(UTC), valid.HasField("revoked_at")) == (AT, False)
+    names = {field.name for field in archive_pb2.GetStatusResponse.DESCRIPTOR.fields}
+    public = {"status", "school_name", "school_year", "level", "as_of"}
+    assert names == public | {"newer_public_id", "revoked_at", "decision_number", "kind"}
 
 
 def test_inspection_is_told_with_the_broken_line() -> None:
@@ -148,6 +200,32 @@ def test_log_answers() -> None:
 def test_viewer_sees_what_the_widest_scope_of_the_token_gives(scopes: tuple[str, ...], sees: tuple[object, ...]) -> None:
     viewer = contracts.viewer_of(Actor("account", "person", tuple(Role("principal", scope) for scope in scopes)))
     assert (viewer.everything, viewer.province, viewer.schools, viewer.classes) == sees
+
+
+def revoke_request(**changed: object) -> archive_pb2.RevokeTranscriptRequest:
+    told: dict[str, object] = {
+        "revocation_id": MANIFEST,
+        "transcript_id": FIRST,
+        "version": 3,
+        "reason": "content_wrong",
+        "decision_number": DECISION.number,
+        "decision_date": "2026-05-30",
+        "decision_sha256": DECISION.sha256,
+    }
+    return archive_pb2.RevokeTranscriptRequest(**{**told, **changed})  # type: ignore[arg-type]  # Fields by name.
+
+
+def test_a_decision_is_taken_and_told_without_who_asked_and_who_confirmed() -> None:
+    assert contracts.decision(revoke_request()) == DECISION
+    told = contracts.revocation(REVOCATION)
+    assert (told.state, told.version, told.decision_number, told.decision_date) == ("revoked", 3, DECISION.number, "2026-05-30")
+    assert not [field.name for field in told.DESCRIPTOR.fields if "account" in field.name or "person" in field.name]
+
+
+@pytest.mark.parametrize(("field", "value"), [("reason", "because"), ("decision_date", "30/05/2026"), ("revocation_id", "1"), ("transcript_id", "1")])
+def test_a_request_to_revoke_that_cant_be_one_is_malformed(field: str, value: str) -> None:
+    with pytest.raises(Malformed, match=field):
+        contracts.decision(revoke_request(**{field: value}))
 
 
 if __name__ == "__main__":

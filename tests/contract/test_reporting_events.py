@@ -23,7 +23,7 @@ from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
-from services.reporting.domain.facts import Archived, Judged, NotSigned, Outcome, Placed, Signed, Trouble
+from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
 from services.reporting.entrypoints.consumers import ReportingConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -100,6 +100,12 @@ def test_archived_transcripts_are_told_by_pupil() -> None:
     assert [(item.school_year, item.news) for item in news] == [(2025, Archived(1)), (2025, Archived(3))]
 
 
+def test_a_revoked_version_is_told_by_pupil() -> None:
+    told = json.loads((EXAMPLES / "TranscriptRevoked/one.json").read_text(encoding="utf-8"))
+    [item], _ = contracts.transcript_revoked(ParseDict(told, archive_pb2.TranscriptRevoked()), AT)
+    assert (item.school_year, item.news) == (2025, Revoked(3))
+
+
 def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
     ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
     event = signing_pb2.RoleSigned(
@@ -112,6 +118,11 @@ def test_signatures_and_failures_are_told_apart_and_without_a_year() -> None:
         PupilNews(CLASS, "p", 0, Signed("principal", 2), AT),
         PupilNews(CLASS, "p", 0, NotSigned("principal", Trouble(2, AT.isoformat(), "certificate_expired")), AT),
     ]
+
+
+def test_the_seal_on_a_copy_is_no_step_of_a_transcript() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "RoleSigned/of_a_copy.json").read_text(encoding="utf-8")), signing_pb2.RoleSigned())
+    assert contracts.role_signed(event, AT)[0] == []
 
 
 def test_role_of_a_newer_producer_is_passed_over() -> None:
@@ -154,3 +165,17 @@ def test_viewer_keeps_every_scope_of_the_token() -> None:
     roles = (Role("principal", f"school:{SCHOOL}"), Role("homeroom_teacher", f"class:{CLASS}"))
     viewer = contracts.viewer_of(Actor("account", "person", roles))
     assert (viewer.everything, viewer.schools, viewer.classes) == (False, (SCHOOL,), (CLASS,))
+
+
+def test_the_register_holds_what_it_applied_and_no_more() -> None:
+    told = json.loads((EXAMPLES / "TranscriptsAcknowledged/applied_and_rejected.json").read_text(encoding="utf-8"))
+    event = ParseDict(told, archive_pb2.TranscriptsAcknowledged())
+    assert [item.news for item in contracts.transcripts_acknowledged(event, AT)[0]] == [Acknowledged(1)]
+    event.transcripts[0].operation = "CANCEL"
+    assert contracts.transcripts_acknowledged(event, AT)[0] == [], "a cancelled version is not held by that"
+
+
+def test_submitted_versions_are_told_by_pupil() -> None:
+    ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
+    event = archive_pb2.TranscriptsSubmitted(class_id=CLASS, school_year=2025, transcripts=[ref])
+    assert contracts.transcripts_submitted(event, AT)[0] == [PupilNews(CLASS, "p", 2025, Submitted(2), AT)]

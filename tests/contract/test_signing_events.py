@@ -12,11 +12,13 @@ import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
+from hocba.archive.v1 import events_pb2 as archive
 from hocba.common.v1 import common_pb2
 from hocba.enrollment.v1 import events_pb2 as enrollment
 from hocba.grading.v1 import events_pb2 as grading
 from services.chassis.errors import Malformed
 from services.signing import contracts
+from services.signing.domain.copy_of_document import read_copy
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ClassSigned, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned, SignatureMade
 from services.signing.domain.manifest import ManifestState
@@ -36,6 +38,8 @@ ROOT = sha256(b"root").digest()
 SIGNATURES = tuple(SignatureMade(role, f"{number}f3c", AT) for number, role in enumerate(DEFAULT_ORDER, start=1))
 SHEET = Ref(ID(0), "", 1, sha256(b"sheet").digest(), "nbswy3dpnbswy3dpnbswy3dp", DocumentKind.SHEET, "toan")
 SIGNED_SHEET = FinishedTranscript(SHEET, sha256(b"pdf").digest(), 45678, "class_subject/v1", (SignatureMade(SignatureRole.SUBJECT_TEACHER, "4f3c", AT),))
+COPY = Ref(ID(8), "", 1, sha256(b"copy").digest(), "obswy3dpnbswy3dpnbswy3dp", DocumentKind.COPY)
+SIGNED_COPY = FinishedTranscript(COPY, sha256(b"copy pdf").digest(), 56789, "copy/v1", (SignatureMade(SignatureRole.SCHOOL_SEAL, "3f3c", AT),))
 FINISHED = FinishedTranscript(REF, sha256(b"pdf").digest(), 98765, "lower_secondary/v1", SIGNATURES)
 
 PRODUCED: dict[str, Message] = {
@@ -50,6 +54,10 @@ PRODUCED: dict[str, Message] = {
     "RoleSigned/of_a_sheet": contracts.messages_of(RoleSigned(PLACE, SignatureRole.SUBJECT_TEACHER, ID(9), (LineResult(SHEET),)))[0],
     "SheetsSigned/one_sheet": contracts.messages_of(
         ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/subject_teacher-00.zip", sha256(b"pack").digest(), (SIGNED_SHEET,), AT, AT)
+    )[0],
+    "RoleSigned/of_a_copy": contracts.messages_of(RoleSigned(PLACE, SignatureRole.SCHOOL_SEAL, ID(9), (LineResult(COPY),)))[0],
+    "CopiesSigned/one_copy": contracts.messages_of(
+        ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-01.zip", sha256(b"pack").digest(), (SIGNED_COPY,), AT, AT)
     )[0],
     "TranscriptsSigned/one_class": contracts.messages_of(
         ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-00.zip", sha256(b"pack").digest(), (FINISHED,), AT, AT)
@@ -85,6 +93,14 @@ def test_signing_takes_a_sealed_class_of_grading() -> None:
     assert sheet.staff_id == event.sheets[0].responsible_staff_id
     with pytest.raises(Malformed, match="1 sealed sheets but 0 contents"):
         contracts.sealed_class_of(event, [b"record"], [])
+
+
+def test_signing_takes_a_copy_that_the_archive_orders() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "CopyOrdered/one.json").read_text()), archive.CopyOrdered())
+    place, ref, content = contracts.ordered_copy_of(event)
+    copy = read_copy(content)
+    assert (place.class_id, ref.kind, ref.version) == (event.class_id, DocumentKind.COPY, 1)
+    assert (copy.copy_id, copy.public_id, copy.digest) == (ref.transcript_id, ref.public_id, ref.content_digest)
 
 
 def test_where_terms_differ_the_second_terms_teacher_signs_the_years_sheet() -> None:

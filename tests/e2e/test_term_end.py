@@ -6,16 +6,22 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
+from typing import Any
 
+import aiohttp
 import pytest_asyncio
 
+from hocba.common.v1 import common_pb2
+from hocba.signing.v1 import signing_pb2
 from services.archive import app as archive
 from services.audit import deep
 from services.audit.checks import run_all
 from services.audit.stores import Stores
 from services.rehearsal import plan
+from services.rehearsal.doors import open_doors
 from services.rehearsal.term_end import Outcome
 from tests.support.eventually import eventually
 from tests.support.term_end import SEED, Term, lag, rewind, term
@@ -63,6 +69,14 @@ async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -
     assert told["documents"] == outcome.archived + outcome.superseded + outcome.sheets_signed
     assert told["leaves"] >= outcome.log_leaves
     assert told["root_signed"] == told["root_database"] == told["root_tiles"]
+
+
+async def test_the_public_page_answers_at_the_address_that_is_printed(played: Played) -> None:
+    printed = played.term.deployment.settings_of("signing", "signing-worker-1")["HOCBA_SIGNING_VERIFICATION_URL"]
+    assert played.outcome.page.startswith(f"{printed}/")
+    async with aiohttp.ClientSession() as anybody, anybody.get(f"{played.outcome.page}/status") as answer:
+        told = await answer.json()
+    assert (answer.status, told["status"], told["kind"]) == (200, "valid", "transcript")
 
 
 async def test_each_correction_makes_a_sheet_of_one_row_and_is_signed_for_one_pupil(played: Played) -> None:
@@ -113,6 +127,93 @@ async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:
     for log in sorted(played.term.deployment.places.logs.glob("*.log")):
         content = log.read_bytes()
         assert [canary for canary in canaries if canary in content] == [], log.name
+
+
+async def test_life_of_a_transcript(played: Played) -> None:
+    """Corrected: the status names the newer version. Copied: numbered, sealed, verified offline. Revoked: by two persons, told to all and provable."""
+    folder, policy, anchors = played.term.documents, played.outcome.policy, played.outcome.anchors
+    async with Stores.of(played.term.deployment) as stores:
+        archive_rows = stores.connections["archive"]
+        [newer] = await archive_rows.fetch("SELECT * FROM transcripts WHERE supersedes > 0")
+        [older] = await archive_rows.fetch("SELECT * FROM transcripts WHERE transcript_id = $1 AND version = $2", newer["transcript_id"], newer["supersedes"])
+        staff = await stores.connections["signing"].fetch("SELECT person_id, appointments FROM staff WHERE school_id = $1", newer["school_id"])
+    clerk = next(row["person_id"] for row in staff if any(held["role"] == "clerk" for held in json.loads(row["appointments"])))
+    school, transcript, province = str(newer["school_id"]), str(newer["transcript_id"]), newer["province_id"]
+    assert (await hocba(played, "archive", "status", older["public_id"]))["newer_public_id"] == newer["public_id"]
+
+    async def copied() -> Any:
+        return await hocba(
+            played, "archive", "copy", transcript, "--as", f"clerk@school:{school}", "--id", copy_id, "--out", str(folder / "copy.pdf"), ok={0, 1}
+        )
+
+    copy_id = str(uuid.uuid4())
+    ordered = await copied()
+    assert (ordered["state"], ordered["number"].split("/")[0]) == ("ordered", "1")
+    await approve_copy(played, school, str(newer["class_id"]), clerk)
+
+    async def issued() -> bool:
+        return bool((await copied())["state"] == "issued")
+
+    await eventually(issued, within=60, what="the copy is issued")
+    told = await hocba(played, "verify", str(folder / "copy.pdf"), "--trust", anchors)
+    assert (told["accepted"], told["original"]["sha256"]) == (True, newer["sha256"].hex())
+    status = await hocba(played, "archive", "status", ordered["public_id"])
+    assert (status["kind"], status["status"]) == ("copy", "valid")
+
+    decision = folder / "quyet-dinh.pdf"
+    decision.write_bytes(b"%PDF-1.7 a signed decision")
+    about = ("--reason", "fraud", "--number", "123/QĐ-SGDĐT", "--date", "2026-06-30", "--decision", str(decision))
+    officer = ("--as", f"doet_officer@province:{province}")
+    asked = await hocba(played, "archive", "revoke", transcript, str(newer["version"]), *about, "--as", f"principal@school:{school}", person="head")
+    await hocba(played, "archive", "confirm-revocation", asked["revocation_id"], *officer, person="officer")
+    for public_id in (newer["public_id"], ordered["public_id"]):
+        status = await hocba(played, "archive", "status", public_id)
+        assert (status["status"], status["decision_number"]) == ("revoked", "123/QĐ-SGDĐT")
+
+    async def proven() -> bool:
+        return bool((await hocba(played, "archive", "proof", newer["public_id"], "--out", str(folder / "proof"), ok={0, 1}))["later"])
+
+    await eventually(proven, within=60, what="the revocation is below a final checkpoint")
+    await hocba(played, "archive", "fetch", transcript, "--version", str(newer["version"]), "--out", str(folder / "revoked.pdf"))
+    offline = ("--proof", str(folder / "proof"), "--log-policy", policy, "--statement", str(folder / "proof.revoke"))
+    told = await hocba(played, "verify", str(folder / "revoked.pdf"), "--trust", anchors, *offline, ok={1})
+    assert (told["accepted"], told["later"]["status"], told["log"]["problem"]) == (False, "revoked", None)
+    assert (await hocba(played, "archive", "fsck"))["whole"]
+    await played.term.at_rest()
+    async with Stores.of(played.term.deployment) as stores:
+        assert [str(finding) for finding in await run_all(stores) if finding.problems] == []
+
+
+async def hocba(played: Played, *command: str, person: str = "", ok: Container[int] = (0,)) -> Any:
+    """What a command prints as JSON, run by this person."""
+    environment = {**os.environ, "HOCBA_STATE": str(played.term.deployment.state), "HOCBA_EDGE_PERSON": person}
+    full = [sys.executable, "-m", "services", *command, "--json"]
+    done = await asyncio.to_thread(subprocess.run, full, capture_output=True, text=True, env=environment)
+    assert done.returncode in ok, (command, done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+async def approve_copy(played: Played, school_id: str, class_id: str, clerk: str) -> None:
+    """The clerk looks at the copy's page and approves it with the seal."""
+    deployment = played.term.deployment
+    leaf = deployment.keys.leaf("edge")
+    doors = open_doors(deployment.addresses, ca=deployment.keys.ca, certificate=leaf.certificate, key=leaf.key, issuer=deployment)
+    who = doors.as_(clerk, f"clerk@school:{school_id}")
+    listing = signing_pb2.ListManifestsRequest(school_id=school_id, class_id=class_id)
+
+    async def waiting() -> list[signing_pb2.ManifestSummary]:
+        return [one for one in (await doors.signing.ListManifests(listing, metadata=who)).manifests if one.copies and one.state == "ready"]
+
+    try:
+        [summary] = await eventually(waiting, within=60, what="the copy's page is set")
+        manifest = await doors.signing.GetManifest(signing_pb2.GetManifestRequest(manifest_id=summary.manifest_id), metadata=who)
+        opening = signing_pb2.GetPreviewRequest(manifest_id=summary.manifest_id, transcript_id=manifest.entries[0].copy.copy_id)
+        assert (await doors.signing.GetPreview(opening, metadata=who)).body_digest == manifest.entries[0].body_digest
+        seal, root = common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL, manifest.summary.merkle_root
+        request = signing_pb2.ApproveManifestRequest(request_id=str(uuid.uuid4()), manifest_id=summary.manifest_id, role=seal, merkle_root=root)
+        await doors.signing.ApproveManifest(request, metadata=who)
+    finally:
+        await doors.close()
 
 
 async def test_events_carry_cloudevents_headers_and_a_trace(played: Played) -> None:

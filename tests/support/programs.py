@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 PACKAGES = {
+    "chromium": "chromium",
     "openssl": "openssl",
     "pdfsig": "poppler-utils",
     "pdftoppm": "poppler-utils",

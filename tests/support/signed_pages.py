@@ -22,9 +22,10 @@ from services.signing.adapters.signature_images import stencil_of
 from services.signing.adapters.signatures import SignatureTerms, Signing, Skeletons, opened
 from services.signing.application.ports import Press
 from services.signing.domain.class_sheet import ClassSheet, is_class_sheet, read_class_sheet
+from services.signing.domain.copy_of_document import CertifiedCopy, is_copy, read_copy
 from services.signing.domain.key_names import Home
 from services.signing.domain.record import Record, read_record
-from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
+from services.signing.domain.roles import COPY_ORDER, DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.signing.domain.verdict import Expectation, ExpectedSignature
 from services.stack.signer_pki import KeyKind, Signer, SignerCertificate, SignerPki
 from tests.support.signature_pictures import png_of
@@ -33,13 +34,17 @@ URL = "https://tracuu.hocba.example/t"
 SCHOOL = "Trường Mẫu"
 
 
-def document_of(content: bytes) -> Record | ClassSheet:
-    """The record or sheet in these bytes."""
+def document_of(content: bytes) -> Record | ClassSheet | CertifiedCopy:
+    """The record, sheet or copy in these bytes."""
+    if is_copy(content):
+        return read_copy(content)
     return read_class_sheet(content) if is_class_sheet(content) else read_record(content)
 
 
 def order_of(content: bytes) -> Sequence[SignatureRole]:
     """Who signs this."""
+    if is_copy(content):
+        return COPY_ORDER
     return SHEET_ORDER if is_class_sheet(content) else DEFAULT_ORDER
 
 

@@ -37,6 +37,7 @@ postgresql://{{ .role }}@{{ .entry.postgresqlHost | default .root.Values.postgre
 {{- else -}}
 {{- $_ := set $out "LISTEN" (printf "0.0.0.0:%v" $v.ports.grpc) -}}
 {{- $_ := set $out "HEALTH_LISTEN" (printf "0.0.0.0:%v" $v.ports.health) -}}
+{{- if .entry.page }}{{ $_ := set $out "PAGE_LISTEN" (printf "0.0.0.0:%v" $v.ports.page) }}{{ end -}}
 {{- $_ := set $out "DRAIN_SECONDS" (.entry.drainSeconds | toString) -}}
 {{- $_ := set $out "GRACE_SECONDS" (.entry.graceSeconds | toString) -}}
 {{- $_ := set $out "DATABASE_POOL" (.entry.databasePool | toString) -}}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.archive.adapters.admissions import queue_leaves
-from services.archive.adapters.catalogue import scope_of_viewer
+from services.archive.adapters.catalogue import scope_of
 from services.archive.application.access_ports import AccessFilter, AccessPlace
 from services.archive.application.ports import Viewer
 from services.archive.domain.access_line import AccessLine
@@ -43,7 +43,7 @@ class PostgresAccesses:
             return []
         place = (behind.at, uuid.UUID(behind.stream), behind.number) if behind else (None, None, None)
         narrowed = (wanted.school_id, wanted.document_id, wanted.account_id, wanted.since, wanted.until)
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             return [_line(row) for row in await connection.fetch(STATEMENTS["accesses"], *narrowed, *place, limit)]
 
     async def anchor(self, before: datetime, at: datetime) -> int:

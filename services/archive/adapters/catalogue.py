@@ -24,14 +24,14 @@ class PostgresCatalogue:
             wanted = uuid.UUID(transcript_id)
         except ValueError:
             return None
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             row = await connection.fetchrow(QUERIES["entry"], wanted, version, _classes(viewer))
         return None if row is None else _entry(row)
 
     async def entries(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[Entry]:
         """A page in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.pupil_id, wanted.school_year)
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             rows = await connection.fetch(QUERIES["entries"], after, *narrowed, _classes(viewer), limit)
         return [_entry(row) for row in rows]
 
@@ -41,14 +41,14 @@ class PostgresCatalogue:
             wanted = uuid.UUID(sheet_id)
         except ValueError:
             return None
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             row = await connection.fetchrow(QUERIES["sheet"], wanted, version, _classes(viewer))
         return None if row is None else _sheet(row)
 
     async def sheets(self, viewer: Viewer, wanted: Filter, after: int, limit: int) -> Sequence[SheetEntry]:
         """A page of sheets in the order of admission."""
         narrowed = (wanted.school_id, wanted.class_id, wanted.school_year)
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             rows = await connection.fetch(QUERIES["sheets"], after, *narrowed, _classes(viewer), limit)
         return [_sheet(row) for row in rows]
 
@@ -56,11 +56,11 @@ class PostgresCatalogue:
         """The public status; the statement selects nothing that isn't public, so it runs for everybody."""
         async with self.database.transaction(SYSTEM) as connection:
             row = await connection.fetchrow(QUERIES["status"], public_id)
-        return None if row is None else Status(row["latest"], row["school_name"], row["school_year"], row["level"])
+        return None if row is None else Status(**row)
 
     async def rejected(self, viewer: Viewer, wanted: Filter) -> Sequence[RejectedEntry]:
         """Open refusals."""
-        async with self.database.transaction(scope_of_viewer(viewer)) as connection:
+        async with self.database.transaction(scope_of(viewer)) as connection:
             rows = await connection.fetch(QUERIES["open_rejections"], wanted.school_id, wanted.class_id, _classes(viewer), "")
         return [RejectedEntry(refused_ref_of(row), str(row["class_id"]), row["reason"], row["detail"], row["rejected_at"]) for row in rows]
 
@@ -70,9 +70,14 @@ class PostgresCatalogue:
             row = await connection.fetchrow(QUERIES["leaf_of"], public_id)
         return None if row is None else (row["statement"], row["log_index"])
 
+    async def later_leaves(self, public_id: str) -> Sequence[tuple[bytes, int | None]]:
+        """Leaves about a document, for everybody."""
+        async with self.database.transaction(SYSTEM) as connection:
+            return [(row["statement"], row["log_index"]) for row in await connection.fetch(QUERIES["later_leaves_of"], public_id)]
 
-def scope_of_viewer(viewer: Viewer) -> RowScope:
-    """The rows that a viewer's questions may touch."""
+
+def scope_of(viewer: Viewer) -> RowScope:
+    """The rows that a viewer may see."""
     if viewer.everything or viewer.classes:
         # Who sees single classes only is held to them by the statement's own condition.
         return SYSTEM

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from services.archive.adapters.trust_store import read_certificate
+from services.archive.domain.evidence import der_sequence
 from services.archive.domain.findings import Reason
 
 MOST_CONTAINERS = 8192
@@ -25,7 +27,20 @@ MOST_CONTAINERS = 8192
 _DIGEST_ATTRIBUTE = bytes.fromhex("06092a864886f70d0109043122" + "0420")
 """Type and value's head of the attribute messageDigest with 32 bytes to follow."""
 _DIGEST_BYTES = 32
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, UnsupportedAlgorithm)
+"""What the libraries raise for bytes that aren't what they should be; kinds that asn1crypto doesn't implement have no attributes."""
+_MACHINES_WORK = {
+    ExtendedKeyUsageOID.SERVER_AUTH,
+    ExtendedKeyUsageOID.CODE_SIGNING,
+    ExtendedKeyUsageOID.TIME_STAMPING,
+    ExtendedKeyUsageOID.OCSP_SIGNING,
+}
 _SHA256 = {"algorithm": "sha256", "parameters": None}
+_MASK = {"algorithm": "mgf1", "parameters": _SHA256}
+_PSS = {
+    "algorithm": "rsassa_pss",
+    "parameters": {"hash_algorithm": _SHA256, "mask_gen_algorithm": _MASK, "salt_length": 32, "trailer_field": "trailer_field_bc"},
+}
 _PLAIN_ALGORITHMS = ("rsassa_pkcs1v15", "sha256_rsa", "sha256_ecdsa")
 
 
@@ -58,6 +73,15 @@ class Signatory:
         except ValueError:
             return "its certificate's extensions can't be read"
         return "" if usage.digital_signature or usage.content_commitment else "its certificate is not for signing"
+
+    @cached_property
+    def for_other_work(self) -> bool:
+        """Whether the certificate says what its key is for, and all of that is machines' work (RFC 5280 section 4.2.1.12)."""
+        try:
+            usage = self.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        except x509.ExtensionNotFound:
+            return False
+        return set(usage.value) <= _MACHINES_WORK
 
     @cached_property
     def stamps_time(self) -> bool:
@@ -193,17 +217,62 @@ def _parsed(contents: bytes, kind: str) -> tuple[Container, bytes]:
         # RFC 5652 section 5.1: the version follows from what is signed.
         if data["version"].native != ("v1" if kind == "data" else "v3") or [algorithm.native for algorithm in data["digest_algorithms"]] != [_SHA256]:
             raise Refused(Reason.SIGNATURE_INVALID, "its frame isn't that of one signature with SHA-256")
-        signed = b"" if kind == "data" else content["content"].contents
-        return _of_signer(signers[0], [entry.chosen.dump() for entry in data["certificates"]], kind), signed
-    except (ValueError, TypeError, KeyError, IndexError, UnsupportedAlgorithm) as error:
+        certificates = [entry.chosen.dump() for entry in data["certificates"]]
+        container = _of_signer(signers[0], certificates, kind)
+        if kind == "data":
+            _check_frame(contents, info, certificates)
+            return container, b""
+        return container, content["content"].contents
+    except UNREADABLE as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
+
+
+def _check_frame(contents: bytes, info: cms.ContentInfo, certificates: Sequence[bytes]) -> None:
+    """Nothing covers a container's frame, so it must be written in the one way that DER has for one signature with its certificates and nothing else.
+
+    Time-stamp tokens come from elsewhere and may bring more; what is wanted of those is checked part by part.
+    """
+    data = info["content"]
+    signer = data["signer_infos"][0]
+    if not all(map(_ends_canonically, certificates)) or len(set(certificates)) != len(certificates):
+        raise Refused(Reason.SIGNATURE_INVALID, "it brings a certificate twice, or one that isn't written in DER")
+    attributes = signer["signed_attrs"].untag()
+    written = cms.ContentInfo(
+        {
+            "content_type": "signed_data",
+            "content": {
+                "version": "v1",
+                "digest_algorithms": [_plain(data["digest_algorithms"][0])],
+                "encap_content_info": {"content_type": "data"},
+                "certificates": [asn1_x509.Certificate.load(certificate) for certificate in certificates],
+                "signer_infos": [
+                    {
+                        "version": "v1",
+                        "sid": {"issuer_and_serial_number": _plain(signer["sid"].chosen)},
+                        "digest_algorithm": _plain(signer["digest_algorithm"]),
+                        "signed_attrs": cms.CMSAttributes.load(attributes.dump()),
+                        "signature_algorithm": _plain(signer["signature_algorithm"]),
+                        "signature": signer["signature"].native,
+                    }
+                ],
+            },
+        }
+    ).dump()
+    if contents[: len(written)] != written or contents[len(written) :].strip(b"\x00"):
+        raise Refused(Reason.SIGNATURE_INVALID, "its frame holds more than one signature and its certificates, or isn't written in DER")
+
+
+def _plain(part: Any) -> Any:
+    """The same, encoded anew as DER."""
+    return type(part).load(part.copy().dump(force=True))
 
 
 def _ends_canonically(certificate: bytes) -> bool:
     """Whether what a certificate's own signature doesn't cover, algorithm and value at its end, has the only form that DER allows."""
     issued = asn1_x509.Certificate.load(certificate)
     algorithm = issued["tbs_certificate"]["signature"].dump()
-    return certificate.endswith(issued["tbs_certificate"].dump() + algorithm + core.OctetBitString(issued.signature).dump())
+    content = issued["tbs_certificate"].dump() + algorithm + core.OctetBitString(issued.signature).dump()
+    return certificate == der_sequence((content,))
 
 
 def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes], kind: str) -> Container:
@@ -234,7 +303,7 @@ def _of_signer(info: cms.SignerInfo, certificates: Sequence[bytes], kind: str) -
     if not isinstance(said, cms.IssuerAndSerialNumber) or (said["issuer"].dump(), said["serial_number"].native) != (whose.issuer.dump(), whose.serial_number):
         raise Refused(Reason.SIGNATURE_INVALID, "its unsigned part names another certificate than its signed one")
     algorithm = info["signature_algorithm"]
-    if algorithm.signature_algo != "rsassa_pss" and algorithm.native not in [{"algorithm": name, "parameters": None} for name in _PLAIN_ALGORITHMS]:
+    if algorithm.native != _PSS and algorithm.native not in [{"algorithm": name, "parameters": None} for name in _PLAIN_ALGORITHMS]:
         raise Refused(Reason.SIGNATURE_INVALID, "its algorithm is not accepted")
     return Container(
         signed_attributes=info["signed_attrs"].untag().dump(),

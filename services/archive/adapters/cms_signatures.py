@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from services.archive.adapters.cms_containers import Container, Containers, Refused, Signatory, parsed_token
+from services.archive.adapters.cms_containers import UNREADABLE, Container, Containers, Refused, Signatory, parsed_token
 from services.archive.adapters.trust_store import Chain, TrustStore, read_certificate
 from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
 from services.archive.domain.document import FiledSignature
@@ -55,6 +55,8 @@ class _Judge:
             if container.message_digest != signature.digest:
                 raise Refused(Reason.SIGNED_BYTES_DIFFER, "its digest is not that of the bytes it covers")
             _verify_value(container)
+            if container.signatory.for_other_work:
+                raise Refused(Reason.SIGNER_UNSUITED, "its certificate is for servers, programs, time stamps or revocation answers, not for documents")
             revocation = self._judge_certificate(container, signature.claimed_at)
         except Refused as refused:
             return SignatureVerdict((Finding(refused.reason, f"the signature of {signature.role}: {refused}"),), None)
@@ -117,7 +119,7 @@ def _stamped_at(content: bytes, digest: bytes) -> datetime:
         told = tsp.TSTInfo.load(content, strict=True)
         imprint = told["message_imprint"]
         algorithm, hashed, at = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native, told["gen_time"].native
-    except (ValueError, TypeError, KeyError) as error:
+    except UNREADABLE as error:
         raise Refused(Reason.SIGNATURE_INVALID, f"it can't be read ({type(error).__name__})") from error
     if (algorithm, hashed) != ("sha256", digest):
         raise Refused(Reason.SIGNED_BYTES_DIFFER, "its imprint is not that of the bytes it covers")

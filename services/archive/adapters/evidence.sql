@@ -80,10 +80,14 @@ INSERT INTO evidence_leaves (batch_id, after_stamp, algorithm, place, leaf)
 SELECT $1::bigint, $2::bigint, $3::text, l.* FROM unnest($4::integer[], $5::bytea[]) AS l ON CONFLICT DO NOTHING
 
 -- name: places_of_documents
--- Where a batch's documents lie, to be read again; of either kind.
+-- Where a batch's documents lie, to be read again; of any kind.
 SELECT d.place AS leaf_place, t.sha256, t.pack_offset, t.size, t.pupil_id AS owner_id, t.province_id, p.object_name, p.cipher
 FROM evidence_documents d JOIN transcripts t USING (sha256) JOIN packs p ON p.digest = t.pack_digest WHERE d.batch_id = $1 AND d.place >= $2 AND d.place < $3
 UNION ALL
 SELECT d.place, s.sha256, s.pack_offset, s.size, s.class_id, s.province_id, p.object_name, p.cipher
 FROM evidence_documents d JOIN sheets s USING (sha256) JOIN packs p ON p.digest = s.pack_digest WHERE d.batch_id = $1 AND d.place >= $2 AND d.place < $3
+UNION ALL
+SELECT d.place, i.sha256, i.pack_offset, i.size, c.pupil_id, i.province_id, p.object_name, p.cipher
+FROM evidence_documents d JOIN issued_copies i USING (sha256) JOIN copies c USING (copy_id) JOIN packs p ON p.digest = i.pack_digest
+WHERE d.batch_id = $1 AND d.place >= $2 AND d.place < $3
 ORDER BY leaf_place

@@ -55,8 +55,8 @@ UPDATE log_head SET published = $1
 
 -- name: placed_leaves
 -- Leaves in the log's order with the document that the index gives them; one of a kind that has no document has none.
-SELECT l.log_index, l.statement, coalesce(t.sha256, s.sha256) AS sha256
-FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id)
+SELECT l.log_index, l.statement, coalesce(t.sha256, s.sha256, c.sha256) AS sha256
+FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id) LEFT JOIN issued_copies c USING (leaf_id)
 WHERE l.log_index >= $1 AND l.log_index < $2 ORDER BY l.log_index
 
 -- name: kept_documents
@@ -64,10 +64,17 @@ WHERE l.log_index >= $1 AND l.log_index < $2 ORDER BY l.log_index
 SELECT p.object_name, p.digest, p.size AS pack_size, p.cipher, d.sha256, d.pack_offset, d.size, d.owner_id, d.province_id
 FROM packs p JOIN (
     SELECT pack_digest, sha256, pack_offset, size, pupil_id AS owner_id, province_id FROM transcripts
-    UNION ALL SELECT pack_digest, sha256, pack_offset, size, class_id, province_id FROM sheets) AS d ON d.pack_digest = p.digest
+    UNION ALL SELECT pack_digest, sha256, pack_offset, size, class_id, province_id FROM sheets
+    UNION ALL SELECT i.pack_digest, i.sha256, i.pack_offset, i.size, c.pupil_id, i.province_id FROM issued_copies i JOIN copies c USING (copy_id)) AS d ON d.pack_digest = p.digest
 WHERE p.object_name > $1 AND p.object_name <= (
     SELECT max(object_name) FROM (SELECT object_name FROM packs WHERE object_name > $1 ORDER BY object_name LIMIT $2) AS next)
 ORDER BY p.object_name, d.pack_offset
 
 -- name: kept_documents_count
-SELECT (SELECT count(*) FROM transcripts) + (SELECT count(*) FROM sheets)
+SELECT (SELECT count(*) FROM transcripts) + (SELECT count(*) FROM sheets) + (SELECT count(*) FROM issued_copies)
+
+-- name: places_of
+-- The leaves of documents by their SHA-256, as far as they stand in the log.
+SELECT l.log_index, l.statement FROM leaves l
+WHERE l.leaf_id IN (SELECT leaf_id FROM transcripts WHERE sha256 = ANY ($1::bytea[]) UNION ALL SELECT leaf_id FROM sheets WHERE sha256 = ANY ($1::bytea[]))
+    AND l.log_index < $2

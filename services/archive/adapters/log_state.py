@@ -10,8 +10,10 @@ from typing import Any
 import asyncpg
 
 from services.archive.adapters.catalogue import place_of
+from services.archive.adapters.revocations import decided
 from services.archive.adapters.statements import QUERIES
 from services.archive.application.log_ports import KeptPack, LogHead, PlacedLeaf, SignedCheckpoint
+from services.archive.domain.revocation import revoking
 from services.chassis.database import Connection, Database
 from services.chassis.errors import Conflict
 
@@ -64,6 +66,11 @@ class PostgresLogState:
         """Leaves by place."""
         async with self.database.transaction() as connection:
             return [row["statement"] for row in await connection.fetch(QUERIES["statements"], start, end)]
+
+    async def places(self, documents: Sequence[bytes], size: int) -> Mapping[int, bytes]:
+        """The index finds them; what they are is for the reader to see from the statements."""
+        async with self.database.transaction() as connection:
+            return {row["log_index"]: row["statement"] for row in await connection.fetch(QUERIES["places_of"], documents, size)}
 
     async def sign(self, epoch: int, old: int, checkpoint: SignedCheckpoint, at: datetime) -> None:
         """Compare and swap, and the checkpoint's row, in one transaction."""
@@ -121,7 +128,9 @@ class PostgresLogState:
         """Leaves with their documents' digests."""
         async with self.database.transaction() as connection:
             rows = await connection.fetch(QUERIES["placed_leaves"], start, end)
-        return [PlacedLeaf(row["log_index"], row["statement"], row["sha256"]) for row in rows]
+            revoked = await connection.fetch(QUERIES["placed_revocations"], start, end)
+        due = {row["log_index"]: revoking(*decided(row), row["revoked_at"]) for row in revoked}
+        return [PlacedLeaf(row["log_index"], row["statement"], row["sha256"], due.get(row["log_index"])) for row in rows]
 
     async def packs(self) -> AsyncIterator[KeptPack]:
         """Page by page, in the order of their names."""

@@ -96,18 +96,11 @@ WHERE t.leaf_id > $1
     AND ($5 = 0 OR t.school_year = $5) AND ($6::text[] IS NULL OR t.class_id::text = ANY ($6))
 ORDER BY t.leaf_id LIMIT $7
 
--- name: status
--- What the public may know. Nothing here tells who the pupil is. No later sheet takes an earlier one's place as a whole.
-SELECT t.school_name, t.school_year, t.level,
-    NOT EXISTS (SELECT FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) AS latest
-FROM transcripts t WHERE t.public_id = $1
-UNION ALL
-SELECT s.school_name, s.school_year, s.level, true FROM sheets s WHERE s.public_id = $1
-
 -- name: leaf_of
 -- The leaf of a document by its random public id.
 SELECT l.statement, l.log_index FROM leaves l WHERE l.leaf_id = (
-    SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1)
+    SELECT leaf_id FROM transcripts WHERE public_id = $1 UNION ALL SELECT leaf_id FROM sheets WHERE public_id = $1
+    UNION ALL SELECT leaf_id FROM copies JOIN issued_copies USING (copy_id) WHERE public_id = $1)
 
 -- name: data_keys
 SELECT owner_id, province_id, wrapping_key, wrapped FROM data_keys WHERE province_id = $1 AND owner_id = ANY ($2::uuid[])

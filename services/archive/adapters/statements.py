@@ -4,4 +4,4 @@ from pathlib import Path
 
 from services.chassis.database import Queries
 
-QUERIES = Queries(Path(__file__).with_name("queries.sql"), Path(__file__).with_name("log_queries.sql"))
+QUERIES = Queries(*(Path(__file__).with_name(f"{name}.sql") for name in ("queries", "log_queries", "life", "dossiers")))

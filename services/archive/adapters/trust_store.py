@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from services.chassis.errors import Unavailable
 
 LONGEST_CHAIN = 6
+_KNOWN_RULES = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CertificatePolicies, x509.SubjectAlternativeName)
+"""Extensions that are heeded here or say nothing about whether a certificate may be believed."""
 _SUFFIXES = {".pem", ".crt", ".cer", ".der", ".crl"}
 
 
@@ -79,7 +81,7 @@ class TrustStore:
         last = path[-1]
         if last in self.anchors:
             return path
-        if len(path) >= LONGEST_CHAIN:
+        if len(path) >= LONGEST_CHAIN or not _rules_known(last):
             return None
         for issuer in [*self.anchors, *offered]:
             if issuer in path or issuer.subject != last.issuer or not _may_issue(issuer, below=len(path) - 1):
@@ -92,6 +94,14 @@ class TrustStore:
             if found is not None:
                 return found
         return None
+
+
+def _rules_known(certificate: x509.Certificate) -> bool:
+    """Whether no critical extension asks for something that isn't heeded here (RFC 5280 section 4.2), such as constraints on names."""
+    try:
+        return all(isinstance(extension.value, _KNOWN_RULES) for extension in certificate.extensions if extension.critical)
+    except ValueError:
+        return False
 
 
 def _may_issue(certificate: x509.Certificate, below: int) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.archive.application.ports import Judge, Signatures, Signer
 from services.archive.domain.class_sheets import row_findings, sheet_findings
+from services.archive.domain.copies import original_findings
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.findings import Check, Finding, Reason
@@ -106,7 +107,7 @@ class CheckDocument:
                 findings += wrong
             findings += _record(examination.record, announced)
             findings += self._alternative(examination)
-            if examination.record is None:
+            if examination.record is None or self.profile.is_copy:
                 skipped.add(Check.SHEETS)
             else:
                 findings += sheet_findings(examination.record) if self.profile.is_sheet else row_findings(examination.record)
@@ -119,7 +120,9 @@ class CheckDocument:
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
 
     def _alternative(self, examination: Examination) -> list[Finding]:
-        """The XML beside the record must say what the record says, or two readers would see two transcripts."""
+        """The XML beside the record must say what the record says, or two readers would see two transcripts; a copy's original is the one it names."""
+        if self.profile.is_copy and examination.record is not None:
+            return original_findings(examination.record, examination.xml)
         if examination.xml is None or examination.record is None:
             return []
         differs = "nothing here can compare them" if self.xml_difference is None else self.xml_difference(examination.record, examination.xml)

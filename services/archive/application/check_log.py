@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from services.archive.application.check_status import CheckStatus
 from services.archive.application.log_ports import KeptPack, LogState, Objects, PlacedLeaf, SignedCheckpoint, TileStore
 from services.archive.application.log_tiles import files_of
 from services.archive.application.ports import Vault
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import Frontier, leaf_hash
 from services.archive.domain.signed_note import NoteError, NoteVerifier, read_note, verified
-from services.archive.domain.statement import document_of
+from services.archive.domain.statement import document_of, revokes
 from services.archive.domain.tiles import CHECKPOINT, WIDTH, entries_of, grown, right_edge, tile_at
 from services.chassis.errors import ServiceError
 
@@ -51,7 +52,7 @@ class LogInspection:
     @property
     def first_broken(self) -> int | None:
         """The first leaf that isn't what it was."""
-        return min((int(fault.where) for fault in self.faults if fault.code in ("leaf_missing", "document_differs")), default=None)
+        return min((int(fault.where) for fault in self.faults if fault.code in ("leaf_missing", "document_differs", "revocation_differs")), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,21 @@ class CheckLog:
             final = await self.state.final()
             if not self._compare_published(found, published, known, head.published) and final is not None:
                 files.broken[CHECKPOINT] = final.note
+        await self._status(files, sorted(signed, key=lambda checkpoint: checkpoint.size), (size, head.published))
         return files
+
+    async def _status(self, files: "_Files", signed: Sequence[SignedCheckpoint], looked_at: Sequence[int]) -> None:
+        status = await CheckStatus(self.state, self.store)(signed, looked_at)
+        faults = (("status_differs", status.checkpoints), ("tile_missing", status.missing), ("tile_differs", status.differing))
+        files.found.faults += [Fault(code, where) for code, places in faults for where in places]
+        files.broken |= status.missing | status.differing
 
     def _compare_document(self, found: LogInspection, leaf: PlacedLeaf) -> None:
         if leaf.sha256 is not None and document_of(leaf.statement) != leaf.sha256.hex():
             found.faults.append(Fault("document_differs", str(leaf.index), f"the index holds {leaf.sha256.hex()}"))
+        if (leaf.due is not None or revokes(leaf.statement)) and leaf.due != leaf.statement:
+            # A revocation that the database doesn't know, or knows otherwise: decision, version and time are in the leaf.
+            found.faults.append(Fault("revocation_differs", str(leaf.index), "the database knows no such revocation" if leaf.due is None else ""))
 
     def _compare_checkpoint(self, found: LogInspection, checkpoint: SignedCheckpoint, root: bytes) -> None:
         try:

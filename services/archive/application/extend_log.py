@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.archive.application.log_ports import CheckpointSigner, LogState, SignedCheckpoint, TileStore
+from services.archive.application.log_status import LogStatus
 from services.archive.application.log_tiles import LogTiles, damaged, files_of
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import EMPTY, is_consistent, leaf_hash, root_of
@@ -21,9 +22,9 @@ class ExtendLog:
     """Phases that may each be repeated after a crash between any two of them; the same leaves give the same bytes.
 
     1. SEQUENCE   the oldest waiting leaves get their places, for ever
-    2. INTEGRATE  entry bundles and tiles are written from the database's leaves, put if absent
+    2. INTEGRATE  entry bundles, tiles and what has changed of the status list are written from the database's leaves, put if absent
     3. CHECK      what was written is read again, its root computed anew and compared with the last signed checkpoint: a flipped
-                  bit on the way must never be signed
+                  bit on the way must never be signed. The status list is made anew from the entries that were read
     4. SIGN       compare and swap on size and epoch, so that a second integrator, or one that slept, signs no fork
     """
 
@@ -74,15 +75,20 @@ class ExtendLog:
             raise Conflict(f"the database has {len(entries)} of the leaves from {start} to {new}; look again", code="log_behind")
         # Some 20 ms of hashing a batch: away from the event loop, so that calls are answered meanwhile.
         await self.store.keep(await asyncio.to_thread(_files, old, start, edge, entries))
+        _, of_status = await LogStatus(self.state, self.store).grown(old, entries[old - start :])
+        await self.store.keep(of_status)
 
     async def check(self, old: int, new: int) -> Checkpoint:
         """The checkpoint of `new` leaves, from files read again; Refused when they don't fit each other or the last checkpoint."""
         tiles = LogTiles(self.store, kept=BATCH // WIDTH)
+        added: list[bytes] = []
         for tile in changed(old, new):
             hashes = split_hashes(await tiles.tile(tile))
             first = 0
             if tile.level == 0:
-                below = [leaf_hash(entry) for entry in await tiles.entries(tile)]
+                entries = await tiles.entries(tile)
+                added += entries[max(0, old - tile.index * WIDTH) :]
+                below = [leaf_hash(entry) for entry in entries]
             else:
                 # What stood in it before is held by the consistency with the last checkpoint.
                 first = max(0, (old >> HEIGHT * tile.level) - tile.index * WIDTH)
@@ -95,7 +101,8 @@ class ExtendLog:
         path = await tiles.consistency(old, new)
         if not is_consistent(old, before.root if before else EMPTY, new, root, path):
             raise Refused(f"the log's {new} leaves don't continue the checkpoint of {old}; nothing is signed. See `hocba archive fsck`", code="log_damaged")
-        return Checkpoint(self.signer.public.name, new, root)
+        status = await LogStatus(self.state, self.store).check(old, added)
+        return Checkpoint(self.signer.public.name, new, root, (status.line,))
 
     def signed(self, checkpoint: Checkpoint) -> SignedCheckpoint:
         """The checkpoint as a note; it leaves this process only with the row that wins the swap."""

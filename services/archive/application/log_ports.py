@@ -39,6 +39,8 @@ class PlacedLeaf:
     statement: bytes
     sha256: bytes | None
     """Of the document that the index gives it."""
+    due: bytes | None = None
+    """The statement that its revocation's row makes; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class LogState(Protocol):
 
     async def statements(self, start: int, end: int) -> Sequence[bytes]:
         """The leaves at the places [start, end), in order."""
+        ...
+
+    async def places(self, documents: Sequence[bytes], size: int) -> Mapping[int, bytes]:
+        """The leaves below `size` that brought documents with these SHA-256 into the log, by place."""
         ...
 
     async def sign(self, epoch: int, old: int, checkpoint: SignedCheckpoint, at: datetime) -> None:

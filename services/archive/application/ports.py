@@ -237,12 +237,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What anybody may learn about a version from its random public id."""
+    """What anybody may learn about a document from its random public id."""
 
-    latest: bool
+    kind: str
+    """`transcript`, `sheet` or `copy`."""
     school_name: str
     school_year: int
     level: str
+    newer_public_id: str = ""
+    """Of the latest version; empty: this is it."""
+    revoked_at: datetime | None = None
+    decision_number: str = ""
+    """Of the decision that revokes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,4 +363,8 @@ class Catalogue(Protocol):
 
     async def leaf(self, public_id: str) -> tuple[bytes, int | None] | None:
         """(statement, place in the log or None while it has none) of a document; None for an unknown id."""
+        ...
+
+    async def later_leaves(self, public_id: str) -> Sequence[tuple[bytes, int | None]]:
+        """The same of what was said of a document since: superseded, revoked; in the order of their admission."""
         ...

@@ -19,6 +19,18 @@ GENESIS = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """A document, or a list's entry of one, that an answer holds; and whose it is."""
+
+    document_id: str
+    """Of a transcript or a class-subject sheet; of a transcript from elsewhere the SHA-256 of its file in hexadecimal, since its ids are another's words."""
+    version: int
+    """0: from elsewhere."""
+    school_id: str
+    province_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """One answer with personal data of one school. No names, marks or personal numbers: ids only."""
 
@@ -27,9 +39,9 @@ class Access:
     roles: tuple[str, ...]
     """As role@scope: those that opened the door."""
     action: str
-    """What was asked for: transcript, sheet, evidence; for a list transcripts, sheets."""
+    """What was asked for: transcript, sheet, evidence, bundle, dossier, copy; for a list transcripts, sheets."""
     document_id: str
-    """Of a transcript or a class-subject sheet; empty for a list."""
+    """As in ReadDocument, of a copy its original's; empty for a list."""
     version: int
     entries: int
     """How many entries of the school the answer held."""

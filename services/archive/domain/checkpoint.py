@@ -21,19 +21,21 @@ class Checkpoint:
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
+    """Lines behind the root. The log's signature and Ed25519 cosignatures cover them; ML-DSA cosignatures, by their form, don't."""
 
     @property
     def text(self) -> str:
         """The text of its note."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        return "".join(f"{line}\n" for line in (self.origin, self.size, base64.b64encode(self.root).decode(), *self.extensions))
 
     @classmethod
     def read(cls, text: str) -> "Checkpoint":
-        """The checkpoint in a note's text; NoteError when it is none. Lines behind the third are extensions and passed over."""
+        """The checkpoint in a note's text; NoteError when it is none."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1] or not is_name(lines[0]) or not _SIZE.fullmatch(lines[1]) or "" in lines[3:-1]:
             raise NoteError("a checkpoint is origin, size and root, a line each")
-        return cls(lines[0], int(lines[1]), read_hash(lines[2]))
+        return cls(lines[0], int(lines[1]), read_hash(lines[2]), tuple(lines[3:-1]))
 
 
 def read_hash(line: str) -> bytes:

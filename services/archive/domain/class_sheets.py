@@ -15,6 +15,8 @@ from services.archive.domain.merkle import inclusion_root, leaf_hash, root_of
 
 _SALT_BYTES = 32
 _LONGEST_PATH = 20
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading anybody's JSON as something that it isn't may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class SheetFacts:
 
 
 def proofs_of(record: bytes) -> list[Proof]:
-    """The proofs in a record, whether they hold or not; raises ValueError, KeyError or TypeError for what can't be one."""
+    """The proofs in a record, whether they hold or not; raises one of UNREADABLE for what can't be one."""
     told = json.loads(record)
     return [proof for row in _subjects(told) if "sheet" in row for proof in [_proof(told, row)]]
 
@@ -61,7 +63,7 @@ def row_findings(record: bytes) -> list[Finding]:
     try:
         told = json.loads(record)
         return list(_row_findings(told)) if isinstance(told, dict) else []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         return [Finding(Reason.ROW_UNPROVEN, f"a row's proof can't be read: {type(error).__name__}")]
 
 
@@ -75,7 +77,7 @@ def sheet_findings(content: bytes) -> list[Finding]:
         root = root_of(leaves)
         if root.hex() != told["sheet"]["root"]:
             return [Finding(Reason.ROWS_DIFFER, f"the rows hash to {root.hex()}")]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         return [Finding(Reason.ROWS_DIFFER, f"the rows can't be read: {type(error).__name__}")]
     return []
 
@@ -95,7 +97,7 @@ def read_sheet_facts(content: bytes) -> SheetFacts | None:
             root=bytes.fromhex(sheet["root"]),
             rows=len(told["rows"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except UNREADABLE:
         return None
     texts = (facts.sheet_id, facts.public_id, facts.subject, facts.level, facts.school_name)
     return facts if all(isinstance(text, str) for text in texts) and isinstance(facts.version, int) else None

@@ -7,7 +7,7 @@ from services.archive.domain.document import Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import SignatureField
 from services.archive.domain.pdf_file import PdfFile
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value, references_in
+from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Reference, Stream, Value, dictionaries_in, references_in
 
 _NEVER_IN_CATALOGUE = ("OpenAction", "AA", "OCProperties", "Collection", "Threads", "URI")
 _NEVER_IN_NAMES = ("JavaScript", "AP", "Renditions", "AlternatePresentations")
@@ -96,7 +96,24 @@ def _attached(file: PdfFile, revision: int, profile: Profile) -> list[Dictionary
     record, alternative = profile.attachment.encode("ascii"), profile.alternative.encode("ascii")
     if len(pairs) % 2 or pairs[::2] not in ([record], [record, alternative] if alternative else [record]):
         return []
-    return [file.dictionary(each, revision, "an attached file's specification") for each in pairs[1::2]]
+    specifications = [file.dictionary(each, revision, "an attached file's specification") for each in pairs[1::2]]
+    return [] if _has_other_files(file, revision, specifications) else specifications
+
+
+def _has_other_files(file: PdfFile, revision: int, specifications: list[Dictionary]) -> bool:
+    """Whether files hang anywhere else: on a page, among the associated files that PDF/A-3 readers take, or as variants for some system."""
+    objects = (file.object_at(place) for each in file.revisions for place in each.objects.values())
+    for entries in dictionaries_in(objects):
+        if ("EF" in entries or "RF" in entries) and entries not in specifications:
+            return True
+        if any(file.resolve(item, revision) not in specifications for item in file.array(entries.get("AF"), revision, "a list of associated files")):
+            return True
+    return any("RF" in each or not _keys(file, each, revision) <= {"F", "UF"} for each in specifications)
+
+
+def _keys(file: PdfFile, specification: Dictionary, revision: int) -> set[str]:
+    streams = file.resolve(specification.get("EF"), revision)
+    return set(streams) if isinstance(streams, dict) else set()
 
 
 def _file_stream(file: PdfFile, specification: Dictionary, revision: int) -> Stream | None:

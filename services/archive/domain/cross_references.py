@@ -1,16 +1,16 @@
 """
 Cross-reference sections of a PDF file: classical tables (ISO 32000-1, 7.5.4) and cross-reference streams (7.5.8).
 
-A stream is accepted in the one form that hocba writes: unfiltered, with rows of 1, 4 and 2 bytes. Hybrid sections, filters,
-predictors, encryption and linearisation are refused: they add ways to show two readers two documents and nothing that a
-transcript needs.
+A stream is accepted in the two forms that hocba writes: rows of 1, 4 and 2 bytes, unfiltered, or in a body deflated with each row
+written as its difference from the one above (predictor 12 of 7.4.4.4). Hybrid sections, other filters and predictors, encryption and
+linearisation are refused: they add ways to show two readers two documents and nothing that a transcript needs.
 """
 
 import re
 from dataclasses import dataclass
 from typing import NamedTuple, TypeGuard
 
-from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Stream, Value, parse_indirect, parse_value
+from services.archive.domain.pdf_syntax import Dictionary, MalformedPdf, Name, Stream, Value, inflated, parse_indirect, parse_value
 
 MOST_OBJECTS = 100_000
 _TABLE = re.compile(rb"xref[\t ]*(?:\r\n|\n|\r)")
@@ -21,7 +21,9 @@ _WIDTHS = [1, 4, 2]
 _ROW_BYTES = sum(_WIDTHS)
 _FREE, _PLAIN, _PACKED = 0, 1, 2
 _NEVER = ("XRefStm", "Encrypt")
-_NEVER_IN_STREAM = (*_NEVER, "Filter", "DecodeParms", "F", "FFilter", "FDecodeParms")
+_NEVER_IN_STREAM = (*_NEVER, "F", "FFilter", "FDecodeParms")
+_FILTERED = ("FlateDecode", {"Columns": _ROW_BYTES, "Predictor": 12})
+_DIFFERENCE = 2  # RFC 2083, section 6.4
 
 
 class Packed(NamedTuple):
@@ -97,13 +99,13 @@ def _stream(data: bytes, at: int) -> Section:
     _refuse(trailer, _NEVER_IN_STREAM, "cross-reference stream")
     if trailer.get("W") != _WIDTHS:
         raise MalformedPdf(f"the rows of the cross-reference stream at byte {at} are not of 1, 4 and 2 bytes")
-    numbers = _numbers(trailer, at)
-    if len(stream.raw) != len(numbers) * _ROW_BYTES:
+    numbers, rows = _numbers(trailer, at), rows_of(stream)
+    if len(rows) != len(numbers) * _ROW_BYTES:
         raise MalformedPdf(f"the cross-reference stream at byte {at} has another number of rows than it says")
     objects: dict[int, Place] = {}
     freed: set[int] = set()
     for index, number in enumerate(numbers):
-        row = stream.raw[index * _ROW_BYTES : (index + 1) * _ROW_BYTES]
+        row = rows[index * _ROW_BYTES : (index + 1) * _ROW_BYTES]
         kind, middle, last = row[0], int.from_bytes(row[1:5], "big"), int.from_bytes(row[5:], "big")
         if number in objects or number in freed:
             raise MalformedPdf(f"object {number} stands twice in the cross-reference stream at byte {at}")
@@ -119,6 +121,24 @@ def _stream(data: bytes, at: int) -> Section:
     if objects.pop(own.number, None) != at:
         raise MalformedPdf(f"the cross-reference stream at byte {at} doesn't list itself")
     return Section(objects, frozenset(freed), trailer, end, packed=True)
+
+
+def rows_of(stream: Stream) -> bytes:
+    """The rows of a cross-reference stream, one after another."""
+    filtered = stream.entries.get("Filter"), stream.entries.get("DecodeParms")
+    if filtered == (None, None):
+        return stream.raw
+    if filtered != _FILTERED or "Prev" in stream.entries:
+        raise MalformedPdf(f"a cross-reference stream is filtered in a way that hocba doesn't write: {filtered!r}")
+    written = inflated(Stream({"Filter": Name("FlateDecode")}, stream.raw), MOST_OBJECTS * (1 + _ROW_BYTES))
+    above, rows = bytes(_ROW_BYTES), list[bytes]()
+    for start in range(0, len(written), 1 + _ROW_BYTES):
+        row = written[start + 1 : start + 1 + _ROW_BYTES]
+        if written[start] != _DIFFERENCE or len(row) != _ROW_BYTES:
+            raise MalformedPdf("a row of a cross-reference stream is broken, or written in a way in which hocba doesn't write")
+        above = bytes([(old + new) % 256 for old, new in zip(above, row, strict=True)])
+        rows.append(above)
+    return b"".join(rows)
 
 
 def _numbers(trailer: Dictionary, at: int) -> list[int]:

@@ -45,6 +45,8 @@ class Profile:
     """Under which name the record may be attached as XML too; empty: it may not."""
     is_sheet: bool = False
     """Whether what is attached is a class-subject sheet and no transcript's record."""
+    is_copy: bool = False
+    """Whether it is a certified copy, whose alternative is the original."""
 
     def signed_revisions(self) -> Iterator[tuple[int, SignatureRule]]:
         """(index of the revision, the signature that it adds), in signing order."""
@@ -66,6 +68,13 @@ CLASS_SHEET = Profile(
     attachment="bang-diem.json",
     time_stamps=TRANSCRIPT.time_stamps,
     is_sheet=True,
+)
+COPY = Profile(
+    signatures=(SignatureRule(SCHOOL_SEAL, "SchoolSeal"),),
+    attachment="sao-y.json",
+    alternative="tep-goc.pdf",
+    time_stamps=TRANSCRIPT.time_stamps,
+    is_copy=True,
 )
 
 
@@ -112,6 +121,6 @@ class Examination:
     certificates: tuple[bytes, ...] = ()
     """DER, from the validation data."""
     xml: bytes | None = None
-    """The record as XML, if it is attached like that too."""
+    """The record as XML, if it is attached like that too; a certified copy's original."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

@@ -13,7 +13,7 @@ from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
 from services.archive.domain.content import alternative_stream, attached_stream, check_content
 from services.archive.domain.coverage import coverage
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, Examination, FiledSignature, Profile
+from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import signature_fields, unexpected_fields
 from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
@@ -25,7 +25,8 @@ def profile_of(data: bytes) -> Profile:
     """The profile that a file claims to follow, by the name of what it has attached; whether it does is for the check to say."""
     try:
         file = open_pdf(data)
-        return TRANSCRIPT if attached_stream(file, len(file.revisions) - 1, CLASS_SHEET) is None else CLASS_SHEET
+        last = len(file.revisions) - 1
+        return next((profile for profile in (CLASS_SHEET, COPY) if attached_stream(file, last, profile) is not None), TRANSCRIPT)
     except (MalformedPdf, RecursionError):
         return TRANSCRIPT  # What can't be read is told as such under either.
 

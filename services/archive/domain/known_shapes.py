@@ -18,13 +18,14 @@ needs no change here as long as it reads no hole.
 import binascii
 import hashlib
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.archive.domain.content import alternative_stream, attached_stream
 from services.archive.domain.coverage import claimed_at
-from services.archive.domain.cross_references import Packed
+from services.archive.domain.cross_references import Packed, rows_of
 from services.archive.domain.document import Examination, FiledSignature, Profile
 from services.archive.domain.form import signature_fields
 from services.archive.domain.pdf_file import PdfFile, Revision, decoded
@@ -66,6 +67,7 @@ _AROUND = {"Name": b"(%b)", "Reason": b"(%b)", "M": b"(%b)"}
 """What stands around a hole in a value that is not all hole."""
 _STREAM_START = re.compile(rb"stream\r?\n")
 _CONTENTS_PROBE = b"<42>"
+_HIGH = int.from_bytes(b"\x80" * 7, "big")
 
 
 class _Step(NamedTuple):
@@ -78,12 +80,24 @@ class _Step(NamedTuple):
     """Behind it stands a signature's value, else the content of a stream."""
 
 
+class _Deflated(NamedTuple):
+    """What goes on from the first rows of a deflated section."""
+
+    check_sum: int
+    """Of what they inflate to."""
+    last: bytes
+    """The last of them, which the next one is the difference from."""
+
+
 class _Section(NamedTuple):
     """A cross-reference section behind the objects of its revision."""
 
     pattern: re.Pattern[bytes]
     marks: tuple[int, ...]
     fixed_rows: bytes
+    """Its first rows, as they stand in the file."""
+    deflated: "_Deflated | None"
+    """If it is deflated: then the other rows stand in a stored block as differences, and the check sum of all behind it."""
     closes: bytes
     """What stands between its rows and the offset that `startxref` names."""
     ends: bytes
@@ -183,8 +197,7 @@ class _Reader:
         at = places[-1]
         if self._section_at and found["previous"] != b"%d" % self._section_at:
             return False
-        rows = b"".join([b"\x01%b\x00\x00" % place.to_bytes(4, "big") for place in places])
-        rest = b"%b%b%b%d%b" % (section.fixed_rows, rows, section.closes, at, section.ends)
+        rest = b"%b%b%b%d%b" % (section.fixed_rows, _own_rows(places, section.deflated), section.closes, at, section.ends)
         if not self.data.startswith(rest, found.end()):
             return False
         self._section_at, self.at = at, found.end() + len(rest)
@@ -368,9 +381,11 @@ def _section_of(file: PdfFile, index: int, offsets: Sequence[int], writing: _Wri
         raise _NoShape
     start = _raw_start(data, at, section)
     rows = section.raw
-    fixed, own = rows[: 7 * fixed_rows], rows[7 * fixed_rows :]
     # The rows of what may move come last, in the order in which it stands in the file.
-    if own != b"".join(b"\x01%b\x00\x00" % place.to_bytes(4, "big") for place in [*offsets, at]):
+    deflated = _deflated(section, fixed_rows)
+    own = _own_rows([*offsets, at], deflated)
+    fixed = rows.removesuffix(own)
+    if fixed + own != rows or (len(fixed) != 7 * fixed_rows if deflated is None else not ends_a_block(fixed, deflated.check_sum, fixed_rows)):
         raise _NoShape
     writing.mark()
     head = data[at:start]
@@ -380,7 +395,47 @@ def _section_of(file: PdfFile, index: int, offsets: Sequence[int], writing: _Wri
     closes, said, ends = data[start + len(rows) : revision.end].rpartition(b"%d" % at)
     if not said:
         raise _NoShape
-    return _Section(step.pattern, step.marks, fixed, closes, ends)
+    return _Section(step.pattern, step.marks, fixed, deflated, closes, ends)
+
+
+def _own_rows(places: Sequence[int], deflated: _Deflated | None) -> bytes:
+    """Rows of objects at these bytes, as a section ends with them."""
+    rows = [b"\x01%b\x00\x00" % place.to_bytes(4, "big") for place in places]
+    if deflated is None:
+        return b"".join(rows)
+    # A stored block (RFC 1951, 3.2.4), and the check sum of all (RFC 1950, 2.2).
+    block = b"".join([_difference(row, above) for row, above in zip(rows, [deflated.last, *rows], strict=False)])
+    size, check_sum = len(block), zlib.adler32(block, deflated.check_sum)
+    return b"\x01%b%b%b%b" % (size.to_bytes(2, "little"), (size ^ 0xFFFF).to_bytes(2, "little"), block, check_sum.to_bytes(4, "big"))
+
+
+def _difference(row: bytes, above: bytes) -> bytes:
+    """A row as its difference from the one above, byte by byte, behind the byte that says so (RFC 2083, 6.4)."""
+    one, other = int.from_bytes(row, "big"), int.from_bytes(above, "big")
+    # A borrow stops at the high bit that is set before it.
+    return b"\x02" + (((one | _HIGH) - (other & ~_HIGH)) ^ ((one ^ ~other) & _HIGH)).to_bytes(7, "big")
+
+
+def _deflated(section: Stream, fixed_rows: int) -> _Deflated | None:
+    if section.entries.get("Filter") is None:
+        return None
+    # The section was read before, so this is no more than its rows.
+    return _Deflated(zlib.adler32(zlib.decompress(section.raw)[: 8 * fixed_rows]), rows_of(section)[7 * (fixed_rows - 1) : 7 * fixed_rows])
+
+
+def ends_a_block(deflated: bytes, check_sum: int, rows: int) -> bool:
+    """Whether this deflates so many rows and ends where a block ends, so that whatever block follows is read as a block.
+
+    An empty last block is taken for one only there: within a block its first bits would be something else, and what could end the
+    data after them would lie outside of its five bytes.
+    """
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(deflated)
+        behind = inflater.decompress(b"\x01\x00\x00\xff\xff" + check_sum.to_bytes(4, "big"))
+    except zlib.error:
+        return False
+    return len(content) == 8 * rows and not behind and inflater.eof and not inflater.unused_data
 
 
 def _holes(text: bytes, rest: bytes, needed: Sequence[_Hole], others: Sequence[_Hole]) -> list[tuple[int, int, bytes]]:

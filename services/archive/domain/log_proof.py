@@ -14,6 +14,7 @@ Hocba's extra line carries the leaf's statement, so that whoever holds document 
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.archive.domain.checkpoint import Checkpoint, read_hash, read_size
 from services.archive.domain.merkle import LONGEST_PATH, inclusion_root, leaf_hash
@@ -21,6 +22,9 @@ from services.archive.domain.signed_note import KeyText, NoteError, NoteVerifier
 from services.archive.domain.witness_policy import WitnessPolicy
 
 _FORM = "c2sp.org/tlog-proof@v1"
+
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+"""Of the last day that a calendar of ours has: a witness that names a later time names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class ProvenLeaf:
     index: int
     checkpoint: Checkpoint
     witnesses: tuple[str, ...]
+    at: datetime | None = None
+    """When the first of them has seen it; None where no witness is asked for."""
 
 
 def check_checkpoint(note: SignedNote, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> tuple[Checkpoint, tuple[str, ...]]:
@@ -84,7 +90,14 @@ def check_proof(proof: LogProof, policy: WitnessPolicy, verifier_of: Callable[[K
     checkpoint, names = check_checkpoint(read_note(proof.checkpoint), policy, verifier_of)
     if not leads_to_root(proof.statement, proof.index, checkpoint, proof.path):
         raise NoteError(f"the path doesn't lead from statement {proof.index} to the root of the checkpoint")
-    return ProvenLeaf(proof.statement, proof.index, checkpoint, names)
+    return ProvenLeaf(proof.statement, proof.index, checkpoint, names, _cosigned_at(read_note(proof.checkpoint), policy, verifier_of))
+
+
+def _cosigned_at(note: SignedNote, policy: WitnessPolicy, verifier_of: Callable[[KeyText], NoteVerifier]) -> datetime | None:
+    """The earliest time that a witness's signature names: a cosignature begins with it (C2SP tlog-cosignature)."""
+    made = verified(note, [verifier_of(witness.key) for witness in policy.witnesses])
+    times = [int.from_bytes(one.signature[:8], "big") for one in made]
+    return min((datetime.fromtimestamp(time, UTC) for time in times if time <= _LAST_SECOND), default=None)
 
 
 def leads_to_root(statement: bytes, index: int, checkpoint: Checkpoint, path: Sequence[bytes]) -> bool:

@@ -45,20 +45,25 @@ class Pack:
 
 def build_pack(documents: Mapping[str, bytes]) -> Pack:
     """A pack of these documents, by file name."""
+    data = stored_zip(sorted(documents.items()))
+    return Pack(data, hashlib.sha256(data).digest(), dict(_places(data)))
+
+
+def stored_zip(entries: Iterable[tuple[str, bytes]]) -> bytes:
+    """A ZIP of these entries in this order, none compressed: the same bytes whenever the same entries go in."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(documents):
+        for name, data in entries:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o444 << 16
             # Without this the version of Python that writes would show in the bytes on some systems.
             entry.create_system = 3
-            archive.writestr(entry, documents[name])
-    data = out.getvalue()
-    return Pack(data, hashlib.sha256(data).digest(), dict(_places(data)))
+            archive.writestr(entry, data)
+    return out.getvalue()
 
 
 def read_pack(data: bytes) -> dict[str, bytes]:
-    """The documents in a pack by file name; raises UnreadablePack for anything that build_pack wouldn't write."""
+    """The documents in a pack by file name; raises UnreadablePack when it is none, or has an entry that isn't stored as it is, or twice."""
     if len(data) > LARGEST_PACK:
         raise UnreadablePack(f"the pack has {len(data)} bytes; {LARGEST_PACK} are allowed")
     try:
@@ -72,6 +77,8 @@ def _places(data: bytes) -> Iterable[tuple[str, Place]]:
         entries = archive.infolist()
         if len(entries) > MOST_ENTRIES or len({entry.filename for entry in entries}) != len(entries):
             raise UnreadablePack("the pack has too many entries, or one of them twice")
+        if sum(entry.compress_size for entry in entries) > len(data):
+            raise UnreadablePack("the pack's entries lie over each other")
         for entry in entries:
             if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1 or entry.file_size != entry.compress_size:
                 raise UnreadablePack("an entry of the pack is compressed or encrypted")

@@ -6,6 +6,7 @@ A lenient reader is what most attacks on signed PDFs rely on, so every doubt her
 
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 DEEPEST_NESTING = 40
@@ -159,6 +160,20 @@ def references_in(values: list[Value]) -> list[Reference]:
         elif isinstance(value, dict):
             waiting += value.values()
     return found
+
+
+def dictionaries_in(values: Iterable[Value]) -> Iterator[Dictionary]:
+    """Every dictionary in these values, however deep; those of streams too."""
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Stream):
+            value = value.entries
+        if isinstance(value, dict):
+            yield value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _dictionary(data: bytes, position: int, depth: int) -> tuple[Dictionary, int]:

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     """A version of a class-subject sheet is admitted."""
     REVOKE = "revoke"
     """The document `sha256` is withdrawn; `content_digest` is that of the decision."""
+    COPY = "copy"
+    """A certified copy of the document `previous` is issued; `content_digest` is that of what the copy says."""
     EVIDENCE = "evidence"
     """A batch of documents, or of older time stamps, got a time stamp: see `evidence_statement`."""
     AUDIT_HEAD = "audit-head"
@@ -80,7 +82,7 @@ class Statement:
             content_digest=_digest(content),
             previous=None if previous == "-" else _digest(previous),
             school_id=school,
-            at=datetime.fromtimestamp(int(at), UTC),
+            at=_time(at),
         )
         if found.canonical() != data:
             raise ValueError("no statement in canonical form")
@@ -101,6 +103,18 @@ def document_of(statement: bytes) -> str:
     """The SHA-256 in hexadecimal that a statement of any form names; empty when it names none."""
     lines = statement.decode("ascii", "replace").split("\n")
     return lines[4] if len(lines) > 4 and lines[0] in (FORM, FORM_OF_THE_REGISTER) else ""
+
+
+def revokes(statement: bytes) -> bool:
+    """Whether a statement withdraws a document."""
+    return statement.startswith(f"{FORM}\n{Kind.REVOKE}\n".encode())
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError("a time that no calendar has") from error
 
 
 def _digest(text: str) -> bytes:

@@ -1,10 +1,11 @@
-"""What wakes the archive: signing has finished sheets or transcripts of a class."""
+"""What wakes the archive: signing has finished sheets, transcripts or certified copies of a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hocba.signing.v1.events_pb2 import SheetsSigned, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import CopiesSigned, SheetsSigned, TranscriptsSigned
 from services.archive import contracts
+from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.evidence_window import EvidenceWindow
@@ -17,6 +18,7 @@ class ArchiveConsumers:
 
     admit: AdmitTranscripts
     admit_sheets: AdmitSheets
+    admit_copies: AdmitCopies
     window: EvidenceWindow
 
     @on(TranscriptsSigned)
@@ -30,3 +32,9 @@ class ArchiveConsumers:
         for received in events:
             await self.window.check()
             await self.admit_sheets(contracts.signed_sheets(received.event))
+
+    @on(CopiesSigned)
+    async def on_copies_signed(self, events: Sequence[Received[CopiesSigned]]) -> None:
+        for received in events:
+            await self.window.check()
+            await self.admit_copies(contracts.signed_copies(received.event))

@@ -12,6 +12,7 @@ from aiohttp import web
 from services.archive.application.extend_log import ExtendLog
 from services.archive.application.log_ports import TileStore
 from services.archive.application.publish_log import PublishLog
+from services.archive.domain.status_list import NAME as STATUS_NAME
 from services.archive.domain.tiles import CHECKPOINT, NAME
 from services.chassis.errors import ServiceError
 from services.chassis.telemetry import log
@@ -63,7 +64,7 @@ async def no_log(stop: asyncio.Event) -> None:
 
 @dataclass(frozen=True)
 class LogFiles:
-    """`GET /checkpoint` and `GET /tile/...` (C2SP tlog-tiles): static files, so that anything that serves files can take this over."""
+    """`GET /checkpoint`, `GET /tile/...` (C2SP tlog-tiles) and `GET /status/...`: static files, so that anything that serves files can take this over."""
 
     store: TileStore
 
@@ -87,7 +88,7 @@ class LogFiles:
     async def file(self, request: web.Request) -> web.Response:
         """One file; what has no such name isn't looked for."""
         name = request.match_info["name"]
-        data = await self.store.read(name) if name == CHECKPOINT or NAME.fullmatch(name) else None
+        data = await self.store.read(name) if name == CHECKPOINT or NAME.fullmatch(name) or STATUS_NAME.fullmatch(name) else None
         if data is None:
             return web.Response(status=404, headers=_HEADERS | {"Cache-Control": "no-store"})
         if name == CHECKPOINT:

@@ -13,7 +13,7 @@ def facts_to_json(facts: Facts) -> str:
     if facts.placed:
         told["placed"] = [facts.placed.version, facts.placed.active, facts.placed.class_id, facts.placed.school_id]
     if facts.identified:
-        told["number"] = [facts.identified.version, facts.identified.has_number]
+        told["number"] = [facts.identified.version, facts.identified.has_number, facts.identified.state]
     if facts.outcomes:
         told["outcomes"] = {
             class_id: [outcome.class_version, outcome.sealed, outcome.version, list(outcome.reasons)] for class_id, outcome in facts.outcomes.items()
@@ -27,8 +27,14 @@ def facts_to_json(facts: Facts) -> str:
         told["unsigned"] = {role: _trouble(trouble) for role, trouble in facts.unsigned.items()}
     if facts.archived:
         told["archived"] = facts.archived
+    if facts.revoked:
+        told["revoked"] = facts.revoked
     if facts.rejected:
         told["rejected"] = _trouble(facts.rejected)
+    if facts.submitted:
+        told["submitted"] = facts.submitted
+    if facts.acknowledged:
+        told["acknowledged"] = facts.acknowledged
     return json.dumps(told, sort_keys=True, separators=(",", ":"))
 
 
@@ -47,7 +53,10 @@ def facts_from_json(text: str) -> Facts:
         signed=told.get("signed", {}),
         unsigned={role: Trouble(*trouble) for role, trouble in told.get("unsigned", {}).items()},
         archived=told.get("archived", 0),
+        revoked=told.get("revoked", 0),
         rejected=Trouble(*told["rejected"]) if "rejected" in told else None,
+        submitted=told.get("submitted", 0),
+        acknowledged=told.get("acknowledged", 0),
     )
 
 

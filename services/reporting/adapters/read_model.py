@@ -15,7 +15,7 @@ from services.reporting.adapters.facts_json import facts_from_json, facts_to_jso
 from services.reporting.adapters.statements import QUERIES
 from services.reporting.application.ports import Key, PupilNews, PupilRow, ReadModelWork
 from services.reporting.domain.classes import School, Sheet, Unlock
-from services.reporting.domain.counting import Cell, ClassFacts
+from services.reporting.domain.counting import Cell, ClassFacts, Wait
 from services.reporting.domain.standing import Standing, Step
 
 _BEFORE_ALL = Key("00000000-0000-0000-0000-000000000000", -1)
@@ -107,9 +107,10 @@ class PostgresReadModelWork:
             )
         await self._write("save_pupils", written)
 
-    async def add(self, differences: Mapping[Cell, int]) -> None:
-        """One statement for all counters."""
+    async def add(self, differences: Mapping[Cell, int], waits: Mapping[Wait, int]) -> None:
+        """One statement for all counters of a kind."""
         await self._write("add", [(*cell, count) for cell, count in differences.items()])
+        await self._write("add_waits", [(*wait, count) for wait, count in waits.items()])
 
     async def keep_waiting(self, news: Sequence[PupilNews]) -> None:
         """Until take_waiting."""
@@ -143,6 +144,7 @@ class PostgresReadModelWork:
         """Writers wait until the transaction ends; readers see the old counters until then."""
         await self.connection.execute(QUERIES["keep_writers_out"])
         await self.connection.execute(QUERIES["empty_counters"])
+        await self.connection.execute(QUERIES["empty_waits"])
 
     async def page(self, after: Key | None, limit: int) -> dict[Key, PupilRow]:
         """In order of keys, unlocked."""

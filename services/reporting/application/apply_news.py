@@ -1,13 +1,12 @@
 """Take in news: facts, standings and counters change in one transaction, or not at all."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.chassis.errors import Conflict
 from services.reporting.application.ports import ClassNews, Key, PupilNews, PupilRow, ReadModel, ReadModelWork
-from services.reporting.domain.counting import Cell, ClassFacts, cells_of, differences
+from services.reporting.domain.counting import ClassFacts, Counted, differences
 from services.reporting.domain.standing import standing_of
 
 
@@ -50,16 +49,17 @@ async def _take_in(
 ) -> int:
     rows = await work.pupils(keys)
     new_rows = _with_news(rows, news, {class_id for class_id, facts in after.items() if facts.signing.lacking}, turned)
-    moved: Counter[Cell] = Counter()
+    known = {*after, ""}
+    old: list[Counted] = []
+    new: list[Counted] = []
     for key, row in rows.items():
-        standing = new_rows.get(key, row).standing
-        if not {row.standing.class_id, standing.class_id} <= {*after, ""}:
+        new_row = new_rows.get(key, row)
+        if not {row.standing.class_id, new_row.standing.class_id} <= known:
             raise Conflict("a pupil was moved by another process meanwhile; look again", code="moved_meanwhile")
-        old_cells = cells_of(key.school_year, row.standing, _class_of(before, row.standing.class_id))
-        new_cells = cells_of(key.school_year, standing, _class_of(after, standing.class_id))
-        moved.update(differences(old_cells, new_cells))
+        old.append(Counted(key.school_year, row.standing, row.since, _class_of(before, row.standing.class_id)))
+        new.append(Counted(key.school_year, new_row.standing, new_row.since, _class_of(after, new_row.standing.class_id)))
     await work.save_pupils({key: new_rows.get(key, rows[key]) for key in _to_write(rows, new_rows, changed)}, after)
-    await work.add({cell: count for cell, count in moved.items() if count})
+    await work.add(*differences(old, new))
     return len(new_rows)
 
 
@@ -116,7 +116,7 @@ def _with_news(rows: Mapping[Key, PupilRow], news: Iterable[PupilNews], lacking:
         standing = standing_of(facts, lacking)
         since = row.since if standing.reason == row.standing.reason else _reason_begins(item.at)
         changed[key] = PupilRow(facts, standing, since)
-    for key, row in rows.items():
+    for key, row in rows.items() if turned else ():
         current = changed.get(key, row)
         standing = standing_of(current.facts, lacking)
         if standing != current.standing and standing.class_id in turned:

@@ -22,4 +22,4 @@ class GetClassStatus:
             raise NotFound(f"reporting has not heard of class {class_id}; check the id", code="no_class")
         require(viewer, place)
         counts = await self.figures.coverage(0, "class", class_id)
-        return Coverage(place, counts), await self.figures.sheets(class_id), await self.figures.unlocks(class_id)
+        return Coverage(place, counts, await self.figures.ages(0, "class", class_id)), await self.figures.sheets(class_id), await self.figures.unlocks(class_id)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, Unlock
-from services.reporting.domain.counting import Cell, ClassFacts
+from services.reporting.domain.counting import Age, Cell, ClassFacts, Wait
 from services.reporting.domain.facts import Facts, News
 from services.reporting.domain.standing import Standing
 
@@ -77,8 +77,8 @@ class ReadModelWork(Protocol):
         """Replace what is known of these pupils."""
         ...
 
-    async def add(self, differences: Mapping[Cell, int]) -> None:
-        """Add to the counters."""
+    async def add(self, differences: Mapping[Cell, int], waits: Mapping[Wait, int]) -> None:
+        """Add to the counters, and to those of waiting."""
         ...
 
     async def keep_waiting(self, news: Sequence[PupilNews]) -> None:
@@ -138,6 +138,13 @@ class Place:
     name: str = ""
     grade: int = 0
 
+    @property
+    def scope(self) -> tuple[str, str]:
+        """(kind, id) of the counters above classes."""
+        if self.school_id:
+            return "school", self.school_id
+        return ("province", self.province_id) if self.province_id else ("nation", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -145,6 +152,16 @@ class Coverage:
 
     place: Place
     counts: Mapping[str, int]
+    ages: Mapping[str, Age] = field(default_factory=dict)
+    """Since when those wait who wait for a reason; told of a whole, not of its parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """How the numbers of a scope stood from this time on."""
+
+    taken_at: datetime
+    coverage: Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,10 @@ class Figures(Protocol):
         """The latest school year of which anything is counted; 0 when there is none."""
         ...
 
+    async def province(self, province_id: str) -> Place | None:
+        """The province, or None when nobody has told of a school in it."""
+        ...
+
     async def school(self, school_id: str) -> Place | None:
         """The school and its province, or None when nobody has told of it."""
         ...
@@ -183,11 +204,19 @@ class Figures(Protocol):
         ...
 
     async def coverage(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, int]:
-        """The counters of one scope."""
+        """The counters of one scope, over all grades."""
+        ...
+
+    async def by_grade(self, school_year: int, place: Place) -> Sequence[Coverage]:
+        """The counters of each grade in a scope, in order of grade."""
+        ...
+
+    async def ages(self, school_year: int, scope: str, scope_id: str) -> Mapping[str, Age]:
+        """Since when those wait who wait, by reason."""
         ...
 
     async def parts(self, school_year: int, scope: str, province_id: str, school_id: str) -> Sequence[Coverage]:
-        """The counters of every `school` or `class` in a province or school (empty: everywhere), by name."""
+        """The counters of every `province`, or of every `school` or `class` in a province or school (empty: everywhere), by name."""
         ...
 
     async def missing(self, school_year: int, school_id: str, class_id: str) -> Sequence[Missing]:
@@ -204,4 +233,16 @@ class Figures(Protocol):
 
     async def differences(self, school_year: int, province_id: str) -> Sequence[Difference]:
         """Where counters don't add up, or differ from a fresh count of the pupils."""
+        ...
+
+
+class History(Protocol):
+    """The numbers as they stood."""
+
+    async def take(self, at: datetime, scopes: Sequence[str]) -> int:
+        """Write down the numbers of every `nation`, `province` or `school` that moved since they were; how many did."""
+        ...
+
+    async def points(self, school_year: int, place: Place, since: datetime | None, until: datetime) -> Sequence[Point]:
+        """In order of time, beginning with what held at `since`."""
         ...

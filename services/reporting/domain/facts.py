@@ -26,10 +26,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Identified:
-    """Enrollment: whether there is a personal number."""
+    """Enrollment: whether there is a personal number, and how it fared at the population register."""
 
     version: int
     has_number: bool
+    state: str = "unchecked"
+    """What the population register said: `unchecked`, `matched`, `mismatched`, `unknown`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,13 +94,34 @@ class Archived:
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked:
+    """Archive: this version was issued, and is withdrawn."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """Archive: this version was refused."""
 
     trouble: Trouble
 
 
-News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Rejected
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """National register: this version was handed over by the province."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """National register: this version was taken over, with a receipt."""
+
+    version: int
+
+
+News = Placed | Identified | Judged | Approved | Signed | NotSigned | Archived | Revoked | Rejected | Submitted | Acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +138,10 @@ class Facts:
     signed: Mapping[str, int] = field(default_factory=dict)
     unsigned: Mapping[str, Trouble] = field(default_factory=dict)
     archived: int = 0
+    revoked: int = 0
     rejected: Trouble | None = None
+    submitted: int = 0
+    acknowledged: int = 0
 
     def told(self, news: News) -> "Facts":
         """The facts after one more piece of news; the very same object when it was known or is outdated."""
@@ -135,8 +161,14 @@ class Facts:
                 return self if known is not None and trouble <= known else replace(self, unsigned={**self.unsigned, role: trouble})
             case Archived(version):
                 return self if version <= self.archived else replace(self, archived=version)
+            case Revoked(version):
+                return self if version <= self.revoked else replace(self, revoked=version)
             case Rejected(trouble):
                 return self if self.rejected is not None and trouble <= self.rejected else replace(self, rejected=trouble)
+            case Submitted(version):
+                return self if version <= self.submitted else replace(self, submitted=version)
+            case Acknowledged(version):
+                return self if version <= self.acknowledged else replace(self, acknowledged=version)
 
     def _judged(self, news: Judged) -> "Facts":
         known = self.outcomes.get(news.class_id)

@@ -23,11 +23,24 @@ class Step(IntFlag):
     SIGNED_SEAL = 256
     ARCHIVED = 512
     REJECTED = 1024
+    IDENTITY_VERIFIED = 2048
+    """The population register knows this person as enrollment does."""
+    SUBMITTED = 4096
+    """Handed over to the national register."""
+    ACKNOWLEDGED = 8192
+    """Taken over by the national register."""
+    IDENTITY_CONTRADICTORY = 16384
+    """The population register knows the number, and another person by it."""
+    IDENTITY_UNKNOWN = 32768
+    """The population register doesn't know the number."""
+    WITHOUT_NUMBER = 65536
+    """Enrollment has no personal number of the pupil."""
 
 
 APPROVED = {HOMEROOM_TEACHER: Step.APPROVED_HOMEROOM, PRINCIPAL: Step.APPROVED_PRINCIPAL, SCHOOL_SEAL: Step.APPROVED_SEAL}
 SIGNED = {HOMEROOM_TEACHER: Step.SIGNED_HOMEROOM, PRINCIPAL: Step.SIGNED_PRINCIPAL, SCHOOL_SEAL: Step.SIGNED_SEAL}
 _SIGNED = Step.SIGNED_HOMEROOM | Step.SIGNED_PRINCIPAL | Step.SIGNED_SEAL
+_IDENTITY = {"matched": Step.IDENTITY_VERIFIED, "mismatched": Step.IDENTITY_CONTRADICTORY, "unknown": Step.IDENTITY_UNKNOWN}
 MEASURES: dict[str, Step] = {str(step.name).lower(): step for step in Step if step}
 """The name of each step's counter."""
 
@@ -47,6 +60,7 @@ WHO_ACTS: dict[str, str] = {
     "promotion_undecided": "principal",
     "completion_undecided": "principal",
     "not_sealed": "subject_teacher",
+    "revoked": "principal",
     "rejected": "system_operator",
     "signing_failed": "registrar",
     "awaiting_subject_teacher": "subject_teacher",
@@ -92,7 +106,7 @@ def standing_of(facts: Facts, lacking_sheets: Container[str] = ()) -> Standing:
     class_id = sealing_class if version else (placed.class_id if placed else "")
     school_id = placed.school_id if placed is not None and placed.class_id == class_id else ""
     outcome = facts.outcomes.get(class_id)
-    steps = Step.ENROLLED
+    steps = Step.ENROLLED | _identity(facts)
     if outcome is not None and not _INCOMPLETE & set(outcome.reasons):
         steps |= Step.READY
     if version and outcome is not None and outcome.sealed:
@@ -107,6 +121,13 @@ def who_acts(reason: str) -> str:
     return WHO_ACTS.get(reason, SOMEBODY) if reason else ""
 
 
+def _identity(facts: Facts) -> Step:
+    if facts.identified is None:
+        return Step.NONE
+    number = Step.NONE if facts.identified.has_number else Step.WITHOUT_NUMBER
+    return number | _IDENTITY.get(facts.identified.state, Step.NONE)
+
+
 def _progress(facts: Facts, version: int) -> Step:
     steps = Step.NONE
     for role in ROLES:
@@ -114,9 +135,13 @@ def _progress(facts: Facts, version: int) -> Step:
             steps |= APPROVED[role]
         if facts.signed.get(role, 0) >= version:
             steps |= SIGNED[role]
-    if facts.archived >= version:
+    if facts.submitted >= version or facts.acknowledged >= version:
+        steps |= Step.SUBMITTED
+    if facts.acknowledged >= version:
+        steps |= Step.ACKNOWLEDGED
+    if facts.archived >= version and facts.revoked < facts.archived:
         return steps | Step.ARCHIVED
-    if facts.rejected is not None and facts.rejected.version >= version:
+    if facts.revoked < version and facts.rejected is not None and facts.rejected.version >= version:
         steps |= Step.REJECTED
     return steps
 
@@ -127,6 +152,8 @@ def _reason(facts: Facts, version: int, outcome: Outcome | None, steps: Step, la
     if not version:
         without_number = facts.identified is not None and not facts.identified.has_number
         return "no_personal_number" if without_number else "not_sealed"
+    if facts.revoked >= version:
+        return "revoked"
     if Step.REJECTED in steps:
         return "rejected"
     for role in ROLES:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hocba.archive.v1.events_pb2 import TranscriptsArchived, TranscriptsRejected
+from hocba.archive.v1.events_pb2 import TranscriptRevoked, TranscriptsAcknowledged, TranscriptsArchived, TranscriptsRejected, TranscriptsSubmitted
 from hocba.enrollment.v1.events_pb2 import ClassFormed, PupilsEnrolled, PupilTransferred, SchoolRegistered
 from hocba.grading.v1.events_pb2 import ClassSealed, SheetSaved
 from hocba.locking.v1.events_pb2 import UnlockMoved
@@ -69,6 +69,18 @@ class ReportingConsumers:
     async def on_transcripts_archived(self, events: Sequence[Received[TranscriptsArchived]]) -> None:
         await self.apply(*contracts.merged(contracts.transcripts_archived(received.event, received.at) for received in events))
 
+    @on(TranscriptRevoked)
+    async def on_transcript_revoked(self, events: Sequence[Received[TranscriptRevoked]]) -> None:
+        await self.apply(*contracts.merged(contracts.transcript_revoked(received.event, received.at) for received in events))
+
     @on(TranscriptsRejected)
     async def on_transcripts_rejected(self, events: Sequence[Received[TranscriptsRejected]]) -> None:
         await self.apply(*contracts.merged(contracts.transcripts_rejected(received.event, received.at) for received in events))
+
+    @on(TranscriptsSubmitted)
+    async def on_transcripts_submitted(self, events: Sequence[Received[TranscriptsSubmitted]]) -> None:
+        await self.apply(*contracts.merged(contracts.transcripts_submitted(received.event, received.at) for received in events))
+
+    @on(TranscriptsAcknowledged)
+    async def on_transcripts_acknowledged(self, events: Sequence[Received[TranscriptsAcknowledged]]) -> None:
+        await self.apply(*contracts.merged(contracts.transcripts_acknowledged(received.event, received.at) for received in events))

@@ -9,6 +9,7 @@ from services.chassis.identity import current_actor
 from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.get_history import GetHistory
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.reconcile import Reconcile
 
@@ -21,11 +22,12 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     list_missing: ListMissing
     get_class_status: GetClassStatus
     reconcile: Reconcile
+    get_history: GetHistory
     clock: Clock
 
     async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
         viewer, scope = contracts.viewer_of(current_actor()), (request.school_year, request.province_id, request.school_id)
-        found = await self.get_coverage(viewer, *scope, by_school=request.by_school, by_class=request.by_class)
+        found = await self.get_coverage(viewer, *scope, contracts.parts_of(request))
         return contracts.coverage_answer(*found, self.clock.now())
 
     async def ListMissing(self, request: reporting_pb2.ListMissingRequest, context: Any) -> reporting_pb2.ListMissingResponse:
@@ -37,3 +39,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
 
     async def Reconcile(self, request: reporting_pb2.ReconcileRequest, context: Any) -> reporting_pb2.ReconcileResponse:
         return contracts.reconcile_answer(await self.reconcile(contracts.viewer_of(current_actor()), request.school_year, request.province_id))
+
+    async def GetHistory(self, request: reporting_pb2.GetHistoryRequest, context: Any) -> reporting_pb2.GetHistoryResponse:
+        scope, span = (request.school_year, request.province_id, request.school_id), contracts.span(request, self.clock.now())
+        return contracts.history_answer(*await self.get_history(contracts.viewer_of(current_actor()), *scope, *span))

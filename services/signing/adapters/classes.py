@@ -106,6 +106,22 @@ class PostgresClasses:
             [sheet.failure for sheet in sheets],
         )
 
+    async def add_copy(self, held: HeldClass, ref: Ref, content: bytes) -> bool:
+        """Store a copy, once."""
+        place = held.place
+        row = await self._connection.fetchrow(
+            QUERIES["add_copy"],
+            ref.transcript_id,
+            place.class_id,
+            place.school_id,
+            place.province_id,
+            held.class_version,
+            ref.public_id,
+            ref.content_digest,
+            content,
+        )
+        return row is not None
+
     async def needing(self, sheets: Sequence[Ref]) -> dict[str, tuple[Ref, ...]]:
         """Pupils by manifest."""
         found: dict[str, tuple[Ref, ...]] = {}

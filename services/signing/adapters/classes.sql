@@ -51,6 +51,11 @@ SET staff_id = excluded.staff_id,
     failure = CASE WHEN transcript.state = 'halted' THEN excluded.failure ELSE transcript.failure END
 WHERE transcript.content_digest = excluded.content_digest
 
+-- name: add_copy
+-- A certified copy to be made; returns a row only the first time.
+INSERT INTO transcript (transcript_id, version, kind, class_id, school_id, province_id, class_version, public_id, content_digest, content, corrections, state, failure)
+VALUES ($1, 1, 'copy', $2, $3, $4, $5, $6, $7, $8, 0, 'sealed', '') ON CONFLICT (transcript_id, version) DO NOTHING RETURNING transcript_id
+
 -- name: add_needs
 -- Which sheets a transcript's rows stand in.
 INSERT INTO sheet_need (transcript_id, version, sheet_id, sheet_version)
@@ -74,8 +79,9 @@ FROM unnest($1::uuid[], $2::integer[]) AS new (id, version)
 WHERE old.transcript_id = new.id AND old.version < new.version AND old.state IN ('sealed', 'prepared', 'halted')
 
 -- name: to_prepare
+-- A copy has its order from the beginning: sealing the class anew is nothing to it.
 SELECT transcript_id, pupil_id, version, content_digest, public_id, kind, subject FROM transcript
-WHERE class_id = $1 AND state = 'sealed' AND failure = '' ORDER BY transcript_id
+WHERE class_id = $1 AND kind <> 'copy' AND state = 'sealed' AND failure = '' ORDER BY transcript_id
 
 -- name: to_prepare_again
 SELECT transcript_id, pupil_id, version, content_digest, public_id, kind, subject FROM transcript
@@ -111,8 +117,8 @@ WHERE t.state = 'prepared' AND t.signed_roles = $3
 ORDER BY t.transcript_id
 
 -- name: halt_unfinished
--- With a manifest only its pupils, else the whole class.
-UPDATE transcript AS t SET state = 'halted', failure = $3
+-- With a manifest only its pupils, else the whole class. Nothing seals a copy again, so that one waits for a retry.
+UPDATE transcript AS t SET state = 'halted', failure = CASE WHEN t.kind = 'copy' AND $3 = '' THEN 'halted: the class was unlocked; retry' ELSE $3 END
 WHERE t.class_id = $1 AND t.state IN ('sealed', 'prepared')
   AND ($2::uuid IS NULL OR EXISTS (SELECT FROM manifest_entry AS e WHERE e.manifest_id = $2 AND e.transcript_id = t.transcript_id AND e.version = t.version))
 

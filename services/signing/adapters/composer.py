@@ -38,11 +38,24 @@ class PageShape(NamedTuple):
     parts: tuple[tuple[int, int], ...]
 
 
+class State(NamedTuple):
+    """What a banner says of a document's state: a draft, or a corrected version. Without a title there is none."""
+
+    title: str
+    detail: str
+    across: bool = False
+    """Whether it stands across all pages too, under everything else."""
+
+
+USUAL = State("", "")
+"""No banner. A banner takes no room from what flows, so how much fits is asked without it."""
+
+
 class Shape(NamedTuple):
     """All that the fixed part of a document depends on; documents of one shape share it."""
 
     history: int
-    banner: str
+    state: State
     flows: tuple[Hashable, ...]
     pages: tuple[PageShape, ...]
 
@@ -89,7 +102,7 @@ class Composer:
         self._guess: dict[int, int] = {}
         self.leaf = lru_cache(maxsize=512)(self._leaf)
 
-    def compose(self, sheet: Mapping[str, Any], qr: bytes, banner: str = "") -> tuple[Shape, list[bytes]]:
+    def compose(self, sheet: Mapping[str, Any], qr: bytes, state: State) -> tuple[Shape, list[bytes]]:
         """The shape and the pages' own content; `qr` draws the code in a square of one by one."""
         history = len(sheet["history"])
         chosen: list[tuple[PageShape, int, list[list[float]]]] = []
@@ -103,8 +116,8 @@ class Composer:
                 shapes, variant, heights = self._continued(index, sheet, history)
                 chosen += [(shape, variant, heights) for shape in shapes]
         flow_shapes = tuple([flow.shape(sheet) for flow in self._shaped])
-        shape = Shape(history, banner, flow_shapes, tuple([page for page, _, _ in chosen]))
-        return shape, [self._content(sheet, history, qr, *one) for one in chosen]
+        shape = Shape(history, state, flow_shapes, tuple([page for page, _, _ in chosen]))
+        return shape, [self._content(sheet, history, state, qr, *one) for one in chosen]
 
     def _fitting(self, index: int, sheet: Mapping[str, Any], room: float) -> tuple[int, list[list[float]], bool]:
         """The first variant that fits a page, or the last one, with the heights of its pieces, and whether it fits.
@@ -177,8 +190,10 @@ class Composer:
         pages.append(PageShape(index, continued, repeats, signed, tuple([(start, stop) for start, stop in parts])))
         return pages
 
-    def _content(self, sheet: Mapping[str, Any], history: int, qr: bytes, page: PageShape, variant: int, heights: Sequence[Sequence[float]]) -> bytes:
-        leaf = self.leaf(page.page, page.continued, page.repeats, page.signed, history)
+    def _content(
+        self, sheet: Mapping[str, Any], history: int, state: State, qr: bytes, page: PageShape, variant: int, heights: Sequence[Sequence[float]]
+    ) -> bytes:
+        leaf = self.leaf(page.page, page.continued, page.repeats, page.signed, history, state)
         out = [leaf.values(leaf.values.pick(sheet)), leaf.history(chain.from_iterable(sheet["history"]) if leaf.furniture.history else ())]
         if leaf.qr:
             out += (leaf.qr[0], qr, leaf.qr[1])
@@ -190,11 +205,11 @@ class Composer:
         out.append(b"Q\n")
         return b"".join(out)
 
-    def _leaf(self, index: int, continued: bool, repeats: bool, signed: bool, history: int) -> Leaf:
+    def _leaf(self, index: int, continued: bool, repeats: bool, signed: bool, history: int, state: State = USUAL) -> Leaf:
         page = self.form.facts["pages"][index]
         furniture = Furniture(self._frame, self._frame.top)
         if page["head"] == "letterhead" and not continued:
-            furniture.letterhead({"title": self.form.facts["title"]})
+            furniture.letterhead({"title": self.form.facts["title"]}, state.title, state.detail)
         else:
             furniture.running_head()
         draw: dict[str, Callable[[Mapping[str, Any]], None]] = {
@@ -228,13 +243,13 @@ class Composer:
         """Static content and logical structure of each page of a shape."""
         made = []
         for number, page in enumerate(shape.pages, start=1):
-            furniture = self.leaf(page.page, page.continued, page.repeats, page.signed, shape.history).furniture
+            furniture = self.leaf(page.page, page.continued, page.repeats, page.signed, shape.history, shape.state).furniture
             mcid, nodes = furniture.mcid, deepcopy(furniture.nodes)
             first = sum(len(flows) for flows in self._flows[: page.page])
             for offset, (flow, (start, stop)) in enumerate(zip(self._flows[page.page], page.parts, strict=True)):
                 if stop > start:
                     mcid = flow.branch(shape.flows[first + offset], range(start, stop), mcid, nodes)
-            drawn = [watermark(shape.banner), *furniture.static, furniture.page_number(number, len(shape.pages))]
+            drawn = [watermark(shape.state.title if shape.state.across else ""), *furniture.static, furniture.page_number(number, len(shape.pages))]
             made.append((b"".join(drawn), nodes + furniture.tail))
         return made
 

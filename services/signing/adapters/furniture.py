@@ -43,6 +43,9 @@ from services.signing.adapters.structure import Element, cell
 
 HEAD_FILL = b".93 .95 .97 rg "
 _FAINT_RED = b".97 .89 .88 rg "
+_RED = b".7 .15 .12 rg .7 .15 .12 RG "
+_BANNER = (45 * MM, 22.0)
+"""Width and height of a banner with one line of details; it stands in the room that the letterhead leaves at the left."""
 QR_SIDE = 21 * MM
 
 
@@ -117,8 +120,11 @@ class Furniture:
 
     # One method per kind of block that a form may name in the fixed part of a page.
 
-    def letterhead(self, spec: Mapping[str, Any]) -> None:
-        """The superior and the school on the left, the motto on the right (decree 30/2020, annex I), below them the title, and the QR code at its right."""
+    def letterhead(self, spec: Mapping[str, Any], state: str = "", detail: str = "") -> None:
+        """The superior and the school on the left, the motto on the right (decree 30/2020, annex I), below them the title, and the QR code at its right.
+
+        A state that isn't the usual one stands in a banner before the title, and is read out behind it.
+        """
         f, y = self.frame, self.y
         narrow, wide = f.width * 0.47, f.width * 0.5
         first, second = f.left + narrow / 2, f.right - wide / 2
@@ -133,10 +139,21 @@ class Furniture:
         school = self.value("school_head", first, y - 21, 9.5, align="center", width=narrow, weight=BOLD)
         rules = path((first - 13 * MM, y - 26), (first + 13 * MM, y - 26)) + path((second - 20 * MM, y - 26.5), (second + 20 * MM, y - 26.5))
         self.static.append(artifact(RULE + rules))
-        self.qr_at = (f.right - QR_SIDE, y - 34 - QR_SIDE, self.mcid)
+        code = self.mcid
+        self.qr_at = (f.right - QR_SIDE, y - 34 - QR_SIDE, code)
         self.mcid += 1
-        self.nodes += [Element("H1", [title]), *(Element("P", [m]) for m in (year, *motto, authority, school)), Element("Figure", [self.mcid - 1])]
+        banner = self._banner(state, detail) if state else []
+        self.nodes += [Element("H1", [title]), *banner, *(Element("P", [m]) for m in (year, *motto, authority, school)), Element("Figure", [code])]
         self.y -= 100
+
+    def _banner(self, state: str, detail: str) -> list[Element]:
+        f, (width, height), top = self.frame, _BANNER, self.y - 34
+        middle, first = f.left + width / 2, top - (10.0 if detail else height / 2 + 3.2)
+        self.static.append(artifact(b"q " + _RED + b".9 w " + box(f.left, top - height, width, height)[:-1] + b" Q\n"))
+        said = [text(middle, first, state, 9.5, weight=BOLD, align="center", width=width - 6)]
+        if detail:
+            said.append(text(middle, first - 8.4, detail, 7.2, align="center", width=width - 6))
+        return [Element("P", [self.say(P, _RED + each + BLACK)]) for each in said]
 
     def pairs(self, spec: Mapping[str, Any]) -> None:
         """Lines of "label: value"; two in a line stand in two columns."""

@@ -147,8 +147,8 @@ def _policy(row: Row) -> Policy:
 
 
 def _name(row: Row) -> str:
-    """Whose transcript it is; a sheet is nobody's."""
-    return "" if row["kind"] == DocumentKind.SHEET else read_record(bytes(row["content"])).pupil_name
+    """Whose transcript it is; a sheet is nobody's, and a copy doesn't say."""
+    return "" if row["kind"] != DocumentKind.TRANSCRIPT else read_record(bytes(row["content"])).pupil_name
 
 
 def _approval(row: Row) -> Approval:

@@ -1,13 +1,15 @@
 """Reads the revisions of a PDF from its bytes alone: where each ends and which objects it writes (ISO 32000-1, 7.5.8).
 
-Only what hocba writes is understood: one uncompressed cross-reference stream per revision, objects back to back and nothing
-between them. Anything else is an error here, because a document that needs more understanding isn't one of ours.
+Only what hocba writes is understood: one cross-reference stream per revision (uncompressed, or of the first revision deflated, each
+row as what differs from the one above), objects back to back and nothing between them. Anything else is an error here, because a
+document that needs more understanding isn't one of ours.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,12 +17,17 @@ from services.signing.domain.verdict import NotAsIntended
 
 _END = re.compile(rb"startxref\n(\d{1,10})\n%%EOF\n\Z")
 _STREAM = re.compile(
-    rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root 1 0 R/ID\[<([0-9A-F]{32})><\3>\]/W\[1 4 2\]/Index\[(\d+(?: \d+)+)\](?:/Prev (\d+))?/Length (\d+)>>\nstream\n"
+    rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root 1 0 R/ID\[<([0-9A-F]{32})><\3>\]/W\[1 4 2\]/Index\[(\d+(?: \d+)+)\]"
+    rb"(?:/Prev (\d+)|(/Filter/FlateDecode/DecodeParms<</Columns 7/Predictor 12>>))?/Length (\d+)>>\nstream\n"
 )
 _TAIL = 40
 _ROW = struct.Struct(">BIH")
 ROW_SIZE = _ROW.size
 _MOST_REVISIONS = 16
+_MOST_OWN_ROWS = 32
+_MOST_ROWS = 100_000
+_UP = 2
+_LOW, _HIGH = int.from_bytes(b"\x7f" * ROW_SIZE, "big"), int.from_bytes(b"\x80" * ROW_SIZE, "big")
 
 
 @dataclass(frozen=True)
@@ -82,21 +89,66 @@ def _revision(pdf: bytes, end: int) -> Revision:
     found = _STREAM.match(pdf, at)
     if found is None:
         raise NotAsIntended(f"no cross-reference stream at byte {at}")
-    number, size, length = int(found[1]), int(found[2]), int(found[6])
+    number, size, length = int(found[1]), int(found[2]), int(found[7])
     rows = pdf[found.end() : found.end() + length]
-    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length or length % ROW_SIZE:
+    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length:
         raise NotAsIntended(f"the revision with the cross-references at byte {at} doesn't end where they say")
+    if found[6] is not None:
+        rows = _inflated(rows, at)
+    if len(rows) % ROW_SIZE:
+        raise NotAsIntended(f"the cross-references at byte {at} have a broken row")
     if size != number + 1:
         raise NotAsIntended(f"the cross-references at byte {at} aren't those of the newest object")
     previous = None if found[5] is None else int(found[5])
     if previous is None:
-        if found[4] != b"0 %d" % size or length != size * ROW_SIZE:
+        if found[4] != b"0 %d" % size or len(rows) != size * ROW_SIZE:
             raise NotAsIntended("the first cross-references don't have a row for each object")
         return Revision(0, end, at, number, None, found[3], rows, found[4])
     # An increment has a few objects and begins with the first of them; the first revision has hundreds, and begins the file.
     revision = Revision(min(_objects(rows, found[4], False).values()), end, at, number, previous, found[3], rows, found[4])
     _ = revision.objects
     return revision
+
+
+def _inflated(packed: bytes, at: int) -> bytes:
+    """The rows of a compressed stream: those that a document shares with others, then its own in a stored block (RFC 1951, 3.2.4)."""
+    for own in range(1, _MOST_OWN_ROWS):
+        size = own * (1 + ROW_SIZE)
+        begin = len(packed) - 4 - size
+        if begin > 5 and packed.startswith(b"\x01%b%b" % (size.to_bytes(2, "little"), (size ^ 0xFFFF).to_bytes(2, "little")), begin - 5):
+            rows, check_sum = _shared_rows(packed[: begin - 5])
+            stored = packed[begin:-4]
+            if zlib.adler32(stored, check_sum) == int.from_bytes(packed[-4:], "big"):
+                return rows + _summed(stored, rows[-ROW_SIZE:])
+    raise NotAsIntended(f"the cross-references at byte {at} aren't compressed the way hocba does it")
+
+
+@lru_cache(maxsize=512)
+def _shared_rows(deflated: bytes) -> tuple[bytes, int]:
+    """Rows that were deflated up to the end of a block, and their check sum."""
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(deflated, _MOST_ROWS * (1 + ROW_SIZE))
+        # An empty last block fits behind the end of a block alone: there it ends the data, and nothing comes of it.
+        behind = inflater.decompress(b"\x01\x00\x00\xff\xff" + zlib.adler32(content).to_bytes(4, "big"))
+    except zlib.error as error:
+        raise NotAsIntended(f"the shared rows of the cross-references can't be inflated: {error}") from None
+    if behind or not inflater.eof or inflater.unused_data or not content or len(content) % (1 + ROW_SIZE):
+        raise NotAsIntended("the shared rows of the cross-references aren't deflated the way hocba does it")
+    return _summed(content, bytes(ROW_SIZE)), zlib.adler32(content)
+
+
+def _summed(differences: bytes, above: bytes) -> bytes:
+    """The rows that stand as differences from the one above, each behind a byte that says so (RFC 2083, 6.4)."""
+    rows, last = [], int.from_bytes(above, "big")
+    for start in range(0, len(differences), 1 + ROW_SIZE):
+        if differences[start] != _UP:
+            raise NotAsIntended("a row of the cross-references isn't written the way hocba does it")
+        difference = int.from_bytes(differences[start + 1 : start + 1 + ROW_SIZE], "big")
+        # Byte by byte: what the high bits would carry is left out.
+        last = ((last & _LOW) + (difference & _LOW)) ^ ((last ^ difference) & _HIGH)
+        rows.append(last.to_bytes(ROW_SIZE, "big"))
+    return b"".join(rows)
 
 
 @lru_cache(maxsize=256)

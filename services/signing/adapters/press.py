@@ -18,9 +18,10 @@ from services.signing.adapters.signatures import SignatureTerms, Signing, Skelet
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.ports import Batch, Holder, PageMade, Task, Terms
 from services.signing.domain.class_sheet import ClassSheet
+from services.signing.domain.copy_of_document import CertifiedCopy
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry
-from services.signing.domain.record import UnreadableRecord
+from services.signing.domain.record import Record, UnreadableRecord
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.verdict import NotAsIntended
 
@@ -35,18 +36,28 @@ class FormPress:
         self._renderer_for = lru_cache(_MOST_ORDERS)(renderer_for)
         self._thread = ThreadPoolExecutor(1, "press")
 
-    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
+    async def set_pages(
+        self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False, originals: Sequence[bytes | None] = ()
+    ) -> list[PageMade | str]:
         """Set each page; a record that can't be set gives its reason."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: [self._set(content, roles, with_xml) for content in contents])
+        beside = originals or [None] * len(contents)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: [self._set(content, roles, with_xml, original) for content, original in zip(contents, beside, strict=True)]
+        )
 
-    def _set(self, content: bytes, roles: tuple[SignatureRole, ...], with_xml: bool) -> PageMade | str:
+    def _set(self, content: bytes, roles: tuple[SignatureRole, ...], with_xml: bool, original: bytes | None) -> PageMade | str:
         try:
             document = known(content)
-            body = self._renderer_for(roles).render(document, with_xml=with_xml and not isinstance(document, ClassSheet))
+            body = self._renderer_for(roles).render(document, with_xml=with_xml and isinstance(document, Record), original=original)
         except UnreadableRecord as error:
             return f"record_unreadable: {error}"
-        name = document.sheet_id if isinstance(document, ClassSheet) else document.transcript_id
-        return PageMade(body.pdf, Entry(name, document.version, document.digest, body.template_version, body.template_digest, body.digest))
+        return PageMade(body.pdf, Entry(_name_of(document), document.version, document.digest, body.template_version, body.template_digest, body.digest))
+
+
+def _name_of(document: Record | ClassSheet | CertifiedCopy) -> str:
+    if isinstance(document, ClassSheet):
+        return document.sheet_id
+    return document.copy_id if isinstance(document, CertifiedCopy) else document.transcript_id
 
 
 @dataclass

@@ -14,7 +14,7 @@ WITH listed AS (
     FROM transcript AS t
     LEFT JOIN listed AS l USING (transcript_id, version)
     LEFT JOIN ordered AS o USING (transcript_id, version)
-    WHERE t.class_id = $1
+    WHERE t.class_id = $1 AND t.kind <> 'copy'
       AND CASE t.kind WHEN 'sheet' THEN t.state <> 'halted' OR t.failure <> ''
           ELSE NOT EXISTS (SELECT FROM transcript AS n WHERE n.transcript_id = t.transcript_id AND n.version > t.version) END
 ), reasons AS (

@@ -18,8 +18,8 @@ from pathlib import Path
 import deflate
 import orjson
 
-from services.signing.adapters.composer import Composer, Shape
-from services.signing.adapters.increments import Tip, cross_references, plain_row
+from services.signing.adapters.composer import Composer, Shape, State
+from services.signing.adapters.increments import Tip, first_references, plain_row
 from services.signing.adapters.official_forms import FORMS, form_named
 from services.signing.adapters.qr_codes import QrCodes, drawn
 from services.signing.adapters.record_tables import record_table
@@ -27,12 +27,14 @@ from services.signing.adapters.skeleton import CATALOG, Skeleton, skeleton_of
 from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets_in
 from services.signing.adapters.xmp import metadata
 from services.signing.domain.class_sheet import SHEET_ROW, ClassSheet, is_class_sheet, known_class_sheet, page_of
+from services.signing.domain.copy_of_document import CertifiedCopy, is_copy, known_copy, page_of_copy
 from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
 from services.signing.domain.record_xml import Unmapped, to_xml
-from services.signing.domain.roles import DEFAULT_ORDER, SHEET_ORDER, SignatureRole
+from services.signing.domain.roles import COPY_ORDER, DEFAULT_ORDER, SHEET_ORDER, SignatureRole
 from services.signing.domain.sheet import ROW_FIELDS, lookup_url, sheet_of
 
 _LEVEL = 1  # of libdeflate: 5 % larger than its fourth level in half the time
+_DRAFT = State("BẢN NHÁP", "Chưa ký, chưa có giá trị", across=True)
 MOST_SKELETONS = 512  # 35 kB each; class-subject sheets have a shape for each number of pupils and place where the page ends
 
 
@@ -60,7 +62,7 @@ class Body:
 
 
 class FormRenderer:
-    """Turns records and class-subject sheets into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
+    """Turns records, class-subject sheets and certified copies into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
 
     def __init__(self, verification_url: str, form_version: str = "v1", order: Sequence[SignatureRole] = DEFAULT_ORDER) -> None:
         self._url = lookup_url(verification_url, "")
@@ -71,22 +73,27 @@ class FormRenderer:
         self.skeleton = lru_cache(maxsize=MOST_SKELETONS)(self._skeleton)
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
-    def render(self, document: Record | ClassSheet, banner: str = "", *, with_xml: bool = False) -> Body:
-        """The page of one document. Text that the form's fonts can't show is refused, never replaced by boxes."""
+    def render(self, document: Record | ClassSheet | CertifiedCopy, *, draft: bool = False, with_xml: bool = False, original: bytes | None = None) -> Body:
+        """The page of one document, for a certified copy with its `original`; a draft says on each page that it is one.
+
+        Text that the form's fonts can't show is refused, never replaced by boxes.
+        """
         xml = _as_xml(document) if with_xml else None
         composer: Composer
         order: tuple[SignatureRole, ...]
         if isinstance(document, ClassSheet):
             composer, said, order = self._composer(document.form, SHEET_ROW), page_of(document), SHEET_ORDER
+        elif isinstance(document, CertifiedCopy):
+            composer, said, order = self._composer(document.form, ()), page_of_copy(document), COPY_ORDER
         else:
             composer, said, order = self._composer(document.form, ROW_FIELDS[document.level]), sheet_of(document), self._order
         qr = drawn(*self._codes(len(document.public_id)).rows(document.public_id))
         try:
-            shape, pages = composer.compose(said, qr, banner)
+            shape, pages = composer.compose(said, qr, _DRAFT if draft else State(*said["state"]))
         except Unprintable as error:
             raise _misplaced(document, error) from None
         skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
-        tail, tip = _tail(skeleton, pages, document, xml)
+        tail, tip = _tail(skeleton, pages, document, (b"xml", xml) if original is None else (b"pdf", original))
         state = skeleton.hashed.copy()
         state.update(tail)
         form = composer.form
@@ -115,7 +122,7 @@ class FormRenderer:
             "typefaces",
             "xmp",
         )
-        domain = ("class_sheet", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
+        domain = ("class_sheet", "copy_of_document", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
         files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
         files += [*(FORMS / template_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
         for file in sorted(files):
@@ -126,7 +133,7 @@ class FormRenderer:
         return digest.digest()
 
 
-def _misplaced(document: Record | ClassSheet, error: Unprintable) -> UnreadableRecord:
+def _misplaced(document: Record | ClassSheet | CertifiedCopy, error: Unprintable) -> UnreadableRecord:
     sign = error.character
     where = next((path for path, text in texts_of("$", document.data) if sign in text), "$")
     return UnreadableRecord(f"{where}: character U+{ord(sign):04X} isn't in the form's fonts; write it with letters that they have")
@@ -136,17 +143,17 @@ def _deflated(content: bytes) -> bytes:
     return bytes(deflate.zlib_compress(content, _LEVEL))
 
 
-def _as_xml(document: Record | ClassSheet) -> bytes:
+def _as_xml(document: Record | ClassSheet | CertifiedCopy) -> bytes:
     try:
         return to_xml(document.data, record_table())
     except Unmapped as error:
         raise UnreadableRecord(str(error)) from None
 
 
-def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet, xml: bytes | None) -> tuple[bytes, Tip]:
+def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSheet | CertifiedCopy, beside: tuple[bytes, bytes | None]) -> tuple[bytes, Tip]:
     """The streams of one document, its cross-references and its end."""
     parts: list[bytes] = []
-    rows: list[bytes] = [skeleton.rows]
+    rows: list[bytes] = []
     position, number = skeleton.size, skeleton.first
     hashed = hashlib.sha256(document.digest)
     for page in pages:
@@ -154,7 +161,7 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSh
         hashed.update(packed)
         parts.append(b"%d 0 obj\n<</Filter/FlateDecode/Length %d>>\nstream\n%b\nendstream\nendobj\n" % (number, len(packed), packed))
         number += 1
-    for kind, content in ((b"xml", xml), (b"json", document.content)):
+    for kind, content in (beside, (b"json", document.content)):
         if content is None:
             continue
         packed = _deflated(content)
@@ -167,11 +174,13 @@ def _tail(skeleton: Skeleton, pages: Sequence[bytes], document: Record | ClassSh
         rows.append(plain_row(position))
         position += len(part)
     file_id = hashed.hexdigest()[:32].upper().encode()
-    parts.append(cross_references(number, b"".join(rows), f"0 {number + 1}", CATALOG, file_id, None, position))
+    parts.append(first_references(number, skeleton.rows, rows, CATALOG, file_id, position))
     tail = b"".join(parts)
     return tail, Tip(skeleton.size + len(tail), position, number + 1, CATALOG, file_id)
 
 
-def known(content: bytes) -> Record | ClassSheet:
-    """A record or sheet that was checked when its class arrived, read again with a faster parser."""
+def known(content: bytes) -> Record | ClassSheet | CertifiedCopy:
+    """A record, sheet or copy that was checked when it arrived, read again with a faster parser."""
+    if is_copy(content):
+        return known_copy(content, orjson.loads)
     return known_class_sheet(content, orjson.loads) if is_class_sheet(content) else known_record(content, orjson.loads)

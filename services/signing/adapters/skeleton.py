@@ -16,7 +16,7 @@ import deflate
 
 from services.signing.adapters.composer import Composer, Shape
 from services.signing.adapters.drawing import PAGE
-from services.signing.adapters.increments import NotOurs
+from services.signing.adapters.increments import NotOurs, PackedRows
 from services.signing.adapters.official_forms import SignatureBox
 from services.signing.adapters.structure import Element
 from services.signing.adapters.typefaces import BOLD, REGULAR, Alphabet
@@ -24,7 +24,7 @@ from services.signing.domain.roles import SignatureRole
 
 # The second line has four bytes that mark the file as binary, then how long the fixed part is.
 HEADER = b"%%PDF-1.7\n%%\xe2\xe3\xcf\xd3 %07d\n"
-ALTERNATIVE = "hoc-ba.xml"
+_XML = {"name": "hoc-ba.xml", "relation": "Alternative", "description": "The same record as XML"}
 CATALOG = 1
 _PRINTED_AND_LOCKED = 132  # ISO 32000-1 table 165: Print and Locked, as PDF/A asks of a widget
 _SIGNATURES_APPEND_ONLY = 3  # ISO 32000-1 table 219
@@ -48,8 +48,8 @@ class Skeleton:
     """The fixed part of a file, and what signing has to know of it. It is read back from its bytes, by whoever has the file."""
 
     prefix: bytes
-    rows: bytes
-    """Rows of the cross-reference stream for objects 0 to `first`-1; empty where only a finished file was read."""
+    rows: PackedRows
+    """Rows of the cross-reference stream for objects 0 to `first`-1; none where only a finished file was read."""
     first: int
     """The first number of the part that differs: contents of the pages, then the attached file."""
     catalog: bytes
@@ -72,6 +72,7 @@ _LENGTH = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n1 0 obj\n(<</Type/
 _BUNDLE = re.compile(rb"\n(\d+) 0 obj\n<</Type/ObjStm/N (\d+)/First (\d+)/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _FIELD = re.compile(rb"<</Type/Annot/Subtype/Widget/FT/Sig/T\((\w+)\).*/Rect\[([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)\]")
 _RESOURCES = re.compile(rb"/Resources (\d+) 0 R")
+_NO_ROWS = PackedRows(b"", 1, b"")
 
 
 def fixed_length(pdf: bytes) -> int:
@@ -82,7 +83,7 @@ def fixed_length(pdf: bytes) -> int:
     return int(found[1])
 
 
-def read_skeleton(prefix: bytes, rows: bytes = b"") -> Skeleton:
+def read_skeleton(prefix: bytes, rows: PackedRows = _NO_ROWS) -> Skeleton:
     """What a fixed part says of itself."""
     catalog = _LENGTH.match(prefix)
     bundle = _BUNDLE.search(prefix, prefix.rfind(b"/Type/ObjStm") - 20)
@@ -175,7 +176,11 @@ def skeleton_of(
         top.append(form)
         lock = b"/Lock<</Type/SigFieldLock/Action/All/P 1>>" if box.role is order[-1] else b""
         # An empty appearance has the size of the one to come: EU DSS takes a change of it for a change of the page.
-        empty = objects.stream(b"", b"/Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources<<>>" % (round(box.width, 2), round(box.height, 2)))
+        empty = objects.new()
+        objects.streams[empty] = b"<</Subtype/Form/BBox[0 0 %.2f %.2f]/Resources<<>>/Length 0>>\nstream\n\nendstream" % (
+            round(box.width, 2),
+            round(box.height, 2),
+        )
         objects.small[number] = _widget(box, pages[-1], len(pages) + index, lock) + b"/AP<</N %d 0 R>>>>" % empty
         parents.append(b"%d 0 R" % form)
     objects.small[document] = b"<</Type/StructElem/S/Document/P %d 0 R/K[%b]>>" % (root, b" ".join(b"%d 0 R" % n for n in top))
@@ -187,8 +192,9 @@ def skeleton_of(
     # The first signature writes the catalogue again, so what it says at length stands elsewhere.
     attachment = composer.form.facts["attached"]
     specifications = {attachment["name"].encode("ascii"): specification}
-    if with_xml:
-        specifications[ALTERNATIVE.encode()] = objects.new()
+    beside = attachment.get("beside", _XML if with_xml else None)
+    if beside:
+        specifications[beside["name"].encode("ascii")] = objects.new()
     names = objects.add(b"<</EmbeddedFiles<</Names[%b]>>>>" % b"".join(b"(%b)%d 0 R" % each for each in specifications.items()))
     viewing = objects.add(b"<</DisplayDocTitle true>>")
     intent = objects.add(
@@ -197,8 +203,8 @@ def skeleton_of(
     static = [objects.stream(content) for content, _ in fixed]
     bundle = objects.new()
     first = objects.last + 1
-    # The record comes last, behind its XML.
-    attached = first + len(pages) + with_xml
+    # The record comes last, behind its XML or a copy's original.
+    attached = first + len(pages) + bool(beside)
     for index, page in enumerate(pages):
         shown = b"/Annots[%b]" % annotations if page == pages[-1] else b""
         objects.small[page] = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources %d 0 R/Contents[%d 0 R %d 0 R]/StructParents %d/Tabs/S%b>>" % (
@@ -210,8 +216,10 @@ def skeleton_of(
             index,
             shown,
         )
-    told = ((b"Source", attachment["description"].encode("ascii"), attached), (b"Alternative", b"The same record as XML", attached - 1))
-    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=False):
+    told = [(b"Source", attachment["description"].encode("ascii"), attached)]
+    if beside:
+        told.append((beside["relation"].encode("ascii"), beside["description"].encode("ascii"), attached - 1))
+    for (name, number), (relation, said, stream) in zip(specifications.items(), told, strict=True):
         objects.small[number] = b"<</Type/Filespec/F(%b)/UF(%b)/AFRelationship/%b/Desc(%b)/EF<</F %d 0 R/UF %d 0 R>>>>" % (
             name,
             name,
@@ -229,7 +237,7 @@ def skeleton_of(
     return read_skeleton(*_written(objects, bundle, first))
 
 
-def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
+def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, PackedRows]:
     """All objects, and a row for each number below `first` (ISO 32000-1, table 18)."""
     numbers = sorted(objects.small)
     bodies = [objects.small[number] for number in numbers]
@@ -259,7 +267,7 @@ def _written(objects: _Objects, bundle: int, first: int) -> tuple[bytes, bytes]:
         else:
             rows.append(b"\x02" + bundle.to_bytes(4, "big") + inside[number].to_bytes(2, "big"))
     parts[0] = HEADER % position
-    return b"".join(parts), b"".join(rows)
+    return b"".join(parts), PackedRows.of(rows)
 
 
 def _smallest(content: bytes) -> bytes:
@@ -328,8 +336,15 @@ def _font(objects: _Objects, alphabet: Alphabet, weight: str, unicode: int) -> b
 
 
 def _to_unicode(alphabet: Alphabet) -> bytes:
-    pairs = [b"<%02X><%04X>" % (code, ord(character)) for character, code in sorted(alphabet.codes.items(), key=lambda pair: pair[1])]
-    blocks = [b"%d beginbfchar\n%b\nendbfchar" % (len(part), b"\n".join(part)) for part in (pairs[i : i + 100] for i in range(0, len(pairs), 100))]
+    """What each byte means, by runs of bytes and characters that rise together, none beyond a change of the character's first byte (ISO 32000-1, 9.10.3)."""
+    runs: list[list[int]] = []
+    for code, character in sorted((code, ord(character)) for character, code in alphabet.codes.items()):
+        if runs and (code, character) == (runs[-1][1] + 1, runs[-1][2] + code - runs[-1][0]) and character % 256:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code, character])
+    said = [b"<%02X><%02X><%04X>" % tuple(run) for run in runs]
+    blocks = [b"%d beginbfrange\n%b\nendbfrange" % (len(part), b"\n".join(part)) for part in (said[i : i + 100] for i in range(0, len(said), 100))]
     return (
         b"/CIDInit/ProcSet findresource begin 12 dict begin begincmap/CIDSystemInfo<</Registry(Adobe)/Ordering(UCS)/Supplement 0>>def"
         b"/CMapName/Adobe-Identity-UCS def/CMapType 2 def 1 begincodespacerange<00><FF>endcodespacerange\n"

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
 from services.signing.adapters.record_tables import record_table
+from services.signing.domain.copy_of_document import is_copy, known_copy
 from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
@@ -39,8 +40,9 @@ _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
 _SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
 _SPAN_END = b">>>\nendobj\n"
-_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
+_ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml|pdf)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _ALTERNATIVE = "hoc-ba.xml"
+_ORIGINAL = "tep-goc.pdf"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
 
@@ -85,8 +87,8 @@ class _Fixed:
     content: bytes
     state: hashlib._Hash
     """SHA-256 over it, to be copied."""
-    has_xml: bool
-    """Whether documents with it carry their record as XML too."""
+    beside: str
+    """What documents with it carry beside the record: its XML, the original of a copy, or nothing."""
 
 
 @dataclass(slots=True)
@@ -133,11 +135,11 @@ class DocumentVerifier:
         record = _attached(pdf, revisions[0])
         if record is None or hashlib.sha256(record).digest() != expected.content_digest:
             return False
-        if fixed.has_xml:
-            xml = _attached(pdf, revisions[0], from_end=2)
-            if xml is None:
+        if fixed.beside:
+            beside = _attached(pdf, revisions[0], from_end=2)
+            if beside is None:
                 return False
-            _check_alternative(record, xml)
+            _check_beside(fixed.beside, record, beside)
         shared, view = _shared(fixed, revisions[0]), memoryview(pdf)
         for revision, wanted in zip(revisions[1:], expected.signatures, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -165,7 +167,7 @@ class DocumentVerifier:
             check_layout(pdf, revision)
         containers: list[_Container] = []
         with pikepdf.open(io.BytesIO(pdf)) as document, pikepdf.open(io.BytesIO(pdf[: revisions[0].end])) as unsigned:
-            has_xml = _check_content(document, expected)
+            beside = _check_content(document, expected)
             fields = _fields(document)
             if [name for name, _ in fields] != list(expected.fields):
                 raise NotAsIntended(f"fields are {[name for name, _ in fields]}, not {list(expected.fields)}")
@@ -182,16 +184,16 @@ class DocumentVerifier:
                 containers.append(self._check_cms(container, covered, wanted))
                 _check_time(value, wanted)
         if _attached(pdf, revisions[0]) is not None:
-            self._remember(pdf, revisions, expected, containers, has_xml)
+            self._remember(pdf, revisions, expected, containers, beside)
 
-    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], has_xml: bool) -> None:
+    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], beside: str) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
             self._fixed_parts.clear()
         fixed = self._fixed(pdf)
         if fixed is None:
             content = pdf[: _fixed_length(pdf)]
-            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), has_xml)
+            fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), beside)
         shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
@@ -352,22 +354,27 @@ def _der_of(digits: bytes) -> bytes:
     return padded[:length]
 
 
-def _check_content(document: pikepdf.Pdf, expected: Expectation) -> bool:
-    """The record is the sealed one; and whether it is there as XML too, which then says the same."""
+def _check_content(document: pikepdf.Pdf, expected: Expectation) -> str:
+    """The record is the sealed one; and what is there beside it, which then belongs to it."""
     names = list(document.attachments)
-    if len(names) != 1 and names[1:] != [_ALTERNATIVE]:
+    if names[1:] not in ([], [_ALTERNATIVE], [_ORIGINAL]) or not names:
         raise NotAsIntended(f"attachments are {names}, not the record alone")
     content = document.attachments[names[0]].get_file().read_bytes()
     if hashlib.sha256(content).digest() != expected.content_digest:
         raise NotAsIntended("the attached record isn't the sealed one")
+    if is_copy(content) != (names[1:] == [_ORIGINAL]):
+        raise NotAsIntended("a copy without its original, or an original without a copy")
     if len(names) == 1:
-        return False
-    _check_alternative(content, document.attachments[_ALTERNATIVE].get_file().read_bytes())
-    return True
+        return ""
+    _check_beside(names[1], content, document.attachments[names[1]].get_file().read_bytes())
+    return names[1]
 
 
-def _check_alternative(record: bytes, xml: bytes) -> None:
-    if from_xml(xml, record_table()) != json.loads(record):
+def _check_beside(name: str, record: bytes, beside: bytes) -> None:
+    if name == _ORIGINAL:
+        if hashlib.sha256(beside).digest() != known_copy(record).original:
+            raise NotAsIntended("the attached original isn't the one that the copy names")
+    elif from_xml(beside, record_table()) != json.loads(record):
         raise NotAsIntended("the attached XML isn't the record")
 
 

@@ -227,8 +227,13 @@ class PageMade:
 class Press(Protocol):
     """Sets pages. Failures are per pupil and come back as text, since a class never dies for one of them."""
 
-    async def set_pages(self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False) -> list[PageMade | str]:
-        """A page or a reason for each record or class-subject sheet, in their order; `roles` sign the transcripts, in that order."""
+    async def set_pages(
+        self, contents: Sequence[bytes], roles: tuple[SignatureRole, ...], *, with_xml: bool = False, originals: Sequence[bytes | None] = ()
+    ) -> list[PageMade | str]:
+        """A page or a reason for each record, class-subject sheet or copy, in their order; `roles` sign the transcripts, in that order.
+
+        `originals` are what the copies among them are copies of, None for all others; without copies it may be left out.
+        """
         ...
 
 

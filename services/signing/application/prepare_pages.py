@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from services.chassis.clock import Clock
 from services.chassis.errors import Refused
-from services.signing.application.ports import PackWritten, PageMade, Press, Staging
+from services.signing.application.ports import PackWritten, PageMade, Press, Staging, StoredPdf
 from services.signing.application.stores import Transactions
+from services.signing.domain.copy_of_document import read_copy
 from services.signing.domain.documents import DocumentKind
 from services.signing.domain.events import ManifestMoved
 from services.signing.domain.manifest import ManifestState, list_of
@@ -17,6 +18,8 @@ from services.signing.domain.record import UnreadableRecord, read_record
 from services.signing.domain.transcripts import Ref
 
 _NO_SHEETS = "sheets_missing: policy asks for class-subject sheets, and the record names none; have grading seal them, then seal the class again"
+
+_NO_ORIGINAL = "original_lost: staging doesn't have the original, or has other bytes; have the archive order the copy again by its id, then retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,23 @@ class PreparePages:
             return
         failures = [LineResult(ref, _NO_SHEETS) for ref in refs if policy.sheets_required and _lacks_sheets(ref, contents[ref])]
         refs = [ref for ref in refs if ref not in {failure.ref for failure in failures}]
-        made = await self.press.set_pages([contents[ref] for ref in refs], policy.roles, with_xml=policy.record_xml)
+        originals = await self._originals(refs, contents)
+        failures += [LineResult(ref, _NO_ORIGINAL) for ref in refs if ref.kind is DocumentKind.COPY and ref not in originals]
+        refs = [ref for ref in refs if ref.kind is not DocumentKind.COPY or ref in originals]
+        made = await self.press.set_pages(
+            [contents[ref] for ref in refs], policy.roles, with_xml=policy.record_xml, originals=[originals.get(ref) for ref in refs]
+        )
         pages = [(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, PageMade)]
         failures += [LineResult(ref, page) for ref, page in zip(refs, made, strict=True) if isinstance(page, str)]
         pack = None
         if pages:
             pack = await self.staging.put(order.place.class_id, "pages", [(ref.file_name, page.pdf) for ref, page in pages])
         await self._note(order, policy, pages, failures, pack)
+
+    async def _originals(self, refs: list[Ref], contents: dict[Ref, bytes]) -> dict[Ref, bytes]:
+        """What copies are copies of, as the archive has put it into staging."""
+        copies = {ref: read_copy(contents[ref]) for ref in refs if ref.kind is DocumentKind.COPY}
+        return await self.staging.read([StoredPdf(ref, f"copies/{ref.transcript_id}.zip", copy.original) for ref, copy in copies.items()])
 
     async def _note(self, order: Order, policy: Policy, pages: list[tuple[Ref, PageMade]], failures: list[LineResult], pack: PackWritten | None) -> None:
         now = self.clock.now()
@@ -79,7 +92,7 @@ class PreparePages:
 
 
 def _lacks_sheets(ref: Ref, content: bytes) -> bool:
-    if ref.kind is DocumentKind.SHEET:
+    if ref.kind is not DocumentKind.TRANSCRIPT:
         return False
     try:
         return not read_record(content).sheets
@@ -90,9 +103,9 @@ def _lacks_sheets(ref: Ref, content: bytes) -> bool:
 def _manifests(pages: list[tuple[Ref, PageMade]]) -> list[tuple[tuple[object, ...], list[tuple[Ref, PageMade]]]]:
     """What is approved together, each list with what tells its name from the others of the order.
 
-    The transcripts of an order are one list. Each sheet is a list of its own, since its teacher answers for nothing else.
+    The transcripts of an order are one list. Each sheet is a list of its own, since its teacher answers for nothing else, and so is each copy.
     """
     transcripts = [page for page in pages if page[0].kind is DocumentKind.TRANSCRIPT]
     lists: list[tuple[tuple[object, ...], list[tuple[Ref, PageMade]]]] = [((), transcripts)] if transcripts else []
-    lists += [((page[0].transcript_id, page[0].version), [page]) for page in pages if page[0].kind is DocumentKind.SHEET]
+    lists += [((page[0].transcript_id, page[0].version), [page]) for page in pages if page[0].kind is not DocumentKind.TRANSCRIPT]
     return lists

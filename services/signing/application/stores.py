@@ -62,6 +62,10 @@ class Classes(Protocol):
         """Store class-subject sheets with who is to sign them now; a halted one comes back to life. Versions stand side by side."""
         ...
 
+    async def add_copy(self, held: HeldClass, ref: Ref, content: bytes) -> bool:
+        """Store a certified copy that is to be made; False when it is here already."""
+        ...
+
     async def needing(self, sheets: Sequence[Ref]) -> dict[str, tuple[Ref, ...]]:
         """By ready manifest that its first role has approved: its unsigned pupils whose records name one of these sheets."""
         ...

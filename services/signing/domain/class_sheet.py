@@ -118,7 +118,8 @@ def page_of(sheet: ClassSheet) -> dict[str, Any]:
         "full_name": f"{subject['name']}, lớp {class_name}",
         "running": f"Năm học {year}",
         "reference": f"Phiên bản {sheet.version}",
-        "count": f"Danh sách có {len(rows)} học sinh.",
+        "state": ("", "") if sheet.version == 1 else (f"BẢN BỔ SUNG LẦN {sheet.version - 1}", "Gồm các dòng mới hoặc thay đổi"),
+        "count": f"Danh sách có {len(rows)} học sinh.{_topic_cluster(data['rows'])}",
         "root": f"Gốc cây băm (RFC 6962) của các dòng: {about['root']}",
         # The date behind it is the teacher's: the signature brings it.
         "issued_at": f"{place}," if place else "",
@@ -129,14 +130,19 @@ def page_of(sheet: ClassSheet) -> dict[str, Any]:
     }
 
 
+def _topic_cluster(rows: list[dict[str, Any]]) -> str:
+    """Who takes the subject's cluster of topics too, by number in the list: their results are those of subject and cluster together."""
+    taking = [number for number, line in enumerate(rows, start=1) if line["row"].get("topic_cluster")]
+    if len(taking) == len(rows):
+        return " Cả danh sách học chuyên đề của môn học." if len(rows) > 1 else " Học chuyên đề của môn học."
+    return f" Học chuyên đề của môn học: số {', '.join(map(str, taking))}." if taking else ""
+
+
 def _row(number: int, row: dict[str, Any], level: Level) -> tuple[str, ...]:
     first, second, third, fourth = [mark_text(row[key]) for key in _RESULTS[level]]
-    name: str = row["pupil"]
     if level is not Level.PRIMARY:
         exempt = row["exempt"]
         first = first or (_EXEMPT if "TERM_1" in exempt else "")
         second = second or (_EXEMPT if "TERM_2" in exempt else "")
         third = third or (_EXEMPT if exempt else "")
-        if row["topic_cluster"]:
-            name += " (chuyên đề)"
-    return (str(number), name, first, second, third, fourth, row["comment"] or "")
+    return (str(number), row["pupil"], first, second, third, fourth, row["comment"] or "")

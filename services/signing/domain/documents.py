@@ -1,4 +1,4 @@
-"""The kinds of document that are signed. Both go the same way: page, manifest, approval, intent, signature, announcement."""
+"""The kinds of document that are signed. All go the same way: page, manifest, approval, intent, signature, announcement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class DocumentKind(StrEnum):
-    """What a document is: one pupil's transcript, or one class-subject sheet."""
+    """What a document is: one pupil's transcript, one class-subject sheet, or a certified copy of a transcript."""
 
     TRANSCRIPT = "transcript"
     SHEET = "sheet"
+    COPY = "copy"

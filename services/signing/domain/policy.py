@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.signing.domain.documents import DocumentKind
-from services.signing.domain.roles import DEFAULT_ORDER, PRINTED, SHEET_ORDER, SignatureRole
+from services.signing.domain.roles import COPY_ORDER, DEFAULT_ORDER, PRINTED, SHEET_ORDER, SignatureRole
 
 
 class SignatureLevel(StrEnum):
@@ -39,8 +39,9 @@ class Policy:
     """Whether transcripts carry their record as XML too."""
 
     def of(self, kind: DocumentKind) -> Policy:
-        """The same for a kind of document: a class-subject sheet has its teacher's signature alone."""
-        return self if kind is DocumentKind.TRANSCRIPT else replace(self, roles=SHEET_ORDER)
+        """The same for a kind of document: a class-subject sheet has its teacher's signature alone, a certified copy the seal's."""
+        own = {DocumentKind.SHEET: SHEET_ORDER, DocumentKind.COPY: COPY_ORDER}
+        return replace(self, roles=own[kind]) if kind in own else self
 
 
 @dataclass(frozen=True, slots=True)

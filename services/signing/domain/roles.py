@@ -19,6 +19,7 @@ DEFAULT_ORDER = (SignatureRole.HOMEROOM_TEACHER, SignatureRole.PRINCIPAL, Signat
 # Whose block every official form prints (TT 27/2020, TT 22/2021): without their signature it would stay empty.
 PRINTED = (SignatureRole.HOMEROOM_TEACHER, SignatureRole.PRINCIPAL)
 SHEET_ORDER = (SignatureRole.SUBJECT_TEACHER,)
+COPY_ORDER = (SignatureRole.SCHOOL_SEAL,)
 
 # Which offices may give a role's approval. A vice principal needs a recorded authority as well, which is checked apart.
 OFFICES: dict[SignatureRole, tuple[str, ...]] = {

@@ -49,6 +49,7 @@ def sheet_of(record: Record) -> dict[str, Any]:
         "register_number": pupil["register_number"] or "",
         "running": f"Lớp {school_class['name']}   Năm học {year}",
         "reference": f"Phiên bản {transcript['version']}",
+        "state": state_texts(transcript),
         "corrections": corrections_text(data["corrections"]),
         # The date behind it is the principal's: the signature brings it.
         "issued_at": f"{place}," if place else "",
@@ -79,6 +80,14 @@ def grouped(public_id: str) -> str:
     if not public_id.isalnum():
         return public_id
     return "-".join([public_id[start : start + 5] for start in range(0, len(public_id), 5)])
+
+
+def state_texts(transcript: dict[str, Any]) -> tuple[str, str]:
+    """What a page says of its state, in large and in small letters: that it is a corrected version, and of which one; nothing of a first one."""
+    version, earlier = transcript["version"], transcript.get("supersedes")
+    if version == 1:
+        return "", ""
+    return f"BẢN ĐIỀU CHỈNH LẦN {version - 1}", f"Thay thế phiên bản {earlier}" if earlier else ""
 
 
 def corrections_text(corrections: dict[str, Any]) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hocba.archive.v1.events_pb2 import CopyOrdered
 from hocba.enrollment.v1.events_pb2 import ClassFormed, SchoolRegistered, StaffAppointed, StaffProfile, TeachingAssigned
 from hocba.grading.v1.events_pb2 import ClassSealed, SealedRecords
 from services.chassis.consumer import Received, on
 from services.signing import contracts
 from services.signing.application.know_people import KnowPeople
+from services.signing.application.take_copy import TakeCopy
 from services.signing.application.take_sealed_class import TakeSealedClass
 
 Open = Callable[[Any, type[Any]], Any]
@@ -20,6 +22,7 @@ class SigningConsumers:
     """Each class is a transaction of its own; versions make a repeat harmless."""
 
     take_sealed_class: TakeSealedClass
+    take_copy: TakeCopy
     know_people: KnowPeople
     open: Open
 
@@ -28,6 +31,11 @@ class SigningConsumers:
         for received in events:
             opened = self.open(received.event.records, SealedRecords) if received.event.records.jwe else SealedRecords()
             await self.take_sealed_class(contracts.sealed_class_of(received.event, opened.records, opened.sheets))
+
+    @on(CopyOrdered)
+    async def on_copy_ordered(self, events: Sequence[Received[CopyOrdered]]) -> None:
+        for received in events:
+            await self.take_copy(*contracts.ordered_copy_of(received.event))
 
     @on(SchoolRegistered)
     async def on_school_registered(self, events: Sequence[Received[SchoolRegistered]]) -> None:

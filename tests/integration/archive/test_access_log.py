@@ -1,9 +1,11 @@
 """The access log on a real database: no answer without its line, each school sees its own, nobody changes one, and the log is told."""
 
 import asyncio
+import hashlib
+import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,20 +13,43 @@ import asyncpg
 import pytest
 
 from hocba.archive.v1 import archive_pb2
+from services.archive.adapters import evidence_records
 from services.archive.adapters.access_ledger import PostgresAccesses
+from services.archive.adapters.copies import PostgresCopies, new_public_id
+from services.archive.adapters.dossiers import PostgresDossiers
+from services.archive.adapters.evidence_ledger import PostgresEvidence
+from services.archive.adapters.object_stores import open_store
 from services.archive.application.access_ports import AccessFilter
+from services.archive.application.dossier_ports import Recipient
+from services.archive.application.get_bundle import GetBundle
+from services.archive.application.get_copy import GetCopy
+from services.archive.application.get_dossier import GetDossier
+from services.archive.application.get_evidence import BatchRecords, GetEvidence
+from services.archive.application.get_proof import GetProof
 from services.archive.application.list_accesses import ListAccesses
 from services.archive.application.list_transcripts import ListTranscripts
-from services.archive.application.ports import Viewer
+from services.archive.application.order_copy import OrderCopy
+from services.archive.application.ports import Deposit, Location, Viewer
 from services.archive.application.record_access import RecordAccess
+from services.archive.application.revocation_ports import Caller
+from services.archive.application.stamp_batches import StampBatches
+from services.archive.domain.dossier import Dossier
+from services.archive.domain.revocation import Person
 from services.archive.domain.statement import Kind, Statement
+from services.archive.domain.transcript import SignedDocument, TranscriptRef
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.audit.checks import readings_are_on_record
 from services.audit.stores import QUERIES
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Malformed, NotFound, Unavailable
 from services.chassis.identity import Actor, Role, set_current_actor
+from tests.integration.archive.log_world import make_world
 from tests.integration.archive.test_admission import PUPILS, SCHOOL, Archive, archive, staged, unique
+from tests.integration.archive.test_evidence_batches import ROOT, At, Desk
+from tests.support.proven import Proving
+from tests.support.signed_documents import digest, record_bytes, signed_transcript
+from tests.support.stamping import day
+from tests.support.vaults import a_vault
 
 __all__ = ["archive"]
 OTHER_SCHOOL = str(uuid.uuid4())
@@ -94,6 +119,71 @@ async def test_a_reading_is_on_record_for_its_school_and_province_and_nobody_els
     assert len((await as_(STRANGER, rpc.ListAccesses, everything)).entries) == 0
     of_one = archive_pb2.ListAccessesRequest(document_id=PUPILS[0].transcript_id)
     assert [entry.number for entry in (await as_(PRINCIPAL, rpc.ListAccesses, of_one)).entries] == [oldest.number]
+    assert await problems(archive) == []
+
+
+def told(year: int, transcript_id: str, public_id: str) -> bytes:
+    """A record of one and the same pupil."""
+    pupil = {"name": "Nguyễn Thị Hoa", "born_on": "2012-03-04", "personal_number": "001312000017"}
+    record = json.loads(record_bytes(transcript_id, school_year=f"{year}-{year + 1}", pupil=pupil, school_class={"name": "3A", "grade": year - 2018}))
+    record["transcript"]["public_id"] = public_id
+    return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+async def proven(archive: Archive) -> Any:
+    """The RPC over an archive with a transcript of 2025 that has all its proofs, and one of 2023 that came from elsewhere."""
+    record = told(2025, PUPILS[0].transcript_id, "HERE")
+    data = signed_transcript(record)
+    await archive.admit(staged(archive, (SignedDocument(TranscriptRef(*_ids(0), 1, digest(record), "HERE"), digest(data), len(data), ()), data)))
+    now = At(datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    evidence, stamps = PostgresEvidence(archive.database), Desk(now, ROOT.authority(day("2026-01-01"), day("2100-01-01")))
+    await StampBatches(evidence, stamps, now, 10, timedelta(minutes=10))()
+    world = make_world(archive.database, archive.owner_url, archive.folder)
+    await world.grow(0)
+    for witnessing in world.witnesses.by_url.values():
+        witnessing.ledger.close()
+    vault, dossiers = a_vault(archive.folder, archive.database), PostgresDossiers(archive.database)
+    came = Dossier.of(Proving(archive.folder / "elsewhere").bundles([signed_transcript(told(2023, str(uuid.uuid4()), "THERE"))])).encoded()
+    pack = await vault.keep("2025-01", 2023, [Deposit("dossier.zip", PUPILS[0].pupil_id, came)])
+    place = pack.object_name(2023), pack.places["dossier.zip"].offset, len(came), digest(came), PUPILS[0].pupil_id, "2025-01"
+    whose = Recipient(Caller(Person("registrar", "r"), Viewer(schools=(SCHOOL,))), SCHOOL, "2025-01", PUPILS[0].pupil_id)
+    await dossiers.add(whose, Location(*place, encrypted=True), "{}", now.now())
+    get_evidence = GetEvidence(archive.catalogue, evidence, BatchRecords(evidence, evidence_records))
+    get_bundle = GetBundle(archive.get, GetProof(archive.catalogue, world.tiles, world.state), get_evidence)
+    parts = {"get_bundle": get_bundle, "get_dossier": GetDossier(archive.catalogue, get_bundle, dossiers, vault)}
+    return replace(door(archive), **parts, get_copy=GetCopy(PostgresCopies(archive.database), vault))
+
+
+def _ids(number: int) -> tuple[str, str]:
+    return PUPILS[number].transcript_id, PUPILS[number].pupil_id
+
+
+async def test_bundle_dossier_and_copy_leave_a_line_for_each_transcript(archive: Archive) -> None:
+    rpc, transcript_id, copy_id = await proven(archive), PUPILS[0].transcript_id, str(uuid.uuid4())
+    assert (await as_(PRINCIPAL, rpc.GetBundle, archive_pb2.GetBundleRequest(transcript_id=transcript_id))).bundle
+    handed = await as_(PRINCIPAL, rpc.GetDossier, archive_pb2.GetDossierRequest(pupil_id=PUPILS[0].pupil_id), "transfer/17")
+    elsewhere = next(year.bundle.document for year in Dossier.read(handed.dossier).years if year.begins == 2023)
+    order = OrderCopy(archive.get, PostgresCopies(archive.database), open_store(str(archive.folder / "staging")), new_public_id, SystemClock())
+    await order(Caller(Person("clerk", "c"), Viewer(schools=(SCHOOL,))), copy_id, transcript_id, 0)
+    await as_(PRINCIPAL, rpc.GetCopy, archive_pb2.GetCopyRequest(copy_id=copy_id))
+    lines = (await as_(PRINCIPAL, rpc.ListAccesses, archive_pb2.ListAccessesRequest())).entries
+    assert sorted((line.action, line.document_id, line.version, line.entries, line.purpose) for line in lines) == sorted(
+        [
+            ("bundle", transcript_id, 1, 1, ""),
+            ("dossier", transcript_id, 1, 1, "transfer/17"),
+            ("dossier", hashlib.sha256(elsewhere).hexdigest(), 0, 1, "transfer/17"),
+            ("copy", transcript_id, 1, 1, ""),
+        ]
+    )
+    # Nobody else gets anything, nor leaves a line.
+    for call, request in (
+        (rpc.GetBundle, archive_pb2.GetBundleRequest(transcript_id=transcript_id)),
+        (rpc.GetDossier, archive_pb2.GetDossierRequest(pupil_id=PUPILS[0].pupil_id)),
+        (rpc.GetCopy, archive_pb2.GetCopyRequest(copy_id=copy_id)),
+    ):
+        with pytest.raises(NotFound):
+            await as_(STRANGER, call, request)
+    assert len((await as_(OFFICER, rpc.ListAccesses, archive_pb2.ListAccessesRequest())).entries) == 4
     assert await problems(archive) == []
 
 

@@ -190,7 +190,7 @@ async def test_correction_supersedes_and_both_versions_stay(archive: Archive) ->
     assert [(one.kind, one.previous) for one in said] == [(Kind.ISSUE, None), (Kind.SUPERSEDE, first[0].sha256)]
     status = GetStatus(archive.catalogue, SystemClock())
     found = [(await status(item[0].ref.public_id))[0] for item in (first, second)]
-    assert [item.latest for item in found if item] == [False, True]
+    assert [item.newer_public_id for item in found if item] == [second[0].ref.public_id, ""]
     assert (await status("unknown"))[0] is None
 
 

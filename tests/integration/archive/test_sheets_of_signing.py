@@ -130,7 +130,7 @@ async def test_a_later_version_may_come_first_and_replaces_nothing(boundary: Bou
         assert (again, data) == (entry, boundary.documents[entry.ref.sheet_id, entry.ref.version])
         status, _ = await GetStatus(catalogue, SystemClock())(entry.ref.public_id)
         assert status is not None
-        assert status.latest
+        assert (status.kind, status.newer_public_id) == ("sheet", "")
     for nobody in (Viewer(), Viewer(schools=("00000000-0000-0000-0000-000000000000",))):
         with pytest.raises(NotFound):
             await get(nobody, entries[0].ref.sheet_id, 1)

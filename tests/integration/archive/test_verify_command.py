@@ -104,7 +104,10 @@ def test_proof_from_the_log_is_checked_offline(tmp_path: Path, trust: Path) -> N
     proof, policy = logged(tmp_path, signed_transcript())
     code, report = run_json(file, "--trust", trust, "--proof", proof, "--log-policy", policy)
     assert (code, report["accepted"]) == (0, True)
-    assert report["log"] == {"problem": None, "log": "log.example", "index": 0, "size": 1, "witnesses": ["W"]}
+    assert report["log"] == {"problem": None, "log": "log.example", "index": 0, "size": 1, "witnesses": ["W"]} | {
+        "standing": "unknown",
+        "as_of": "2026-05-31T10:00:00+00:00",
+    }
     code, words = run(file, "--trust", trust, "--proof", proof, "--log-policy", policy)
     assert (code, "nhật ký minh bạch" in words) == (0, True)
     assert run(file, "--trust", trust, "--proof", proof)[0] == 2

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,14 +24,18 @@ from services.chassis.database import Database
 from services.chassis.errors import Conflict, Denied, NotFound
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
+from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.get_history import GetHistory
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.ports import Viewer
 from services.reporting.application.rebuild_counters import RebuildCounters
 from services.reporting.application.reconcile import Reconcile
+from services.reporting.application.take_snapshot import TakeSnapshot
+from services.reporting.domain.counting import Age
 from services.reporting.domain.standing import who_acts
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from tests.support.postgres import DatabaseFactory
@@ -75,7 +80,8 @@ def roster() -> list[Message]:
         ids = {"school_id": named(school), "class_id": named(class_name), "school_year": YEAR}
         events.append(enrollment_pb2.ClassFormed(**ids, version=1, grade=10, name=class_name, province_id=SCHOOLS[school]))  # type: ignore[arg-type]  # A plain mapping.
         pupils = [
-            enrollment_pb2.PupilRef(pupil_id=named(pupil), version=1, has_personal_number=number > 0) for number, pupil in enumerate(pupils_of(class_name))
+            enrollment_pb2.PupilRef(pupil_id=named(pupil), version=1, has_personal_number=number > 0, identity_state="matched" if number else "unchecked")
+            for number, pupil in enumerate(pupils_of(class_name))
         ]
         events.append(enrollment_pb2.PupilsEnrolled(**ids, pupils=pupils))  # type: ignore[arg-type]  # A plain mapping.
     return events
@@ -178,7 +184,7 @@ class Reporting:
             "SELECT * FROM schools ORDER BY 1",
             "SELECT * FROM classes ORDER BY 1",
             "SELECT pupil_id, school_year, facts::text, class_id, school_id, province_id, steps, reason FROM pupils ORDER BY 1, 2",
-            "SELECT scope, scope_id, school_year, measure, pupils FROM counters WHERE pupils <> 0 ORDER BY 1, 2, 3, 4",
+            "SELECT scope, scope_id, school_year, grade, measure, pupils FROM counters WHERE pupils <> 0 ORDER BY 1, 2, 3, 4, 5",
             "SELECT class_id, pupil_id, news::text FROM waiting_news ORDER BY 1, 2",
             "SELECT * FROM sheets ORDER BY 1, 2, 3",
         )
@@ -186,7 +192,7 @@ class Reporting:
             return [[tuple(row) for row in await connection.fetch(query)] for query in queries]
 
     async def total(self, province: str = "", school: str = "") -> dict[str, int]:
-        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school, by_school=False, by_class=False)
+        total, _, _ = await GetCoverage(self.figures)(EVERYTHING, YEAR, province, school)
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
@@ -213,7 +219,8 @@ async def test_term_end_is_counted_with_a_reason_for_everybody_who_is_missing(re
     await reporting.receive(whole_term(), batch=500)
     nation = await reporting.total()
     assert nation == {
-        "enrolled": 30, "ready": 29, "sealed": 24, "approved_homeroom": 24, "approved_principal": 24, "approved_seal": 24,
+        "enrolled": 30, "identity_verified": 24, "without_number": 6, "ready": 29, "sealed": 24,
+        "approved_homeroom": 24, "approved_principal": 24, "approved_seal": 24,
         "signed_homeroom": 24, "signed_principal": 24, "signed_seal": 24, "archived": 18, "rejected": 6,
         "reason:no_personal_number": 6, "reason:rejected": 6,
     }  # fmt: skip
@@ -306,11 +313,84 @@ async def test_rebuild_mends_counters_that_were_damaged(reporting: Reporting) ->
     assert await reporting.differences() == []
 
 
+async def test_grades_sum_up_to_their_scope(reporting: Reporting) -> None:
+    await reporting.receive([*whole_term(), enrollment_pb2.ClassFormed(school_id=named("s1"), class_id=named("s1-2"), version=3, school_year=YEAR, grade=11,
+        name="11A1", province_id="2025-01")], batch=500)  # fmt: skip
+    for province, school in (("", ""), ("2025-01", ""), ("", named("s1"))):
+        total, grades, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, province, school, "grade")
+        assert [part.place.grade for part in grades] == [10, 11]
+        assert sum((Counter(part.counts) for part in grades), Counter()) == total.counts
+    _, provinces, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", "", "province")
+    assert [(part.place.province_id, part.place.name, part.counts["enrolled"]) for part in provinces] == [
+        ("2025-01", "2025-01", 19),
+        ("2025-79", "2025-79", 11),
+    ]
+    with pytest.raises(Denied):
+        await GetCoverage(reporting.figures)(Viewer(provinces=("2025-01",)), YEAR, "", "", "grade")
+
+
+async def test_those_who_wait_are_told_since_when_and_damage_to_it_is_found(reporting: Reporting) -> None:
+    await reporting.receive(whole_term(), batch=500)
+    day = datetime(2026, 5, 31, tzinfo=UTC).date()
+    for school in ("", named("s1")):
+        total, _, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "", school)
+        assert total.ages == {"no_personal_number": Age(day, day), "rejected": Age(day, day)}
+    assert (await GetClassStatus(reporting.figures)(EVERYTHING, named("s1-1")))[0].ages["rejected"] == Age(day, day)
+    async with reporting.database.transaction() as connection:
+        await connection.execute("UPDATE waits SET day = day - 1 WHERE scope = 'school' AND scope_id = $1", named("s1"))
+        await connection.execute("UPDATE waits SET pupils = 0 WHERE scope = 'nation' AND reason = 'rejected'")
+    assert {item.check for item in await reporting.differences()} == {"waiting_is_count_of_pupils", "waiting_is_sum_of_reason"}
+    await RebuildCounters(PostgresReadModel(reporting.database))()
+    assert await reporting.differences() == []
+
+
+@dataclass
+class HandClock:
+    """Stands still until it is set."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+
+async def test_numbers_are_told_as_they_stood(reporting: Reporting) -> None:
+    clock = HandClock(datetime(2026, 5, 31, 1, tzinfo=UTC))
+    history = PostgresHistory(reporting.database)
+    take, ask = TakeSnapshot(history, clock), GetHistory(reporting.figures, history)
+    await reporting.receive(roster(), batch=500)
+    assert await take() == 1 + 2 + 3
+    assert await take() == 0, "within the hour"
+    clock.time += timedelta(hours=1)
+    assert await take() == 0, "nothing has moved"
+    await reporting.receive(term_end("s1-1"))
+    clock.time += timedelta(hours=1)
+    assert await take() == 1 + 1, "the nation and one province; schools once a day"
+    assert await TakeSnapshot(history, clock)() == 1, "another instance: its day begins with the schools"
+    await reporting.receive(term_end("s1-2"))
+    clock.time += timedelta(hours=20)
+    assert await take() == 1 + 1 + 1
+
+    async def archived(school: str = "", since: datetime | None = None, until: datetime = clock.time) -> list[int]:
+        year, points = await ask(EVERYTHING, 0, "", school, since, until)
+        assert year == YEAR
+        return [point.coverage.counts.get("archived", 0) for point in points]
+
+    assert await archived() == [0, 3, 6]
+    assert await archived(named("s1")) == [0, 3, 6]
+    assert await archived(named("s3")) == [0]
+    half_past_four = datetime(2026, 5, 31, 4, 30, tzinfo=UTC)
+    assert await archived(since=half_past_four) == [3, 6]
+    assert await archived(since=half_past_four, until=half_past_four) == [3]
+    with pytest.raises(Denied):
+        await ask(Viewer(schools=(named("s1"),)), YEAR, "", "", None, clock.time)
+
+
 async def test_parts_are_named_and_missing_pupils_listed_with_who_must_act(reporting: Reporting) -> None:
     await reporting.receive(whole_term(), batch=500)
-    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", by_school=True, by_class=False)
+    _, schools, _ = await GetCoverage(reporting.figures)(EVERYTHING, YEAR, "2025-01", "", "school")
     assert [part.place.name for part in schools] == ["Trường s1", "Trường s2"]
-    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), by_school=False, by_class=True)
+    _, classes, year = await GetCoverage(reporting.figures)(EVERYTHING, 0, "", named("s1"), "class")
     assert year == YEAR
     assert [(part.place.name, part.counts["archived"]) for part in classes] == [("s1-1", 3), ("s1-2", 3)]
     missing = await ListMissing(reporting.figures)(EVERYTHING, YEAR, named("s2"), "")
@@ -344,7 +424,7 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
 
     async def may(viewer: Viewer, province: str, school: str) -> bool:
         try:
-            await coverage(viewer, YEAR, province, school, by_school=False, by_class=False)
+            await coverage(viewer, YEAR, province, school)
         except Denied:
             return False
         return True
@@ -358,4 +438,4 @@ async def test_numbers_are_told_to_their_own_people_only(reporting: Reporting) -
     with pytest.raises(Denied):
         await missing(principal, YEAR, named("s1"), named("s3-1"))
     with pytest.raises(NotFound):
-        await coverage(EVERYTHING, YEAR, "", named("nowhere"), by_school=False, by_class=False)
+        await coverage(EVERYTHING, YEAR, "", named("nowhere"))

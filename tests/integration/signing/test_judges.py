@@ -13,7 +13,7 @@ import pikepdf
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from services.signing.adapters.samples import SHEET, SHEETS, forms
+from services.signing.adapters.samples import SHEET, SHEETS, canonical, forms, sample
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
 from services.stack.signer_pki import SignerPki
 from tests.support import long_term
@@ -22,6 +22,7 @@ from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.judges.report import Judge, Report, SignatureReport, difference
 from tests.support.places import scratch_places
 from tests.support.signed_documents import shared_pki
+from tests.support.signed_pages import document_of
 
 JUDGES: dict[str, Judge] = {module.NAME: module.judge for module in (pyhanko, pdfsig, openssl, qpdf, verapdf, dss)}
 READERS_OF_SIGNATURES = ("pyhanko", "pdfsig", "openssl", "dss")
@@ -96,6 +97,20 @@ def test_every_form_can_be_listened_to(documents: Documents) -> None:
     reports = verapdf.judge(files, flavour="ua1")
     assert {file.name: report.problems for file, report in zip(files, reports, strict=True)} == {file.name: () for file in files}
     assert {report.conforms_to for report in reports} == {"ua1"}
+
+
+def test_pages_with_a_banner_are_archived_and_listened_to_like_others(documents: Documents, tmp_path: Path) -> None:
+    renderer, files = documents.offices["rsa-2048"].renderer, []
+    for form in forms():
+        content = sample(form)
+        content["sheet" if form in SHEETS else "transcript"] |= {"version": 2, "supersedes": 1}
+        files += [tmp_path / f"{form}-{state}.pdf" for state in ("later", "draft")]
+        for file in files[-2:]:
+            file.write_bytes(renderer.render(document_of(canonical(content)), draft=file.stem.endswith("draft")).pdf)
+    for flavour in (verapdf.FLAVOUR, "ua1"):
+        reports = verapdf.judge(files, flavour=flavour)
+        assert {file.name: report.problems for file, report in zip(files, reports, strict=True)} == {file.name: () for file in files}
+        assert {report.conforms_to for report in reports} == {flavour}
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.name)

@@ -36,7 +36,7 @@ def places() -> Iterator[Places]:
 async def test_killed_service_is_started_again_and_down_leaves_nothing(places: Places) -> None:
     supervisor.up(places, only=ONLY)
     before = {state.name: state for state in await supervisor.status(places)}
-    assert {name: state.state for name, state in before.items()} == dict.fromkeys(("postgresql", "kafka", "archive", *WITNESSES), "ready")
+    assert {name: state.state for name, state in before.items()} == dict.fromkeys(("postgresql", "kafka", "archive", "register", *WITNESSES), "ready")
     os.kill(_pid(before["archive"]), signal.SIGKILL)
 
     async def is_ready_again() -> bool:
@@ -45,7 +45,7 @@ async def test_killed_service_is_started_again_and_down_leaves_nothing(places: P
 
     await _eventually(is_ready_again)
     running = _identities(places)
-    assert len(running) == 3 + len(WITNESSES)
+    assert len(running) == 4 + len(WITNESSES)
     assert supervisor.down(places)
     assert not any(identity.alive for identity in running)
     assert await supervisor.status(places) == []

@@ -76,3 +76,14 @@ def test_xml_that_is_written_otherwise_is_a_difference(before: bytes, after: byt
     made = to_xml(RECORDS["primary"], TABLE)
     assert before in made
     assert OURS.difference(canonical(RECORDS["primary"]), made.replace(before, after, 1))
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-1", "ISO-8859-1", "UTF-7", "none"])
+def test_xml_that_another_reader_could_read_in_another_encoding_is_a_difference(encoding: str) -> None:
+    made = to_xml(RECORDS["primary"], TABLE)
+    assert OURS.difference(canonical(RECORDS["primary"]), made.replace(b"UTF-8", encoding.encode(), 1))
+    styled = made.replace(b"?>", b'?><?xml-stylesheet href="other.xsl"?>', 1)
+    assert OURS.difference(canonical(RECORDS["primary"]), styled)
+    # A document type that is hidden from a search for its bytes.
+    wide = made.decode().replace("<ThongTinHocBa", '<!DOCTYPE x [<!ENTITY a "b">]><ThongTinHocBa', 1).replace("UTF-8", "UTF-16", 1)
+    assert OURS.difference(canonical(RECORDS["primary"]), wide.encode("utf-16"))

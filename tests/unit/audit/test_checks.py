@@ -73,7 +73,7 @@ def whole() -> Rows:
         "signing.completions": [{"id": "s", "version": 1, "sha256": file(9)}] + [{"id": "t", "version": n, "sha256": file(n)} for n in (1, 2)],
         "archive.sheets": [sheet | {"sha256": file(9)}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
-        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"])} for row in versions],
+        "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"]), "revoked": False} for row in versions],
         "archive.rejected": [],
         "archive.void_versions": [],
         "archive.leaves": leaves,
@@ -162,6 +162,7 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "a line of the access log is gone": (lambda r: r["archive.access_lines"].pop(0), {"AL"}),
     "the log was told of another line": (lambda r: r["archive.access_anchors"][0].update(hash=bytes(32)), {"AL"}),
     "the log says otherwise of a line": (lambda r: r["archive.access_anchors"][0].update(statement=told_of(replace_hash(r))), {"AL"}),
+    "a revoked version is counted": (lambda r: r["archive.transcripts"][1].update(revoked=True), {"I9"}),
     "the sums differ": (lambda r: r["reporting.sums"][0].update(whole=2), {"I9"}),
 }
 

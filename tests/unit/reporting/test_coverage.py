@@ -1,17 +1,19 @@
 """Coverage: any order and any repetition of the news gives the same facts, standings and counters."""
 
 from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.reporting.adapters.facts_json import signing_from_json, signing_to_json
+from services.reporting.adapters.facts_json import facts_from_json, facts_to_json, signing_from_json, signing_to_json
 from services.reporting.domain.classes import SheetSigning, SheetsSealed, SheetsSigned
-from services.reporting.domain.counting import Cell, ClassFacts, cells_of, differences
+from services.reporting.domain.counting import Age, Cell, ClassFacts, Counted, Wait, ages_of, cells_of, differences, waits_of
 from services.reporting.domain.facts import (
     ROLES,
+    Acknowledged,
     Approved,
     Archived,
     Facts,
@@ -22,12 +24,16 @@ from services.reporting.domain.facts import (
     Outcome,
     Placed,
     Rejected,
+    Revoked,
     Signed,
+    Submitted,
     Trouble,
 )
+from services.reporting.domain.history import due
 from services.reporting.domain.standing import NOWHERE, WHO_ACTS, Standing, Step, standing_of, who_acts
 
 YEAR = 2025
+SINCE = datetime(2026, 5, 31, 10, tzinfo=UTC)
 CLASSES = {
     "": ClassFacts(0),
     "a": ClassFacts(1, "2025-01", "s1", YEAR, 10, "10A1"),
@@ -41,13 +47,15 @@ WAITING = st.builds(Outcome, VERSIONS, st.just(False), st.just(0), st.lists(st.s
 SEALED = st.builds(Outcome, VERSIONS, st.just(True), VERSIONS, st.just(()))
 NEWS: st.SearchStrategy[News] = st.one_of(
     st.builds(Placed, VERSIONS, st.booleans(), CLASS_IDS, st.sampled_from(["s1", "s2"])),
-    st.builds(Identified, VERSIONS, st.booleans()),
+    st.builds(Identified, VERSIONS, st.booleans(), st.sampled_from(["unchecked", "matched", "mismatched", "unknown"])),
     st.builds(Judged, CLASS_IDS, WAITING | SEALED),
     st.builds(Approved, ROLE, VERSIONS),
     st.builds(Signed, ROLE, VERSIONS),
     st.builds(NotSigned, ROLE, TROUBLE),
     st.builds(Archived, VERSIONS),
     st.builds(Rejected, TROUBLE),
+    st.builds(Submitted, VERSIONS),
+    st.builds(Acknowledged, VERSIONS),
 )
 
 
@@ -56,6 +64,11 @@ def told(news: list[News]) -> Facts:
     for item in news:
         facts = facts.told(item)
     return facts
+
+
+def counted(facts: Facts) -> Counted:
+    standing = standing_of(facts)
+    return Counted(YEAR, standing, SINCE, CLASSES[standing.class_id])
 
 
 def cells(standing: Standing) -> list[Cell]:
@@ -74,12 +87,17 @@ def test_counters_kept_by_differences_equal_a_count_at_the_end(news: list[News],
     again = news + news
     random.shuffle(again)  # type: ignore[attr-defined]  # hypothesis' Random.
     counters: Counter[Cell] = Counter()
+    waits: Counter[Wait] = Counter()
     states = [Facts()]
     for item in again:
         states.append(states[-1].told(item))
     for before, after in pairwise(states):
-        counters.update(differences(cells(standing_of(before)), cells(standing_of(after))))
-    assert {cell: count for cell, count in counters.items() if count} == Counter(cells(standing_of(told(news))))
+        cells_moved, waits_moved = differences([counted(before)], [counted(after)])
+        counters.update(cells_moved)
+        waits.update(waits_moved)
+    at_end = counted(told(news))
+    assert {cell: count for cell, count in counters.items() if count} == Counter(cells(at_end.standing))
+    assert {wait: count for wait, count in waits.items() if count} == Counter(waits_of(YEAR, at_end.standing, SINCE, at_end.of_class))
 
 
 @given(st.lists(NEWS, max_size=12))
@@ -116,6 +134,11 @@ JOURNEY: list[tuple[News, str, Step]] = [
     (Signed("school_seal", 1), "archiving_under_way", Step.SIGNED_SEAL),
     (Rejected(Trouble(1, "2026-05-31T10:00:00Z", "signer_untrusted")), "rejected", Step.REJECTED),
     (Archived(1), "", Step.ARCHIVED),
+    (Identified(3, True, "mismatched"), "", Step.IDENTITY_CONTRADICTORY),
+    (Identified(4, True, "matched"), "", Step.IDENTITY_VERIFIED),
+    (Submitted(1), "", Step.SUBMITTED),
+    (Acknowledged(1), "", Step.ACKNOWLEDGED),
+    (Revoked(1), "revoked", Step.SIGNED_SEAL),
     (Judged("a", Outcome(4, True, 2, ())), "awaiting_homeroom_teacher", Step.SEALED),
     (Archived(2), "", Step.ARCHIVED),
 ]
@@ -185,3 +208,26 @@ def test_reason_of_a_newer_producer_is_counted_and_somebody_acts() -> None:
 def test_failure_of_an_older_version_is_no_longer_a_reason(role: str) -> None:
     news: list[News] = [PLACED, Judged("a", Outcome(2, True, 2, ())), NotSigned(role, Trouble(1, "2026-05-31T10:00:00Z", "x"))]
     assert standing_of(told(news)).reason == "awaiting_homeroom_teacher"
+
+
+@given(st.lists(NEWS, max_size=12))
+def test_facts_come_back_from_their_json(news: list[News]) -> None:
+    assert facts_from_json(facts_to_json(told(news))) == told(news)
+
+
+def test_facts_written_before_identities_were_told_are_read() -> None:
+    assert facts_from_json('{"number":[1,false]}').identified == Identified(1, False, "unchecked")
+
+
+def test_age_of_a_reason_is_that_of_its_first_and_of_its_middle_pupil() -> None:
+    days = [date(2026, 5, day) for day in (1, 2, 9)]
+    waiting = [("a", days[2], 3), ("a", days[0], 1), ("a", days[1], 1), ("b", days[2], 2)]
+    assert ages_of(waiting) == {"a": Age(days[0], days[2]), "b": Age(days[2], days[2])}
+
+
+def test_schools_are_written_down_each_day_and_the_others_each_hour_of_legal_time() -> None:
+    noon = datetime(2026, 5, 31, 5, 0, tzinfo=UTC)
+    assert due(None, noon) == ("nation", "province", "school")
+    assert due(noon, noon + timedelta(minutes=59)) == ()
+    assert due(noon, noon + timedelta(hours=1)) == ("nation", "province")
+    assert due(noon, datetime(2026, 5, 31, 17, 0, tzinfo=UTC)) == ("nation", "province", "school")

@@ -41,7 +41,24 @@ def test_primary_sheets_show_levels() -> None:
 
 
 def test_a_later_version_says_what_it_replaces() -> None:
-    assert page(a_sheet(version=2))["version"] == "2, thay các dòng của cùng học sinh trong các bản trước"
+    said = page(a_sheet(version=2))
+    assert said["version"] == "2, thay các dòng của cùng học sinh trong các bản trước"
+    assert said["state"] == ("BẢN BỔ SUNG LẦN 1", "Gồm các dòng mới hoặc thay đổi")
+    assert page(a_sheet())["state"] == ("", "")
+
+
+def test_who_takes_the_cluster_of_topics_stands_below_the_list_and_not_in_names() -> None:
+    sheet = a_sheet("upper_secondary", topic_cluster=True)
+    assert (page(sheet)["rows"][0][1], page(sheet)["count"]) == ("Lê Thị Hoa", "Danh sách có 1 học sinh. Học chuyên đề của môn học.")
+    line = sheet.data["rows"][0]
+    without = {**line, "row": line["row"] | {"topic_cluster": False}}
+
+    def count(*rows: dict[str, Any]) -> str:
+        return str(page(ClassSheet(sheet.content, sheet.digest, sheet.data | {"rows": list(rows)}, sheet.level))["count"])
+
+    assert count(line, without, line) == "Danh sách có 3 học sinh. Học chuyên đề của môn học: số 1, 3."
+    assert count(line, line) == "Danh sách có 2 học sinh. Cả danh sách học chuyên đề của môn học."
+    assert count(without) == "Danh sách có 1 học sinh."
 
 
 def test_records_and_sheets_are_told_apart_and_refused_by_each_others_reader() -> None:

@@ -5,18 +5,21 @@ import io
 import pikepdf
 import pytest
 
-from services.signing.adapters.increments import NotOurs, Tip, appended, cross_references, plain_row, runs_of, tip_of
+from services.signing.adapters.increments import NotOurs, PackedRows, Tip, appended, first_references, plain_row, runs_of, tip_of
+from services.signing.adapters.pdf_revisions import check_layout, revisions_of
+from services.signing.domain.verdict import NotAsIntended
 
 ID = b"0123456789ABCDEF" * 2
 
 
 def a_file() -> bytes:
     body = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
-    rows = b"\x00\x00\x00\x00\x00\xff\xff"
+    rows = []
     for number, text in enumerate([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"], start=1):
-        rows += plain_row(len(body))
+        rows.append(plain_row(len(body)))
         body += b"%d 0 obj\n%b\nendobj\n" % (number, text)
-    return body + cross_references(3, rows, "0 4", 1, ID, None, len(body))
+    shared = PackedRows.of([b"\x00\x00\x00\x00\x00\xff\xff", rows[0]])
+    return body + first_references(3, shared, rows[1:], 1, ID, len(body))
 
 
 def test_another_reader_finds_what_was_appended_and_the_tip_is_found_again() -> None:
@@ -32,6 +35,29 @@ def test_another_reader_finds_what_was_appended_and_the_tip_is_found_again() -> 
         assert str(pdf.Root.New) == "newer"
     with pikepdf.open(io.BytesIO(base + first)) as pdf:
         assert str(pdf.Root.New) == "new"
+
+
+def test_rows_are_read_as_they_were_written_deflated_or_plain() -> None:
+    """Pages that were made before rows were deflated are signed and checked like others."""
+    base = a_file()
+    rows = [b"\x00\x00\x00\x00\x00\xff\xff", *(plain_row(base.index(b"%d 0 obj" % number)) for number in (1, 2, 3))]
+    start = base.index(b"3 0 obj")
+    end = b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % start
+    plain = base[:start] + b"3 0 obj\n<</Type/XRef/Size 4/Root 1 0 R/ID[<%b><%b>]/W[1 4 2]/Index[0 4]/Length 28>>\nstream\n%b%b" % (ID, ID, b"".join(rows), end)
+    assert tip_of(plain) == Tip(len(plain), start, 4, 1, ID)
+    for file in (base, plain):
+        (revision,) = revisions_of(file)
+        assert revision.rows == b"".join(rows)
+        check_layout(file, revision)
+        assert len(revisions_of(file + appended(tip_of(file), [(4, b"(new)")])[0])) == 2
+
+
+def test_every_byte_of_deflated_rows_counts() -> None:
+    base = a_file()
+    begin = base.index(b"stream\n") + len(b"stream\n")
+    for at in range(begin, base.index(b"\nendstream", begin)):
+        with pytest.raises(NotAsIntended):
+            _ = revisions_of(base[:at] + bytes((base[at] ^ 1,)) + base[at + 1 :])[0].objects
 
 
 def test_index_groups_neighbours() -> None:

@@ -146,6 +146,30 @@ def test_every_piece_of_content_stands_in_the_structure_once(form: str, size: st
             assert content.count(b"BT ") == content.count(b" ET\n")
 
 
+@pytest.mark.parametrize("form", forms())
+def test_a_state_stands_in_a_banner_that_is_read_out_behind_the_title(form: str, renderer: FormRenderer) -> None:
+    """A page of the same length, with the words in paragraphs of their own; a draft stands across each page too, where nobody listens to it."""
+    content = sample(form)
+    about = content["sheet" if form in SHEETS else "transcript"]
+    usual = renderer.render(known(canonical(content)))
+    draft = renderer.render(known(canonical(content)), draft=True)
+    about |= {"version": 2, "supersedes": 1}
+    later = renderer.render(known(canonical(content)))
+    tags, drawn = {}, {}
+    for name, body in (("usual", usual), ("draft", draft), ("later", later)):
+        with pikepdf.open(io.BytesIO(body.pdf)) as pdf:
+            tags[name] = [str(element.S) for element in pdf.Root.StructTreeRoot.K.K]
+            drawn[name] = [page.Contents[0].read_bytes() for page in pdf.pages]
+    red = b".7 .15 .12 rg"
+    assert [page.count(red) for page in drawn["usual"]] == [0] * len(drawn["usual"])
+    for name in ("draft", "later"):
+        assert tags[name] == ["/H1", "/P", "/P", *tags["usual"][1:]]
+        assert [page.count(red) for page in drawn[name]] == [3] + [0] * (len(drawn["usual"]) - 1)
+    across = b".97 .89 .88 rg"
+    assert all(across in page for page in drawn["draft"])
+    assert not any(across in page for page in [*drawn["usual"], *drawn["later"]])
+
+
 def test_a_shape_is_read_back_by_whoever_has_the_file(renderer: FormRenderer) -> None:
     body = renderer.render(known(canonical(sample("lower_secondary"))))
     skeletons = Skeletons()

@@ -48,6 +48,15 @@ def test_corrections_are_counted_and_named() -> None:
     assert sheet(record)["corrections"] == "Trong bảng này có sửa chữa ở: 2 chỗ, thuộc các môn học: Toán, Ngữ văn."
 
 
+def test_a_corrected_version_says_which_it_is_and_what_it_replaces() -> None:
+    record = example()
+    assert sheet(record)["state"] == ("", "")
+    record["transcript"] |= {"version": 3, "supersedes": 2}
+    assert sheet(record)["state"] == ("BẢN ĐIỀU CHỈNH LẦN 2", "Thay thế phiên bản 2")
+    record["transcript"]["supersedes"] = None
+    assert sheet(record)["state"] == ("BẢN ĐIỀU CHỈNH LẦN 2", "")
+
+
 def test_completion_decision_is_printed_with_number_and_date() -> None:
     record = example("primary")
     (note,) = [value for label, value in sheet(record)["notes"] if "Công nhận hoàn thành chương trình" in label]

@@ -99,6 +99,24 @@ def test_a_fork_is_refused_and_kept_as_evidence(make: Callable[[], Witnessing], 
     assert kept.read_bytes() in question(tmp_path, 20, 20, FORKED)
 
 
+def extended(folder: Path, old: int, line: str) -> bytes:
+    """The question about 20 leaves of a log that writes a line behind its root."""
+    checkpoint = Checkpoint("log.example/1", 20, root_of(LEAVES[:20]), (line,))
+    return f"old {old}\n\n".encode() + SignedNote(checkpoint.text, (signer(folder, "log.example/1").sign(checkpoint.text),)).encoded()
+
+
+def test_extension_lines_are_cosigned_with_the_rest_and_never_two_for_one_size(make: Callable[[], Witnessing], tmp_path: Path) -> None:
+    witnessing = make()
+    answer = witnessing.add_checkpoint(extended(tmp_path, 0, "status one"))
+    signature, text = read_signature(answer.body.removesuffix("\n")), Checkpoint("log.example/1", 20, root_of(LEAVES[:20]), ("status one",)).text
+    assert verifier_of(witnessing.signer.public).verifies(text, signature.signature)
+    again = make()
+    assert again.add_checkpoint(extended(tmp_path, 20, "status one")).status == 200
+    assert again.add_checkpoint(extended(tmp_path, 20, "status two")).status == 422
+    assert again.add_checkpoint(question(tmp_path, 20, 20)).status == 422
+    assert list((tmp_path / "state").glob("*.fork-20-*"))
+
+
 def test_strangers(make: Callable[[], Witnessing], tmp_path: Path) -> None:
     witnessing = make()
     assert witnessing.add_checkpoint(question(tmp_path, 0, 3, origin="log.example/2")).status == 404

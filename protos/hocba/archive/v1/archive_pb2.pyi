@@ -26,6 +26,218 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GetBundleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    transcript_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    def __init__(
+        self,
+        *,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBundleRequest: _TypeAlias = GetBundleRequest  # noqa: Y015
+
+@_typing.final
+class GetBundleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    bundle: _builtins.bytes
+    """ASiC-E: PDF, evidence record, proofs from the log; empty while it waits"""
+    waits_for: _builtins.str
+    """log, evidence; empty once the bundle is there"""
+    @_builtins.property
+    def entry(self) -> Global___TranscriptEntry: ...
+    def __init__(
+        self,
+        *,
+        bundle: _builtins.bytes = ...,
+        entry: Global___TranscriptEntry | None = ...,
+        waits_for: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "entry", b"entry", "waits_for", b"waits_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBundleResponse: _TypeAlias = GetBundleResponse  # noqa: Y015
+
+@_typing.final
+class GetDossierRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUPIL_ID_FIELD_NUMBER: _builtins.int
+    pupil_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        pupil_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pupil_id", b"pupil_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDossierRequest: _TypeAlias = GetDossierRequest  # noqa: Y015
+
+@_typing.final
+class GetDossierResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOSSIER_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MISSING_SCHOOL_YEARS_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    dossier: _builtins.bytes
+    """ZIP: a bundle and a record for each school year, manifest.json; empty while it waits"""
+    transcripts: _builtins.int
+    waits_for: _builtins.str
+    """what some transcript's bundle waits for"""
+    @_builtins.property
+    def missing_school_years(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """years between the first and the last of which no transcript is at hand"""
+
+    def __init__(
+        self,
+        *,
+        dossier: _builtins.bytes = ...,
+        transcripts: _builtins.int = ...,
+        missing_school_years: _abc.Iterable[_builtins.int] | None = ...,
+        waits_for: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossier", b"dossier", "missing_school_years", b"missing_school_years", "transcripts", b"transcripts", "waits_for", b"waits_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDossierResponse: _TypeAlias = GetDossierResponse  # noqa: Y015
+
+@_typing.final
+class ReceiveDossierRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOSSIER_FIELD_NUMBER: _builtins.int
+    PUPIL_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    dossier: _builtins.bytes
+    pupil_id: _builtins.str
+    """the pupil here"""
+    school_id: _builtins.str
+    """the receiving school"""
+    province_id: _builtins.str
+    """its province, whose key encrypts what is kept"""
+    personal_number: _builtins.str
+    """the pupil's whom the school expects"""
+    def __init__(
+        self,
+        *,
+        dossier: _builtins.bytes = ...,
+        pupil_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        personal_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dossier", b"dossier", "personal_number", b"personal_number", "province_id", b"province_id", "pupil_id", b"pupil_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierRequest: _TypeAlias = ReceiveDossierRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveDossierResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    ALREADY_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MISSING_SCHOOL_YEARS_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    accepted: _builtins.bool
+    already: _builtins.bool
+    """it was received before; nothing has changed"""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """why it is refused: place and reason"""
+
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceivedTranscript]: ...
+    @_builtins.property
+    def missing_school_years(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        accepted: _builtins.bool = ...,
+        already: _builtins.bool = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        transcripts: _abc.Iterable[Global___ReceivedTranscript] | None = ...,
+        missing_school_years: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "already", b"already", "missing_school_years", b"missing_school_years", "reasons", b"reasons", "sha256", b"sha256", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveDossierResponse: _TypeAlias = ReceiveDossierResponse  # noqa: Y015
+
+@_typing.final
+class ReceivedTranscript(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    SCHOOL_NAME_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.str
+    school_name: _builtins.str
+    log: _builtins.str
+    """origin of the log in which it stands"""
+    standing: _builtins.str
+    """latest, superseded, revoked, unknown"""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.str = ...,
+        school_name: _builtins.str = ...,
+        log: _builtins.str = ...,
+        standing: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "log", b"log", "school_name", b"school_name", "school_year", b"school_year", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceivedTranscript: _TypeAlias = ReceivedTranscript  # noqa: Y015
+
+@_typing.final
 class GetTranscriptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -434,13 +646,25 @@ class GetStatusResponse(_message.Message):
     SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    NEWER_PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    DECISION_NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     status: _builtins.str
-    """valid, superseded, unknown"""
+    """valid, superseded, revoked, unknown"""
     school_name: _builtins.str
     school_year: _builtins.int
     level: _builtins.str
+    newer_public_id: _builtins.str
+    """of the latest version, when this one is superseded, also when it is revoked"""
+    decision_number: _builtins.str
+    """of the decision that revokes it, such as 123/QĐ-SGDĐT"""
+    kind: _builtins.str
+    """transcript, sheet, copy; empty for an unknown id"""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -449,10 +673,14 @@ class GetStatusResponse(_message.Message):
         school_year: _builtins.int = ...,
         level: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        newer_public_id: _builtins.str = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        decision_number: _builtins.str = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "level", b"level", "school_name", b"school_name", "school_year", b"school_year", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_number", b"decision_number", "kind", b"kind", "level", b"level", "newer_public_id", b"newer_public_id", "revoked_at", b"revoked_at", "school_name", b"school_name", "school_year", b"school_year", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -565,21 +793,31 @@ class GetProofResponse(_message.Message):
     FINAL_FIELD_NUMBER: _builtins.int
     PROOF_FIELD_NUMBER: _builtins.int
     LOG_INDEX_FIELD_NUMBER: _builtins.int
+    LATER_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     final: _builtins.bool
     """false: admitted, and not yet below a final checkpoint; ask again later"""
     proof: _builtins.bytes
     """a C2SP tlog-proof@v1 file; its extra line is the leaf's statement"""
     log_index: _builtins.int
+    status: _builtins.bytes
+    """a hocba/status-proof/1 file below the same checkpoint; empty for one from before there was a status list"""
+    @_builtins.property
+    def later(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """files of the same kind, of what was said of the document since: superseded, revoked"""
+
     def __init__(
         self,
         *,
         final: _builtins.bool = ...,
         proof: _builtins.bytes = ...,
         log_index: _builtins.int = ...,
+        later: _abc.Iterable[_builtins.bytes] | None = ...,
+        status: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "log_index", b"log_index", "proof", b"proof"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "later", b"later", "log_index", b"log_index", "proof", b"proof", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -691,6 +929,331 @@ class VerifyRegisterResponse(_message.Message):
 Global___VerifyRegisterResponse: _TypeAlias = VerifyRegisterResponse  # noqa: Y015
 
 @_typing.final
+class RevokeTranscriptRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOCATION_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECISION_NUMBER_FIELD_NUMBER: _builtins.int
+    DECISION_DATE_FIELD_NUMBER: _builtins.int
+    DECISION_SHA256_FIELD_NUMBER: _builtins.int
+    revocation_id: _builtins.str
+    """UUID, made by the caller: a repeat by the same id is the same revocation"""
+    transcript_id: _builtins.str
+    version: _builtins.int
+    reason: _builtins.str
+    """content_wrong, identity_wrong, issued_in_error, fraud"""
+    decision_number: _builtins.str
+    """public, such as 123/QĐ-SGDĐT"""
+    decision_date: _builtins.str
+    """2026-06-30"""
+    decision_sha256: _builtins.bytes
+    """of the decision's signed file"""
+    def __init__(
+        self,
+        *,
+        revocation_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        decision_number: _builtins.str = ...,
+        decision_date: _builtins.str = ...,
+        decision_sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_date", b"decision_date", "decision_number", b"decision_number", "decision_sha256", b"decision_sha256", "reason", b"reason", "revocation_id", b"revocation_id", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTranscriptRequest: _TypeAlias = RevokeTranscriptRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmRevocationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOCATION_ID_FIELD_NUMBER: _builtins.int
+    revocation_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        revocation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revocation_id", b"revocation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmRevocationRequest: _TypeAlias = ConfirmRevocationRequest  # noqa: Y015
+
+@_typing.final
+class RevocationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOCATION_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECISION_NUMBER_FIELD_NUMBER: _builtins.int
+    DECISION_DATE_FIELD_NUMBER: _builtins.int
+    DECISION_SHA256_FIELD_NUMBER: _builtins.int
+    REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    revocation_id: _builtins.str
+    state: _builtins.str
+    """requested, revoked"""
+    transcript_id: _builtins.str
+    version: _builtins.int
+    public_id: _builtins.str
+    school_id: _builtins.str
+    reason: _builtins.str
+    decision_number: _builtins.str
+    decision_date: _builtins.str
+    decision_sha256: _builtins.bytes
+    @_builtins.property
+    def requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        revocation_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        public_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        decision_number: _builtins.str = ...,
+        decision_date: _builtins.str = ...,
+        decision_sha256: _builtins.bytes = ...,
+        requested_at: _timestamp_pb2.Timestamp | None = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_at", b"requested_at", "revoked_at", b"revoked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_date", b"decision_date", "decision_number", b"decision_number", "decision_sha256", b"decision_sha256", "public_id", b"public_id", "reason", b"reason", "requested_at", b"requested_at", "revocation_id", b"revocation_id", "revoked_at", b"revoked_at", "school_id", b"school_id", "state", b"state", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevocationResponse: _TypeAlias = RevocationResponse  # noqa: Y015
+
+@_typing.final
+class ListRevocationsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    OPEN_ONLY_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    """empty: all that the caller may see"""
+    open_only: _builtins.bool
+    """those that wait for their confirmation"""
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        open_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_only", b"open_only", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevocationsRequest: _TypeAlias = ListRevocationsRequest  # noqa: Y015
+
+@_typing.final
+class ListRevocationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOCATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___RevocationResponse]: ...
+    def __init__(
+        self,
+        *,
+        revocations: _abc.Iterable[Global___RevocationResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revocations", b"revocations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRevocationsResponse: _TypeAlias = ListRevocationsResponse  # noqa: Y015
+
+@_typing.final
+class OrderCopyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    """UUID, made by the caller: a repeat by the same id is the same copy"""
+    transcript_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderCopyRequest: _TypeAlias = OrderCopyRequest  # noqa: Y015
+
+@_typing.final
+class CopyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    ORDERED_AT_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    state: _builtins.str
+    """ordered, issued"""
+    number: _builtins.str
+    """as it is printed, such as 12/2026/SY"""
+    public_id: _builtins.str
+    transcript_id: _builtins.str
+    version: _builtins.int
+    school_id: _builtins.str
+    sha256: _builtins.bytes
+    """of the issued file"""
+    @_builtins.property
+    def ordered_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def issued_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        number: _builtins.str = ...,
+        public_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        school_id: _builtins.str = ...,
+        ordered_at: _timestamp_pb2.Timestamp | None = ...,
+        issued_at: _timestamp_pb2.Timestamp | None = ...,
+        sha256: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["issued_at", b"issued_at", "ordered_at", b"ordered_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "issued_at", b"issued_at", "number", b"number", "ordered_at", b"ordered_at", "public_id", b"public_id", "school_id", b"school_id", "sha256", b"sha256", "state", b"state", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyResponse: _TypeAlias = CopyResponse  # noqa: Y015
+
+@_typing.final
+class GetCopyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCopyRequest: _TypeAlias = GetCopyRequest  # noqa: Y015
+
+@_typing.final
+class GetCopyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_FIELD_NUMBER: _builtins.int
+    PDF_FIELD_NUMBER: _builtins.int
+    pdf: _builtins.bytes
+    """empty while it waits for the seal"""
+    @_builtins.property
+    def copy(self) -> Global___CopyResponse: ...
+    def __init__(
+        self,
+        *,
+        copy: Global___CopyResponse | None = ...,
+        pdf: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "pdf", b"pdf"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCopyResponse: _TypeAlias = GetCopyResponse  # noqa: Y015
+
+@_typing.final
+class ListCopiesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    """empty: all that the caller may see"""
+    year: _builtins.int
+    """calendar year; 0: all"""
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        year: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["school_id", b"school_id", "year", b"year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCopiesRequest: _TypeAlias = ListCopiesRequest  # noqa: Y015
+
+@_typing.final
+class ListCopiesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def copies(self) -> _containers.RepeatedCompositeFieldContainer[Global___CopyResponse]: ...
+    def __init__(
+        self,
+        *,
+        copies: _abc.Iterable[Global___CopyResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copies", b"copies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCopiesResponse: _TypeAlias = ListCopiesResponse  # noqa: Y015
+
+@_typing.final
 class ListAccessesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -774,9 +1337,9 @@ class AccessEntry(_message.Message):
     account_id: _builtins.str
     person_id: _builtins.str
     action: _builtins.str
-    """transcript, sheet, evidence; of a list: transcripts, sheets"""
+    """transcript, sheet, evidence, bundle, dossier, copy; of a list: transcripts, sheets"""
     document_id: _builtins.str
-    """empty for a list"""
+    """of a copy its original's, of a transcript from elsewhere its file's SHA-256; empty for a list"""
     version: _builtins.int
     entries: _builtins.int
     """how many of the school's the answer held"""

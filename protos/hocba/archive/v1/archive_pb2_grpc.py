@@ -85,6 +85,51 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterResponse.FromString,
                 _registered_method=True)
+        self.RevokeTranscript = channel.unary_unary(
+                '/hocba.archive.v1.Archive/RevokeTranscript',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevokeTranscriptRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRevocation = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ConfirmRevocation',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ConfirmRevocationRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.FromString,
+                _registered_method=True)
+        self.ListRevocations = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ListRevocations',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.FromString,
+                _registered_method=True)
+        self.OrderCopy = channel.unary_unary(
+                '/hocba.archive.v1.Archive/OrderCopy',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.OrderCopyRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.FromString,
+                _registered_method=True)
+        self.GetCopy = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetCopy',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyResponse.FromString,
+                _registered_method=True)
+        self.ListCopies = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ListCopies',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.FromString,
+                _registered_method=True)
+        self.GetBundle = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetBundle',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+                _registered_method=True)
+        self.ReceiveDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ReceiveDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
+                _registered_method=True)
+        self.GetDossier = channel.unary_unary(
+                '/hocba.archive.v1.Archive/GetDossier',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
+                _registered_method=True)
         self.ListAccesses = channel.unary_unary(
                 '/hocba.archive.v1.Archive/ListAccesses',
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.SerializeToString,
@@ -162,6 +207,67 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RevokeTranscript(self, request, context):
+        """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRevocation(self, request, context):
+        """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevocations(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OrderCopy(self, request, context):
+        """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCopy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCopies(self, request, context):
+        """The register of copies, by their numbers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBundle(self, request, context):
+        """A transcript with everything that proves it, in one file that is checked offline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReceiveDossier(self, request, context):
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDossier(self, request, context):
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAccesses(self, request, context):
         """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
         `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
@@ -222,6 +328,51 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.VerifyRegister,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterResponse.SerializeToString,
+            ),
+            'RevokeTranscript': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeTranscript,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevokeTranscriptRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.SerializeToString,
+            ),
+            'ConfirmRevocation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRevocation,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ConfirmRevocationRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.SerializeToString,
+            ),
+            'ListRevocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevocations,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.SerializeToString,
+            ),
+            'OrderCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.OrderCopy,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.OrderCopyRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.SerializeToString,
+            ),
+            'GetCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCopy,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyResponse.SerializeToString,
+            ),
+            'ListCopies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCopies,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.SerializeToString,
+            ),
+            'GetBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBundle,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.SerializeToString,
+            ),
+            'ReceiveDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.SerializeToString,
+            ),
+            'GetDossier': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDossier,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.SerializeToString,
             ),
             'ListAccesses': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAccesses,
@@ -500,6 +651,249 @@ class Archive:
             '/hocba.archive.v1.Archive/VerifyRegister',
             hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.VerifyRegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeTranscript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/RevokeTranscript',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.RevokeTranscriptRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRevocation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ConfirmRevocation',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ConfirmRevocationRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.RevocationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ListRevocations',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OrderCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/OrderCopy',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.OrderCopyRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetCopy',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetCopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCopies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ListCopies',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListCopiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetBundle',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ReceiveDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ReceiveDossierResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDossier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/GetDossier',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
             options,
             channel_credentials,
             insecure,

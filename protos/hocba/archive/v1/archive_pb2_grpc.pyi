@@ -49,6 +49,22 @@ class ArchiveStub:
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _grpc.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _grpc.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]
+    OrderCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]
+    ListCopies: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]
+    """The register of copies, by their numbers."""
+    GetBundle: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+    GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]
     """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
     `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
@@ -75,6 +91,22 @@ class ArchiveAsyncStub(ArchiveStub):
     """The log's newest final checkpoint, and how much waits for the next."""
     VerifyRegister: _aio.UnaryUnaryMultiCallable[_archive_pb2.VerifyRegisterRequest, _archive_pb2.VerifyRegisterResponse]  # type: ignore[assignment]
     """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+    RevokeTranscript: _aio.UnaryUnaryMultiCallable[_archive_pb2.RevokeTranscriptRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+    ConfirmRevocation: _aio.UnaryUnaryMultiCallable[_archive_pb2.ConfirmRevocationRequest, _archive_pb2.RevocationResponse]  # type: ignore[assignment]
+    """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+    ListRevocations: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListRevocationsRequest, _archive_pb2.ListRevocationsResponse]  # type: ignore[assignment]
+    OrderCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderCopyRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
+    """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+    GetCopy: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetCopyRequest, _archive_pb2.GetCopyResponse]  # type: ignore[assignment]
+    ListCopies: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListCopiesRequest, _archive_pb2.ListCopiesResponse]  # type: ignore[assignment]
+    """The register of copies, by their numbers."""
+    GetBundle: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetBundleRequest, _archive_pb2.GetBundleResponse]  # type: ignore[assignment]
+    """A transcript with everything that proves it, in one file that is checked offline."""
+    ReceiveDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.ReceiveDossierRequest, _archive_pb2.ReceiveDossierResponse]  # type: ignore[assignment]
+    """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+    GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
+    """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
     ListAccesses: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
     `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
@@ -158,6 +190,76 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.VerifyRegisterResponse, _abc.Awaitable[_archive_pb2.VerifyRegisterResponse]]:
         """Rebuilds the log's root from the database and from its tiles, and compares both with every signed checkpoint."""
+
+    @_abc_1.abstractmethod
+    def RevokeTranscript(
+        self,
+        request: _archive_pb2.RevokeTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Asks that an issued version be withdrawn, on the ground of a signed decision. Nothing happens before somebody else confirms it."""
+
+    @_abc_1.abstractmethod
+    def ConfirmRevocation(
+        self,
+        request: _archive_pb2.ConfirmRevocationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.RevocationResponse, _abc.Awaitable[_archive_pb2.RevocationResponse]]:
+        """Confirms it: never the person who has asked. From then on the version is revoked; a newer one may still be issued."""
+
+    @_abc_1.abstractmethod
+    def ListRevocations(
+        self,
+        request: _archive_pb2.ListRevocationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListRevocationsResponse, _abc.Awaitable[_archive_pb2.ListRevocationsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def OrderCopy(
+        self,
+        request: _archive_pb2.OrderCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.CopyResponse, _abc.Awaitable[_archive_pb2.CopyResponse]]:
+        """Orders a certified copy (sao y) of an issued transcript: it gets the school's next number, and is issued once the seal is on."""
+
+    @_abc_1.abstractmethod
+    def GetCopy(
+        self,
+        request: _archive_pb2.GetCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetCopyResponse, _abc.Awaitable[_archive_pb2.GetCopyResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListCopies(
+        self,
+        request: _archive_pb2.ListCopiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListCopiesResponse, _abc.Awaitable[_archive_pb2.ListCopiesResponse]]:
+        """The register of copies, by their numbers."""
+
+    @_abc_1.abstractmethod
+    def GetBundle(
+        self,
+        request: _archive_pb2.GetBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetBundleResponse, _abc.Awaitable[_archive_pb2.GetBundleResponse]]:
+        """A transcript with everything that proves it, in one file that is checked offline."""
+
+    @_abc_1.abstractmethod
+    def ReceiveDossier(
+        self,
+        request: _archive_pb2.ReceiveDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ReceiveDossierResponse, _abc.Awaitable[_archive_pb2.ReceiveDossierResponse]]:
+        """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
+
+    @_abc_1.abstractmethod
+    def GetDossier(
+        self,
+        request: _archive_pb2.GetDossierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
+        """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
 
     @_abc_1.abstractmethod
     def ListAccesses(

@@ -274,3 +274,208 @@ class RejectedSheet(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RejectedSheet: _TypeAlias = RejectedSheet  # noqa: Y015
+
+@_typing.final
+class TranscriptRevoked(_message.Message):
+    """This version is withdrawn by a decision; it stays verifiable and says so. A newer one may be issued in its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECISION_NUMBER_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    REGISTER_INDEX_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    reason: _builtins.str
+    """stable code"""
+    decision_number: _builtins.str
+    register_index: _builtins.int
+    @_builtins.property
+    def transcript(self) -> _common_pb2.TranscriptRef: ...
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        transcript: _common_pb2.TranscriptRef | None = ...,
+        reason: _builtins.str = ...,
+        decision_number: _builtins.str = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+        register_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revoked_at", b"revoked_at", "transcript", b"transcript"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "decision_number", b"decision_number", "province_id", b"province_id", "reason", b"reason", "register_index", b"register_index", "revoked_at", b"revoked_at", "school_id", b"school_id", "school_year", b"school_year", "transcript", b"transcript"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptRevoked: _TypeAlias = TranscriptRevoked  # noqa: Y015
+
+@_typing.final
+class CopyOrdered(_message.Message):
+    """A certified copy is numbered and is to be made: signing sets its page around the original and has it sealed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    ORDERED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    content: _builtins.bytes
+    """what the copy says, canonical JSON (hocba.copy/1); nothing personal"""
+    @_builtins.property
+    def copy(self) -> _common_pb2.CopyRef:
+        """the original lies in staging as <copy id>-v1.pdf in the ZIP copies/<copy id>.zip"""
+
+    @_builtins.property
+    def ordered_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        copy: _common_pb2.CopyRef | None = ...,
+        content: _builtins.bytes = ...,
+        ordered_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "ordered_at", b"ordered_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "content", b"content", "copy", b"copy", "ordered_at", b"ordered_at", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyOrdered: _TypeAlias = CopyOrdered  # noqa: Y015
+
+@_typing.final
+class TranscriptsSubmitted(_message.Message):
+    """A batch with these versions or their revocations is decided on for the national register. Several batches may name a class."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.TranscriptRef]: ...
+    @_builtins.property
+    def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        transcripts: _abc.Iterable[_common_pb2.TranscriptRef] | None = ...,
+        submitted_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_at", b"submitted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "submitted_at", b"submitted_at", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptsSubmitted: _TypeAlias = TranscriptsSubmitted  # noqa: Y015
+
+@_typing.final
+class TranscriptsAcknowledged(_message.Message):
+    """The national register has answered these with a signed receipt, each with its result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    MANIFEST_SHA256_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    manifest_sha256: _builtins.bytes
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcknowledgedTranscript]: ...
+    @_builtins.property
+    def acknowledged_at(self) -> _timestamp_pb2.Timestamp:
+        """by the receipt"""
+
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        transcripts: _abc.Iterable[Global___AcknowledgedTranscript] | None = ...,
+        manifest_sha256: _builtins.bytes = ...,
+        acknowledged_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_at", b"acknowledged_at", "class_id", b"class_id", "manifest_sha256", b"manifest_sha256", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptsAcknowledged: _TypeAlias = TranscriptsAcknowledged  # noqa: Y015
+
+@_typing.final
+class AcknowledgedTranscript(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSCRIPT_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    result: _builtins.str
+    """applied, ignored (the register holds as much or more), rejected"""
+    reason: _builtins.str
+    """stable code, empty when applied"""
+    operation: _builtins.str
+    """NEW, UPDATE; CANCEL: not the version, but its revocation is meant"""
+    @_builtins.property
+    def transcript(self) -> _common_pb2.TranscriptRef: ...
+    def __init__(
+        self,
+        *,
+        transcript: _common_pb2.TranscriptRef | None = ...,
+        result: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        operation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["transcript", b"transcript"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "reason", b"reason", "result", b"result", "transcript", b"transcript"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgedTranscript: _TypeAlias = AcknowledgedTranscript  # noqa: Y015

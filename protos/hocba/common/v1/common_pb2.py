@@ -24,23 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chocba/common/v1/common.proto\x12\x0fhocba.common.v1\"t\n\rTranscriptRef\x12\x15\n\rtranscript_id\x18\x01 \x01(\t\x12\x10\n\x08pupil_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\x0c\x12\x11\n\tpublic_id\x18\x05 \x01(\t\"i\n\x08SheetRef\x12\x10\n\x08sheet_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\x0c\x12\x11\n\tpublic_id\x18\x05 \x01(\t\"\x18\n\x07\x44\x65\x63imal\x12\r\n\x05value\x18\x01 \x01(\t*g\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x11\n\rLEVEL_PRIMARY\x10\x01\x12\x19\n\x15LEVEL_LOWER_SECONDARY\x10\x02\x12\x19\n\x15LEVEL_UPPER_SECONDARY\x10\x03*4\n\x04Term\x12\x14\n\x10TERM_UNSPECIFIED\x10\x00\x12\n\n\x06TERM_1\x10\x01\x12\n\n\x06TERM_2\x10\x02*\xb6\x01\n\rSignatureRole\x12\x1e\n\x1aSIGNATURE_ROLE_UNSPECIFIED\x10\x00\x12#\n\x1fSIGNATURE_ROLE_HOMEROOM_TEACHER\x10\x01\x12\x1c\n\x18SIGNATURE_ROLE_PRINCIPAL\x10\x02\x12\x1e\n\x1aSIGNATURE_ROLE_SCHOOL_SEAL\x10\x03\x12\"\n\x1eSIGNATURE_ROLE_SUBJECT_TEACHER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1chocba/common/v1/common.proto\x12\x0fhocba.common.v1\"t\n\rTranscriptRef\x12\x15\n\rtranscript_id\x18\x01 \x01(\t\x12\x10\n\x08pupil_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\x0c\x12\x11\n\tpublic_id\x18\x05 \x01(\t\"i\n\x08SheetRef\x12\x10\n\x08sheet_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x04 \x01(\x0c\x12\x11\n\tpublic_id\x18\x05 \x01(\t\"E\n\x07\x43opyRef\x12\x0f\n\x07\x63opy_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontent_digest\x18\x02 \x01(\x0c\x12\x11\n\tpublic_id\x18\x03 \x01(\t\"\x18\n\x07\x44\x65\x63imal\x12\r\n\x05value\x18\x01 \x01(\t*g\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x11\n\rLEVEL_PRIMARY\x10\x01\x12\x19\n\x15LEVEL_LOWER_SECONDARY\x10\x02\x12\x19\n\x15LEVEL_UPPER_SECONDARY\x10\x03*4\n\x04Term\x12\x14\n\x10TERM_UNSPECIFIED\x10\x00\x12\n\n\x06TERM_1\x10\x01\x12\n\n\x06TERM_2\x10\x02*\xb6\x01\n\rSignatureRole\x12\x1e\n\x1aSIGNATURE_ROLE_UNSPECIFIED\x10\x00\x12#\n\x1fSIGNATURE_ROLE_HOMEROOM_TEACHER\x10\x01\x12\x1c\n\x18SIGNATURE_ROLE_PRINCIPAL\x10\x02\x12\x1e\n\x1aSIGNATURE_ROLE_SCHOOL_SEAL\x10\x03\x12\"\n\x1eSIGNATURE_ROLE_SUBJECT_TEACHER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hocba.common.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEVEL']._serialized_start=300
-  _globals['_LEVEL']._serialized_end=403
-  _globals['_TERM']._serialized_start=405
-  _globals['_TERM']._serialized_end=457
-  _globals['_SIGNATUREROLE']._serialized_start=460
-  _globals['_SIGNATUREROLE']._serialized_end=642
+  _globals['_LEVEL']._serialized_start=371
+  _globals['_LEVEL']._serialized_end=474
+  _globals['_TERM']._serialized_start=476
+  _globals['_TERM']._serialized_end=528
+  _globals['_SIGNATUREROLE']._serialized_start=531
+  _globals['_SIGNATUREROLE']._serialized_end=713
   _globals['_TRANSCRIPTREF']._serialized_start=49
   _globals['_TRANSCRIPTREF']._serialized_end=165
   _globals['_SHEETREF']._serialized_start=167
   _globals['_SHEETREF']._serialized_end=272
-  _globals['_DECIMAL']._serialized_start=274
-  _globals['_DECIMAL']._serialized_end=298
+  _globals['_COPYREF']._serialized_start=274
+  _globals['_COPYREF']._serialized_end=343
+  _globals['_DECIMAL']._serialized_start=345
+  _globals['_DECIMAL']._serialized_end=369
 # @@protoc_insertion_point(module_scope)

@@ -170,6 +170,36 @@ class SheetRef(_message.Message):
 Global___SheetRef: _TypeAlias = SheetRef  # noqa: Y015
 
 @_typing.final
+class CopyRef(_message.Message):
+    """A certified copy (sao y) of a transcript. It is made once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_DIGEST_FIELD_NUMBER: _builtins.int
+    PUBLIC_ID_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    """UUID"""
+    content_digest: _builtins.bytes
+    """SHA-256 of what it says, canonical"""
+    public_id: _builtins.str
+    """random 128 bit, base32; what the QR code carries"""
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        content_digest: _builtins.bytes = ...,
+        public_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_digest", b"content_digest", "copy_id", b"copy_id", "public_id", b"public_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyRef: _TypeAlias = CopyRef  # noqa: Y015
+
+@_typing.final
 class Decimal(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

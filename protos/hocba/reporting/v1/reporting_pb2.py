@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hocba/reporting/v1/reporting.proto\x12\x12hocba.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehocba/options/v1/options.proto\"v\n\x12GetCoverageRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x11\n\tby_school\x18\x04 \x01(\x08\x12\x10\n\x08\x62y_class\x18\x05 \x01(\x08\"\xaf\x01\n\x13GetCoverageResponse\x12+\n\x05total\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12+\n\x05parts\x18\x02 \x03(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\"\xf9\x02\n\x08\x43overage\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08\x65nrolled\x18\x05 \x01(\x05\x12\r\n\x05ready\x18\x06 \x01(\x05\x12\x0e\n\x06sealed\x18\x07 \x01(\x05\x12\x17\n\x0fsigned_homeroom\x18\x08 \x01(\x05\x12\x18\n\x10signed_principal\x18\t \x01(\x05\x12\x13\n\x0bsigned_seal\x18\n \x01(\x05\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x05\x12\x10\n\x08rejected\x18\x0c \x01(\x05\x12+\n\x07reasons\x18\r \x03(\x0b\x32\x1a.hocba.reporting.v1.Reason\x12\x19\n\x11\x61pproved_homeroom\x18\x0e \x01(\x05\x12\x1a\n\x12\x61pproved_principal\x18\x0f \x01(\x05\x12\x15\n\rapproved_seal\x18\x10 \x01(\x05\x12\r\n\x05grade\x18\x11 \x01(\x05\"8\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x10\n\x08who_acts\x18\x03 \x01(\t\"N\n\x12ListMissingRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\"L\n\x13ListMissingResponse\x12\x35\n\x06pupils\x18\x01 \x03(\x0b\x32%.hocba.reporting.v1.MissingTranscript\"\x84\x01\n\x11MissingTranscript\x12\x10\n\x08pupil_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08who_acts\x18\x04 \x01(\t\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x15GetClassStatusRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\"\xa8\x01\n\x16GetClassStatusResponse\x12.\n\x08\x63overage\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12-\n\x06sheets\x18\x02 \x03(\x0b\x32\x1d.hocba.reporting.v1.SheetFill\x12/\n\x07unlocks\x18\x03 \x03(\x0b\x32\x1e.hocba.reporting.v1.OpenUnlock\"L\n\tSheetFill\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x04 \x01(\x05\"\\\n\nOpenUnlock\x12\x11\n\tunlock_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12,\n\x08moved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x10ReconcileRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\"H\n\x11ReconcileResponse\x12\x33\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1e.hocba.reporting.v1.Difference\"H\n\nDifference\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0c\n\x04left\x18\x02 \x01(\x03\x12\r\n\x05right\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t2\xd0\x05\n\tReporting\x12\xb9\x01\n\x0bGetCoverage\x12&.hocba.reporting.v1.GetCoverageRequest\x1a\'.hocba.reporting.v1.GetCoverageResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\xa5\x01\n\x0bListMissing\x12&.hocba.reporting.v1.ListMissingRequest\x1a\'.hocba.reporting.v1.ListMissingResponse\"E\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xc2\x01\n\x0eGetClassStatus\x12).hocba.reporting.v1.GetClassStatusRequest\x1a*.hocba.reporting.v1.GetClassStatusResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\x99\x01\n\tReconcile\x12$.hocba.reporting.v1.ReconcileRequest\x1a%.hocba.reporting.v1.ReconcileResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operatorb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hocba/reporting/v1/reporting.proto\x12\x12hocba.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehocba/options/v1/options.proto\"\x9d\x01\n\x12GetCoverageRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x11\n\tby_school\x18\x04 \x01(\x08\x12\x10\n\x08\x62y_class\x18\x05 \x01(\x08\x12\x13\n\x0b\x62y_province\x18\x06 \x01(\x08\x12\x10\n\x08\x62y_grade\x18\x07 \x01(\x08\"\xaf\x01\n\x13GetCoverageResponse\x12+\n\x05total\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12+\n\x05parts\x18\x02 \x03(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\"\x98\x04\n\x08\x43overage\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08\x65nrolled\x18\x05 \x01(\x05\x12\r\n\x05ready\x18\x06 \x01(\x05\x12\x0e\n\x06sealed\x18\x07 \x01(\x05\x12\x17\n\x0fsigned_homeroom\x18\x08 \x01(\x05\x12\x18\n\x10signed_principal\x18\t \x01(\x05\x12\x13\n\x0bsigned_seal\x18\n \x01(\x05\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x05\x12\x10\n\x08rejected\x18\x0c \x01(\x05\x12+\n\x07reasons\x18\r \x03(\x0b\x32\x1a.hocba.reporting.v1.Reason\x12\x19\n\x11\x61pproved_homeroom\x18\x0e \x01(\x05\x12\x1a\n\x12\x61pproved_principal\x18\x0f \x01(\x05\x12\x15\n\rapproved_seal\x18\x10 \x01(\x05\x12\r\n\x05grade\x18\x11 \x01(\x05\x12\x19\n\x11identity_verified\x18\x12 \x01(\x05\x12\x1e\n\x16identity_contradictory\x18\x13 \x01(\x05\x12\x18\n\x10identity_unknown\x18\x14 \x01(\x05\x12\x1f\n\x17without_personal_number\x18\x15 \x01(\x05\x12\x11\n\tsubmitted\x18\x16 \x01(\x05\x12\x14\n\x0c\x61\x63knowledged\x18\x17 \x01(\x05\"d\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x10\n\x08who_acts\x18\x03 \x01(\t\x12\x14\n\x0coldest_since\x18\x04 \x01(\t\x12\x14\n\x0cmedian_since\x18\x05 \x01(\t\"N\n\x12ListMissingRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\"L\n\x13ListMissingResponse\x12\x35\n\x06pupils\x18\x01 \x03(\x0b\x32%.hocba.reporting.v1.MissingTranscript\"\x84\x01\n\x11MissingTranscript\x12\x10\n\x08pupil_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08who_acts\x18\x04 \x01(\t\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x15GetClassStatusRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\"\xa8\x01\n\x16GetClassStatusResponse\x12.\n\x08\x63overage\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12-\n\x06sheets\x18\x02 \x03(\x0b\x32\x1d.hocba.reporting.v1.SheetFill\x12/\n\x07unlocks\x18\x03 \x03(\x0b\x32\x1e.hocba.reporting.v1.OpenUnlock\"L\n\tSheetFill\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x04 \x01(\x05\"\\\n\nOpenUnlock\x12\x11\n\tunlock_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12,\n\x08moved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x10ReconcileRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\"H\n\x11ReconcileResponse\x12\x33\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1e.hocba.reporting.v1.Difference\"H\n\nDifference\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0c\n\x04left\x18\x02 \x01(\x03\x12\r\n\x05right\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xa6\x01\n\x11GetHistoryRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x12GetHistoryResponse\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x30\n\x06points\x18\x02 \x03(\x0b\x32 .hocba.reporting.v1.HistoryPoint\"l\n\x0cHistoryPoint\x12,\n\x08taken_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x63overage\x18\x02 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage2\x89\x07\n\tReporting\x12\xb9\x01\n\x0bGetCoverage\x12&.hocba.reporting.v1.GetCoverageRequest\x1a\'.hocba.reporting.v1.GetCoverageResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\xa5\x01\n\x0bListMissing\x12&.hocba.reporting.v1.ListMissingRequest\x1a\'.hocba.reporting.v1.ListMissingResponse\"E\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xc2\x01\n\x0eGetClassStatus\x12).hocba.reporting.v1.GetClassStatusRequest\x1a*.hocba.reporting.v1.GetClassStatusResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xb6\x01\n\nGetHistory\x12%.hocba.reporting.v1.GetHistoryRequest\x1a&.hocba.reporting.v1.GetHistoryResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\x99\x01\n\tReconcile\x12$.hocba.reporting.v1.ReconcileRequest\x1a%.hocba.reporting.v1.ReconcileResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operatorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,36 +39,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTING'].methods_by_name['ListMissing']._serialized_options = b'\252\266\030\004edge\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\014doet_officer\262\266\030\017system_operator'
   _globals['_REPORTING'].methods_by_name['GetClassStatus']._loaded_options = None
   _globals['_REPORTING'].methods_by_name['GetClassStatus']._serialized_options = b'\252\266\030\004edge\262\266\030\020homeroom_teacher\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\014doet_officer\262\266\030\017system_operator'
+  _globals['_REPORTING'].methods_by_name['GetHistory']._loaded_options = None
+  _globals['_REPORTING'].methods_by_name['GetHistory']._serialized_options = b'\252\266\030\004edge\262\266\030\tprincipal\262\266\030\tregistrar\262\266\030\014doet_officer\262\266\030\020ministry_officer\262\266\030\017system_operator'
   _globals['_REPORTING'].methods_by_name['Reconcile']._loaded_options = None
   _globals['_REPORTING'].methods_by_name['Reconcile']._serialized_options = b'\252\266\030\004edge\262\266\030\014doet_officer\262\266\030\020ministry_officer\262\266\030\017system_operator'
-  _globals['_GETCOVERAGEREQUEST']._serialized_start=123
-  _globals['_GETCOVERAGEREQUEST']._serialized_end=241
-  _globals['_GETCOVERAGERESPONSE']._serialized_start=244
-  _globals['_GETCOVERAGERESPONSE']._serialized_end=419
-  _globals['_COVERAGE']._serialized_start=422
-  _globals['_COVERAGE']._serialized_end=799
-  _globals['_REASON']._serialized_start=801
-  _globals['_REASON']._serialized_end=857
-  _globals['_LISTMISSINGREQUEST']._serialized_start=859
-  _globals['_LISTMISSINGREQUEST']._serialized_end=937
-  _globals['_LISTMISSINGRESPONSE']._serialized_start=939
-  _globals['_LISTMISSINGRESPONSE']._serialized_end=1015
-  _globals['_MISSINGTRANSCRIPT']._serialized_start=1018
-  _globals['_MISSINGTRANSCRIPT']._serialized_end=1150
-  _globals['_GETCLASSSTATUSREQUEST']._serialized_start=1152
-  _globals['_GETCLASSSTATUSREQUEST']._serialized_end=1193
-  _globals['_GETCLASSSTATUSRESPONSE']._serialized_start=1196
-  _globals['_GETCLASSSTATUSRESPONSE']._serialized_end=1364
-  _globals['_SHEETFILL']._serialized_start=1366
-  _globals['_SHEETFILL']._serialized_end=1442
-  _globals['_OPENUNLOCK']._serialized_start=1444
-  _globals['_OPENUNLOCK']._serialized_end=1536
-  _globals['_RECONCILEREQUEST']._serialized_start=1538
-  _globals['_RECONCILEREQUEST']._serialized_end=1598
-  _globals['_RECONCILERESPONSE']._serialized_start=1600
-  _globals['_RECONCILERESPONSE']._serialized_end=1672
-  _globals['_DIFFERENCE']._serialized_start=1674
-  _globals['_DIFFERENCE']._serialized_end=1746
-  _globals['_REPORTING']._serialized_start=1749
-  _globals['_REPORTING']._serialized_end=2469
+  _globals['_GETCOVERAGEREQUEST']._serialized_start=124
+  _globals['_GETCOVERAGEREQUEST']._serialized_end=281
+  _globals['_GETCOVERAGERESPONSE']._serialized_start=284
+  _globals['_GETCOVERAGERESPONSE']._serialized_end=459
+  _globals['_COVERAGE']._serialized_start=462
+  _globals['_COVERAGE']._serialized_end=998
+  _globals['_REASON']._serialized_start=1000
+  _globals['_REASON']._serialized_end=1100
+  _globals['_LISTMISSINGREQUEST']._serialized_start=1102
+  _globals['_LISTMISSINGREQUEST']._serialized_end=1180
+  _globals['_LISTMISSINGRESPONSE']._serialized_start=1182
+  _globals['_LISTMISSINGRESPONSE']._serialized_end=1258
+  _globals['_MISSINGTRANSCRIPT']._serialized_start=1261
+  _globals['_MISSINGTRANSCRIPT']._serialized_end=1393
+  _globals['_GETCLASSSTATUSREQUEST']._serialized_start=1395
+  _globals['_GETCLASSSTATUSREQUEST']._serialized_end=1436
+  _globals['_GETCLASSSTATUSRESPONSE']._serialized_start=1439
+  _globals['_GETCLASSSTATUSRESPONSE']._serialized_end=1607
+  _globals['_SHEETFILL']._serialized_start=1609
+  _globals['_SHEETFILL']._serialized_end=1685
+  _globals['_OPENUNLOCK']._serialized_start=1687
+  _globals['_OPENUNLOCK']._serialized_end=1779
+  _globals['_RECONCILEREQUEST']._serialized_start=1781
+  _globals['_RECONCILEREQUEST']._serialized_end=1841
+  _globals['_RECONCILERESPONSE']._serialized_start=1843
+  _globals['_RECONCILERESPONSE']._serialized_end=1915
+  _globals['_DIFFERENCE']._serialized_start=1917
+  _globals['_DIFFERENCE']._serialized_end=1989
+  _globals['_GETHISTORYREQUEST']._serialized_start=1992
+  _globals['_GETHISTORYREQUEST']._serialized_end=2158
+  _globals['_GETHISTORYRESPONSE']._serialized_start=2160
+  _globals['_GETHISTORYRESPONSE']._serialized_end=2251
+  _globals['_HISTORYPOINT']._serialized_start=2253
+  _globals['_HISTORYPOINT']._serialized_end=2361
+  _globals['_REPORTING']._serialized_start=2364
+  _globals['_REPORTING']._serialized_end=3269
 # @@protoc_insertion_point(module_scope)

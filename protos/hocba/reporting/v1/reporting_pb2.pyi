@@ -28,6 +28,8 @@ class GetCoverageRequest(_message.Message):
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
     BY_SCHOOL_FIELD_NUMBER: _builtins.int
     BY_CLASS_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_GRADE_FIELD_NUMBER: _builtins.int
     school_year: _builtins.int
     """0: the latest of which anything is counted"""
     province_id: _builtins.str
@@ -35,6 +37,9 @@ class GetCoverageRequest(_message.Message):
     school_id: _builtins.str
     by_school: _builtins.bool
     by_class: _builtins.bool
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_grade: _builtins.bool
     def __init__(
         self,
         *,
@@ -43,10 +48,12 @@ class GetCoverageRequest(_message.Message):
         school_id: _builtins.str = ...,
         by_school: _builtins.bool = ...,
         by_class: _builtins.bool = ...,
+        by_province: _builtins.bool = ...,
+        by_grade: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_class", b"by_class", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_class", b"by_class", "by_grade", b"by_grade", "by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,6 +111,12 @@ class Coverage(_message.Message):
     APPROVED_PRINCIPAL_FIELD_NUMBER: _builtins.int
     APPROVED_SEAL_FIELD_NUMBER: _builtins.int
     GRADE_FIELD_NUMBER: _builtins.int
+    IDENTITY_VERIFIED_FIELD_NUMBER: _builtins.int
+    IDENTITY_CONTRADICTORY_FIELD_NUMBER: _builtins.int
+    IDENTITY_UNKNOWN_FIELD_NUMBER: _builtins.int
+    WITHOUT_PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
+    SUBMITTED_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     province_id: _builtins.str
     school_id: _builtins.str
     class_id: _builtins.str
@@ -120,7 +133,18 @@ class Coverage(_message.Message):
     approved_principal: _builtins.int
     approved_seal: _builtins.int
     grade: _builtins.int
-    """of a class"""
+    """of a class, or of a part by grade"""
+    identity_verified: _builtins.int
+    """the population register knows this person as enrollment does"""
+    identity_contradictory: _builtins.int
+    """it knows another person by the number"""
+    identity_unknown: _builtins.int
+    """it doesn't know the number"""
+    without_personal_number: _builtins.int
+    submitted: _builtins.int
+    """to the national register"""
+    acknowledged: _builtins.int
+    """by the national register"""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """of those who are not archived in their latest version; with `archived` they sum up to `enrolled`"""
@@ -145,10 +169,16 @@ class Coverage(_message.Message):
         approved_principal: _builtins.int = ...,
         approved_seal: _builtins.int = ...,
         grade: _builtins.int = ...,
+        identity_verified: _builtins.int = ...,
+        identity_contradictory: _builtins.int = ...,
+        identity_unknown: _builtins.int = ...,
+        without_personal_number: _builtins.int = ...,
+        submitted: _builtins.int = ...,
+        acknowledged: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "grade", b"grade", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "grade", b"grade", "identity_contradictory", b"identity_contradictory", "identity_unknown", b"identity_unknown", "identity_verified", b"identity_verified", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal", "submitted", b"submitted", "without_personal_number", b"without_personal_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -161,19 +191,27 @@ class Reason(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     PUPILS_FIELD_NUMBER: _builtins.int
     WHO_ACTS_FIELD_NUMBER: _builtins.int
+    OLDEST_SINCE_FIELD_NUMBER: _builtins.int
+    MEDIAN_SINCE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     pupils: _builtins.int
     who_acts: _builtins.str
+    oldest_since: _builtins.str
+    """ISO date in UTC: since when the first of them waits; told of a total, empty for its parts"""
+    median_since: _builtins.str
+    """ISO date in UTC: half of them wait at least since then"""
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         pupils: _builtins.int = ...,
         who_acts: _builtins.str = ...,
+        oldest_since: _builtins.str = ...,
+        median_since: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "pupils", b"pupils", "who_acts", b"who_acts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "median_since", b"median_since", "oldest_since", b"oldest_since", "pupils", b"pupils", "who_acts", b"who_acts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,3 +470,93 @@ class Difference(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Difference: _TypeAlias = Difference  # noqa: Y015
+
+@_typing.final
+class GetHistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    """0: the latest"""
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """unset: from the first point; else also the last point before it, which still held then"""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """unset: now"""
+
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryRequest: _TypeAlias = GetHistoryRequest  # noqa: Y015
+
+@_typing.final
+class GetHistoryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryPoint]:
+        """in order of time"""
+
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        points: _abc.Iterable[Global___HistoryPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHistoryResponse: _TypeAlias = GetHistoryResponse  # noqa: Y015
+
+@_typing.final
+class HistoryPoint(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEN_AT_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def taken_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """holds until the next point"""
+
+    def __init__(
+        self,
+        *,
+        taken_at: _timestamp_pb2.Timestamp | None = ...,
+        coverage: Global___Coverage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "taken_at", b"taken_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "taken_at", b"taken_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015

@@ -50,6 +50,11 @@ class ReportingStub:
                 request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusRequest.SerializeToString,
                 response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusResponse.FromString,
                 _registered_method=True)
+        self.GetHistory = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetHistory',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
         self.Reconcile = channel.unary_unary(
                 '/hocba.reporting.v1.Reporting/Reconcile',
                 request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.SerializeToString,
@@ -80,6 +85,13 @@ class ReportingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHistory(self, request, context):
+        """How the numbers stood: one point for each hour in which they moved (a school: each day).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Reconcile(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -103,6 +115,11 @@ def add_ReportingServicer_to_server(servicer, server):
                     servicer.GetClassStatus,
                     request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusRequest.FromString,
                     response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusResponse.SerializeToString,
+            ),
+            'GetHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHistory,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryResponse.SerializeToString,
             ),
             'Reconcile': grpc.unary_unary_rpc_method_handler(
                     servicer.Reconcile,
@@ -192,6 +209,33 @@ class Reporting:
             '/hocba.reporting.v1.Reporting/GetClassStatus',
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusRequest.SerializeToString,
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetClassStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetHistory',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class ReportingStub:
     ListMissing: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.ListMissingRequest, _reporting_pb2.ListMissingResponse]
     GetClassStatus: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetClassStatusRequest, _reporting_pb2.GetClassStatusResponse]
     """One class: coverage, how far each sheet is filled, and unlocks under way."""
+    GetHistory: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]
+    """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]
 
 @_typing.type_check_only
@@ -48,6 +50,8 @@ class ReportingAsyncStub(ReportingStub):
     ListMissing: _aio.UnaryUnaryMultiCallable[_reporting_pb2.ListMissingRequest, _reporting_pb2.ListMissingResponse]  # type: ignore[assignment]
     GetClassStatus: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetClassStatusRequest, _reporting_pb2.GetClassStatusResponse]  # type: ignore[assignment]
     """One class: coverage, how far each sheet is filled, and unlocks under way."""
+    GetHistory: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]  # type: ignore[assignment]
+    """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]  # type: ignore[assignment]
 
 class ReportingServicer(metaclass=_abc_1.ABCMeta):
@@ -74,6 +78,14 @@ class ReportingServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reporting_pb2.GetClassStatusResponse, _abc.Awaitable[_reporting_pb2.GetClassStatusResponse]]:
         """One class: coverage, how far each sheet is filled, and unlocks under way."""
+
+    @_abc_1.abstractmethod
+    def GetHistory(
+        self,
+        request: _reporting_pb2.GetHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetHistoryResponse, _abc.Awaitable[_reporting_pb2.GetHistoryResponse]]:
+        """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
 
     @_abc_1.abstractmethod
     def Reconcile(

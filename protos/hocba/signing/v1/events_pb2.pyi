@@ -191,6 +191,7 @@ class PupilSigning(_message.Message):
     SIGNED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     SHEET_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
     signed: _builtins.bool
     reason: _builtins.str
     """why not"""
@@ -200,6 +201,10 @@ class PupilSigning(_message.Message):
     def sheet(self) -> _common_pb2.SheetRef:
         """instead of `transcript`, when the role is the subject teacher's"""
 
+    @_builtins.property
+    def copy(self) -> _common_pb2.CopyRef:
+        """instead of `transcript`: the seal's signature on a certified copy"""
+
     def __init__(
         self,
         *,
@@ -207,10 +212,11 @@ class PupilSigning(_message.Message):
         signed: _builtins.bool = ...,
         reason: _builtins.str = ...,
         sheet: _common_pb2.SheetRef | None = ...,
+        copy: _common_pb2.CopyRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "sheet", b"sheet", "signed", b"signed", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "reason", b"reason", "sheet", b"sheet", "signed", b"signed", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,6 +311,94 @@ class SignedSheet(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SignedSheet: _TypeAlias = SignedSheet  # noqa: Y015
+
+@_typing.final
+class CopiesSigned(_message.Message):
+    """Certified copies carry the school's seal. The pack lies in staging until the archive has admitted it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    MANIFEST_ID_FIELD_NUMBER: _builtins.int
+    PACK_FIELD_NUMBER: _builtins.int
+    PACK_DIGEST_FIELD_NUMBER: _builtins.int
+    COPIES_FIELD_NUMBER: _builtins.int
+    SIGNED_AT_FIELD_NUMBER: _builtins.int
+    SEALED_AT_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    manifest_id: _builtins.str
+    pack: _builtins.str
+    """object name in staging; a ZIP of <copy id>-v1.pdf"""
+    pack_digest: _builtins.bytes
+    """SHA-256"""
+    @_builtins.property
+    def copies(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignedCopy]: ...
+    @_builtins.property
+    def signed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def sealed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        manifest_id: _builtins.str = ...,
+        pack: _builtins.str = ...,
+        pack_digest: _builtins.bytes = ...,
+        copies: _abc.Iterable[Global___SignedCopy] | None = ...,
+        signed_at: _timestamp_pb2.Timestamp | None = ...,
+        sealed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed_at", b"sealed_at", "signed_at", b"signed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "copies", b"copies", "manifest_id", b"manifest_id", "pack", b"pack", "pack_digest", b"pack_digest", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "sealed_at", b"sealed_at", "signed_at", b"signed_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopiesSigned: _TypeAlias = CopiesSigned  # noqa: Y015
+
+@_typing.final
+class SignedCopy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    """of the signed PDF"""
+    size: _builtins.int
+    """bytes"""
+    template_version: _builtins.str
+    @_builtins.property
+    def copy(self) -> _common_pb2.CopyRef: ...
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signature]: ...
+    def __init__(
+        self,
+        *,
+        copy: _common_pb2.CopyRef | None = ...,
+        sha256: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        template_version: _builtins.str = ...,
+        signatures: _abc.Iterable[Global___Signature] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "sha256", b"sha256", "signatures", b"signatures", "size", b"size", "template_version", b"template_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedCopy: _TypeAlias = SignedCopy  # noqa: Y015
 
 @_typing.final
 class TranscriptsSigned(_message.Message):

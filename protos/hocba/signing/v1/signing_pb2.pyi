@@ -83,6 +83,7 @@ class ManifestSummary(_message.Message):
     RESPONSIBLE_STAFF_ID_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     DEPUTIES_FIELD_NUMBER: _builtins.int
+    COPIES_FIELD_NUMBER: _builtins.int
     manifest_id: _builtins.str
     class_id: _builtins.str
     state: _builtins.str
@@ -97,6 +98,8 @@ class ManifestSummary(_message.Message):
     """of the sheet"""
     responsible_staff_id: _builtins.str
     """who signs the sheet"""
+    copies: _builtins.int
+    """1 for a certified copy, which has no transcripts"""
     @_builtins.property
     def approved(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.SignatureRole.ValueType]: ...
     @_builtins.property
@@ -126,10 +129,11 @@ class ManifestSummary(_message.Message):
         responsible_staff_id: _builtins.str = ...,
         roles: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
         deputies: _abc.Iterable[_common_pb2.SignatureRole.ValueType] | None = ...,
+        copies: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "deputies", b"deputies", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "roles", b"roles", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "class_id", b"class_id", "class_version", b"class_version", "copies", b"copies", "deputies", b"deputies", "manifest_id", b"manifest_id", "merkle_root", b"merkle_root", "responsible_staff_id", b"responsible_staff_id", "roles", b"roles", "sheets", b"sheets", "signature_level", b"signature_level", "signed", b"signed", "state", b"state", "subject", b"subject", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -189,6 +193,7 @@ class ManifestEntry(_message.Message):
     CORRECTIONS_FIELD_NUMBER: _builtins.int
     TEMPLATE_DIGEST_FIELD_NUMBER: _builtins.int
     SHEET_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
     template_version: _builtins.str
     body_digest: _builtins.bytes
     """SHA-256 of the unsigned PDF"""
@@ -202,6 +207,10 @@ class ManifestEntry(_message.Message):
     def sheet(self) -> _common_pb2.SheetRef:
         """instead of `transcript`"""
 
+    @_builtins.property
+    def copy(self) -> _common_pb2.CopyRef:
+        """instead of `transcript`"""
+
     def __init__(
         self,
         *,
@@ -212,10 +221,11 @@ class ManifestEntry(_message.Message):
         corrections: _builtins.int = ...,
         template_digest: _builtins.bytes = ...,
         sheet: _common_pb2.SheetRef | None = ...,
+        copy: _common_pb2.CopyRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "sheet", b"sheet", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_digest", b"body_digest", "corrections", b"corrections", "full_name", b"full_name", "sheet", b"sheet", "template_digest", b"template_digest", "template_version", b"template_version", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_digest", b"body_digest", "copy", b"copy", "corrections", b"corrections", "full_name", b"full_name", "sheet", b"sheet", "template_digest", b"template_digest", "template_version", b"template_version", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,186 @@
+"""What the dashboard looks like: its files, texts and templates, and what of a page is handed out as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+from openpyxl import Workbook
+
+from services.chassis.web import read_assets
+from services.reporting.application.ports import Coverage, Missing, Point, Viewer
+from services.reporting.domain.classes import Sheet, Unlock
+from services.reporting.domain.counting import REASON_PREFIX
+from services.reporting.domain.standing import who_acts
+
+FOLDER = Path(__file__).parents[1] / "dashboard"
+TEXTS: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
+TILES: dict[str, tuple[int, int, str]] = {code: tuple(place) for code, place in tomllib.loads((FOLDER / "tiles.toml").read_text(encoding="utf-8")).items()}
+"""Province code -> column, row and short name."""
+STEPS = (
+    "enrolled",
+    "identity_verified",
+    "ready",
+    "sealed",
+    "signed_homeroom",
+    "signed_principal",
+    "signed_seal",
+    "archived",
+    "submitted",
+    "acknowledged",
+)
+CURVE = ("enrolled", "sealed", "archived")
+"""The steps whose way over time is drawn."""
+FORMATS = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
+_FILES = ("icon.svg", "dashboard.css", "uplot/uPlot.min.css", "uplot/uPlot.iife.min.js", "curve.js", "dashboard.js", "sign_in.js")
+_VIET_NAM = timezone(timedelta(hours=7))
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Level(StrEnum):
+    """Whose page it is."""
+
+    NATION = "nation"
+    PROVINCE = "province"
+    SCHOOL = "school"
+    CLASS = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that a page shows."""
+
+    level: Level
+    total: Coverage
+    parts: Sequence[Coverage]
+    year: int
+    viewer: Viewer
+    as_of: datetime
+    opens_parts: bool = True
+    """Whether the reader may open the pages of the parts."""
+    sort: str = ""
+    history: Sequence[Point] = ()
+    sheets: Sequence[Sheet] = ()
+    unlocks: Sequence[Unlock] = ()
+    missing: Sequence[Missing] | None = None
+    """None for a reader who may not see them."""
+
+    def key(self) -> tuple[object, ...]:
+        """Everything but the time of asking."""
+        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history, self.sheets, self.unlocks, self.missing
+
+    def sorted_parts(self) -> list[Coverage]:
+        """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""
+        if self.sort == "missing":
+            return sorted(self.parts, key=lambda part: part.counts.get("archived", 0) - part.counts.get("enrolled", 0))
+        if self.sort == "pupils":
+            return sorted(self.parts, key=lambda part: -part.counts.get("enrolled", 0))
+        return list(self.parts)
+
+
+class Look:
+    """Sets pages in one of the two languages."""
+
+    def __init__(self) -> None:
+        self.texts, self.assets = TEXTS, read_assets(FOLDER, _FILES)
+        environment = jinja2.Environment(
+            autoescape=True, loader=jinja2.FileSystemLoader(FOLDER), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+        )
+        environment.filters |= {"share": share, "reasons": reasons_of, "who": who_acts}
+        environment.globals |= {
+            "assets": {name: asset.address for name, asset in self.assets.items()},
+            "steps": STEPS,
+            "curve": CURVE,
+            "tiles": TILES,
+            "local": lambda at: at.astimezone(_VIET_NAM),
+            "number": _number,
+            "percent": _percent,
+        }
+        self._coverage, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in ("coverage", "sign_in", "message"))
+
+    def coverage(self, language: str, page: Page) -> str:
+        """A scope's page."""
+        return self._coverage.render(lang=language, t=self.texts[language], page=page, total=page.total, counts=page.total.counts)
+
+    def sign_in(self, language: str, *, refused: bool = False) -> str:
+        """Where a token is given."""
+        return self._sign_in.render(lang=language, t=self.texts[language], refused=refused)
+
+    def message(self, language: str, what: str) -> str:
+        """Why there is nothing to see."""
+        return self._message.render(lang=language, t=self.texts[language], what=what)
+
+
+def share(counts: dict[str, int], step: str) -> float:
+    """Of those enrolled, from 0 to 1."""
+    enrolled = counts.get("enrolled", 0)
+    return counts.get(step, 0) / enrolled if enrolled else 0.0
+
+
+def reasons_of(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Reasons for what is missing, the most frequent first."""
+    found = [(measure.removeprefix(REASON_PREFIX), count) for measure, count in counts.items() if measure.startswith(REASON_PREFIX) and count]
+    return sorted(found, key=lambda item: (-item[1], item[0]))
+
+
+def exported(page: Page, form: str, texts: dict[str, Any]) -> web.Response:
+    """The table that is seen, as a file; a cell that a spreadsheet would take for a formula is kept a text."""
+    headings = [texts["columns"]["id"], texts["columns"]["name"], *(texts["steps"][step] for step in STEPS), texts["columns"]["missing"]]
+    if page.level is Level.CLASS:
+        headings = [texts["columns"]["pupil"], texts["columns"]["reason"], texts["columns"]["who"], texts["columns"]["since"]]
+        rows: list[list[Any]] = [
+            [m.pupil_id, texts["reasons"].get(m.reason, m.reason), texts["who"].get(who_acts(m.reason), ""), m.since.isoformat() if m.since else ""]
+            for m in page.missing or ()
+        ]
+    else:
+        rows = [[_id_of(part), part.place.name, *(part.counts.get(step, 0) for step in STEPS), _missing(part)] for part in page.sorted_parts()]
+    rows = [["'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row] for row in rows]
+    name = f"hocba-{page.level}-{page.year}.{form}"
+    if form == "xlsx":
+        book = Workbook(write_only=True)
+        table = book.create_sheet(str(page.year))
+        for row in [headings, *rows]:
+            table.append(row)
+        stream = io.BytesIO()
+        book.save(stream)
+        body = stream.getvalue()
+    elif form == "csv":
+        text = io.StringIO()
+        csv.writer(text).writerows([headings, *rows])
+        body = ("\ufeff" + text.getvalue()).encode()
+    else:
+        body = json.dumps([dict(zip(headings, row, strict=True)) for row in rows], ensure_ascii=False).encode()
+    return web.Response(body=body, content_type=FORMATS[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _id_of(part: Coverage) -> str:
+    return part.place.class_id or part.place.school_id or part.place.province_id
+
+
+def _missing(part: Coverage) -> int:
+    return part.counts.get("enrolled", 0) - part.counts.get("archived", 0)
+
+
+def _number(value: int, language: str) -> str:
+    return f"{value:,}".replace(",", ".") if language == "vi" else f"{value:,}"
+
+
+def _percent(value: float, language: str) -> str:
+    # Never 100 % while anything is missing, nor 0 % once something is there.
+    shown = min(max(round(value * 100, 1), 0.1 if value > 0 else 0.0), 100.0 if value >= 1 else 99.9)
+    text = f"{shown:.1f}".removesuffix(".0")
+    return (text.replace(".", ",") if language == "vi" else text) + " %"
