@@ -31,6 +31,7 @@ from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.retention import ObjectPacks, PostgresRetention, holds_in
 from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
@@ -44,6 +45,7 @@ from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
+from services.archive.application.apply_retention import ApplyRetention
 from services.archive.application.check_bundle import CheckBundle
 from services.archive.application.check_document import Announced, CheckByRoles, CheckDocument, Verdict
 from services.archive.application.check_log import CheckLog
@@ -77,6 +79,7 @@ from services.archive.application.submission_ports import DepartmentKey, Nationa
 from services.archive.application.submit_transcripts import SubmitTranscripts
 from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
+from services.archive.domain.retention import Kind
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
 from services.archive.entrypoints.access import AccessAnchors
@@ -85,6 +88,7 @@ from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
 from services.archive.entrypoints.page import PublicPage
 from services.archive.entrypoints.page_limits import PageLimits
+from services.archive.entrypoints.retention import RetentionKeeper
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis import web
@@ -94,7 +98,7 @@ from services.chassis.errors import Malformed, Unavailable
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access", "retention")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
@@ -282,6 +286,19 @@ def proofs(settings: ArchiveSettings, service: Service) -> GetProof:
     return GetProof(PostgresCatalogue(service.database), tiles, PostgresLogState(service.database))
 
 
+def retention(settings: ArchiveSettings, service: Service, record: RecordAccess) -> ApplyRetention:
+    """What deletes by the settings' periods and the list of holds."""
+    days = {Kind.ACCESS_LINES: settings.retention_access_days, Kind.STAGED_PACKS: settings.retention_staging_days}
+    periods = {kind: timedelta(days=number) for kind, number in days.items() if number is not None}
+    packs = ObjectPacks(open_staging(settings.staging_url).store)
+    return ApplyRetention(PostgresRetention(service.database), packs, record, periods, lambda: holds_in(settings.retention_holds_file), SystemClock())
+
+
+def recording(service: Service) -> RecordAccess:
+    """This process's stream of the access log."""
+    return RecordAccess(PostgresAccesses(service.database), SystemClock())
+
+
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
@@ -292,6 +309,7 @@ def build(settings: ArchiveSettings) -> Service:
     get_proof = proofs(settings, service)
     get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
     revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
+    record = recording(service)
     rpc = ArchiveRPC(
         get_transcript=get_transcript,
         list_transcripts=ListTranscripts(catalogue),
@@ -312,7 +330,7 @@ def build(settings: ArchiveSettings) -> Service:
         get_bundle=get_bundle,
         get_dossier=GetDossier(catalogue, get_bundle, PostgresDossiers(service.database), documents),
         receive_dossier=ReceiveDossier(lambda: bundle_check(settings), documents, PostgresDossiers(service.database), SystemClock()),
-        record_access=RecordAccess(PostgresAccesses(service.database), SystemClock()),
+        record_access=record,
         list_accesses=ListAccesses(PostgresAccesses(service.database)),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
@@ -322,6 +340,7 @@ def build(settings: ArchiveSettings) -> Service:
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
     add_page(settings, service, get_status, get_proof)
     service.add_background("access", AccessAnchors(PostgresAccesses(service.database), SystemClock(), settings.access_anchor_seconds).run)
+    service.add_background("retention", RetentionKeeper(retention(settings, service, record), settings.retention_seconds).run)
     if settings.log_url:
         add_log(settings, service)
     else:

@@ -8,7 +8,8 @@
     I8  a correction supersedes exactly the version before it, in the log too; each transcript has one head
     I9  reporting counts what the archive holds, by class, school and province
     I11 the log only grows: each signed checkpoint is the root of the leaves below it
-    AL  each line of the access log follows from the one before, and is what the transparency log was told of it
+    AL  each line of the access log follows from the one before, and is what the transparency log was told of it; retention
+        has told as many as are erased
     I10 replaying every topic changes nothing: `hocba audit fingerprint` before and after
 
 Call them when nothing is under way; what is, is told as a note and not as a problem.
@@ -202,7 +203,7 @@ async def readings_are_on_record(stores: Stores) -> Finding:
         anchors[told.public_id.removeprefix("access-"), told.version] = told.sha256
     rows = await stores.rows("archive.access_lines")
     lines = [access_line.AccessLine(**(dict(row) | {"digest": bytes(row["digest"]), "hash": bytes(row["hash"])})) for row in rows]
-    problems += access_line.faults(lines, anchors)
+    problems += [*access_line.faults(lines, anchors), *access_line.untold(lines)]
     erased = sum(line.body is None for line in lines)
     return Finding("AL", "the access log holds", len(lines), problems, [f"{erased} lines are erased by retention"] if erased else [])
 

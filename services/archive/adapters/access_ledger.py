@@ -13,7 +13,7 @@ from services.archive.application.access_ports import AccessFilter, AccessPlace
 from services.archive.application.ports import Viewer
 from services.archive.domain.access_line import AccessLine
 from services.archive.domain.statement import audit_head_statement
-from services.chassis.database import STRAIN_ERRORS, Database, Queries
+from services.chassis.database import STRAIN_ERRORS, Connection, Database, Queries
 from services.chassis.errors import Unavailable
 
 STATEMENTS = Queries(Path(__file__).with_name("access.sql"))
@@ -27,13 +27,9 @@ class PostgresAccesses:
 
     async def append(self, lines: Sequence[AccessLine]) -> None:
         """One transaction of two statements at most."""
-        stream = uuid.UUID(lines[0].stream)
-        rows = [(line.number, line.body, line.digest, line.hash, uuid.UUID(line.school_id), line.province_id, line.at) for line in lines]
         try:
             async with self.database.transaction() as connection:
-                if lines[0].number == 1:
-                    await connection.execute(STATEMENTS["begin_stream"], stream, lines[0].at)
-                await connection.execute(STATEMENTS["add_lines"], stream, *(list(column) for column in zip(*rows, strict=True)))
+                await add_lines(connection, lines)
         except STRAIN_ERRORS as error:
             raise Unavailable("the access log can't be written now, so nothing is handed out; try again", code="access_log") from error
 
@@ -57,6 +53,15 @@ class PostgresAccesses:
                 columns = [[row[name] for row in rows] for name in ("stream", "number", "hash")]
                 await connection.execute(STATEMENTS["add_anchors"], *columns, leaves, at)
         return len(rows)
+
+
+async def add_lines(connection: Connection, lines: Sequence[AccessLine]) -> None:
+    """Add lines of one stream in this transaction; its first line begins it."""
+    stream = uuid.UUID(lines[0].stream)
+    if lines[0].number == 1:
+        await connection.execute(STATEMENTS["begin_stream"], stream, lines[0].at)
+    rows = [(line.number, line.body, line.digest, line.hash, uuid.UUID(line.school_id), line.province_id, line.at) for line in lines]
+    await connection.execute(STATEMENTS["add_lines"], stream, *(list(column) for column in zip(*rows, strict=True)))
 
 
 def _line(row: Any) -> AccessLine:

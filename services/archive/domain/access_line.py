@@ -11,9 +11,12 @@ keeps the chain whole and tells nothing. A process begins a stream when it start
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+
+from services.archive.domain.retention import RETENTION, Kind
 
 GENESIS = bytes(32)
 
@@ -39,7 +42,7 @@ class Access:
     roles: tuple[str, ...]
     """As role@scope: those that opened the door."""
     action: str
-    """What was asked for: transcript, sheet, evidence, bundle, dossier, copy; for a list transcripts, sheets."""
+    """What was asked for: transcript, sheet, evidence, bundle, dossier, copy; for a list transcripts, sheets; `retention` tells what was deleted."""
     document_id: str
     """As in ReadDocument, of a copy its original's; empty for a list."""
     version: int
@@ -104,6 +107,19 @@ def faults(lines: Iterable[AccessLine], anchors: Mapping[tuple[str, int], bytes]
         number, previous = line.number, line.hash
     for stream, number in left:
         yield f"access log {stream} line {number}: the transparency log knows it, and it is gone"
+
+
+def untold(lines: Iterable[AccessLine]) -> Iterator[str]:
+    """Schools of which another number of lines is erased than retention has told. Lines of retention themselves are never erased."""
+    erased, told = Counter[str](), Counter[str]()
+    for line in lines:
+        if line.body is None:
+            erased[line.school_id] += 1
+        elif _is_of(line, line.body) and (said := json.loads(line.body))["action"] == RETENTION and said["sought"].startswith(Kind.ACCESS_LINES):
+            told[line.school_id] += said["entries"]
+    for school in sorted(erased.keys() | told.keys()):
+        if erased[school] != told[school]:
+            yield f"access log of school {school}: {erased[school]} lines are erased, and retention has told {told[school]}"
 
 
 def _is_of(line: AccessLine, body: str) -> bool:

@@ -1337,7 +1337,7 @@ class AccessEntry(_message.Message):
     account_id: _builtins.str
     person_id: _builtins.str
     action: _builtins.str
-    """transcript, sheet, evidence, bundle, dossier, copy; of a list: transcripts, sheets"""
+    """transcript, sheet, evidence, bundle, dossier, copy; of a list: transcripts, sheets; retention tells deletions"""
     document_id: _builtins.str
     """of a copy its original's, of a transcript from elsewhere its file's SHA-256; empty for a list"""
     version: _builtins.int
