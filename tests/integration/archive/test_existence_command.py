@@ -1,4 +1,4 @@
-"""`hocba verify` on documents whose certificates have ended or are revoked by now,: with and without what proves their age."""
+"""`hocba verify` on documents whose certificates have ended or are revoked by now, with and without what proves their age."""
 
 import functools
 import json
@@ -30,7 +30,7 @@ ENDED, SIGNED = SIGNED_AT - timedelta(days=300), SIGNED_AT - timedelta(days=350)
 OLD = make_pki(valid_from=SIGNED_AT - timedelta(days=400), valid_for=timedelta(days=100))
 ROOT = Root.make(SIGNED_AT - timedelta(days=4000), SIGNED_AT + timedelta(days=4000))
 STAMPING = ROOT.authority(SIGNED_AT - timedelta(days=3000), SIGNED_AT + timedelta(days=3000))
-RECORD = {
+RECORD: dict[str, Any] = {
     "pupil": {"name": "Nguyễn Thị Hoa", "born_on": "2012-03-04", "personal_number": "001312000017"},
     "school_class": {"name": "3A", "grade": 3},
 }
@@ -124,7 +124,7 @@ def test_a_revocation_list_at_hand_asks_for_a_proof_from_before_it(tmp_path: Pat
     (trust / "list.crl").write_bytes(builder.add_revoked_certificate(entry).sign(pki.issuing.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
     file = tmp_path / "hoc-ba.pdf"
     file.write_bytes(data)
-    proof = ["--evidence", evidence(tmp_path, data, days_ago(stamped))] if stamped else []
+    proof: list[str | Path] = ["--evidence", evidence(tmp_path, data, days_ago(stamped))] if stamped else []
     found, report = told(file, "--trust", trust, *proof)
     assert (found, reasons(report)) == (code, ["existence_unproven"] * code), report
 
