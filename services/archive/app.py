@@ -193,7 +193,8 @@ def bundle_check(settings: ArchiveSettings) -> CheckBundle:
         policies = read_policies(settings.trust_dir)
     except TrustUnreadable as error:
         raise Unavailable(f"the trust anchors can't be read: {error}", code="trust_unreadable") from error
-    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, SystemClock().now()))
+    now = SystemClock().now()
+    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, now), now)
 
 
 def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:

@@ -74,7 +74,7 @@ async def world(make_database: DatabaseFactory, tmp_path: Path) -> AsyncIterator
     store, algorithms = read_trust(trust), read_algorithms(trust)
     tokens = TrustedTokens(lambda: store, lambda: algorithms)
     document = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
-    check = CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW))
+    check = CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW), NOW)
     dossiers = PostgresDossiers(database)
     receive = ReceiveDossier(lambda: check, a_vault(tmp_path, database), dossiers, SystemClock())
     yield World(database, databases.owner_url, receive, dossiers, trust, here, elsewhere)
