@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,6 +64,9 @@ def verify(
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
     ] = None,
+    original_evidence: Annotated[
+        Path | None, typer.Option(help="The evidence record of a certified copy's or an extract's original (of a single file).", exists=True, dir_okay=False)
+    ] = None,
     original: Annotated[
         Path | None,
         typer.Option(help="The transcript of which the file is an extract (of a single file), to compare them.", exists=True, dir_okay=False, readable=True),
@@ -98,8 +102,8 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    if (evidence or original) and len(files) > 1:
-        typer.secho("--evidence and --original are for one file at a time", err=True, fg="red")
+    if (evidence or original or original_evidence) and len(files) > 1:
+        typer.secho("--evidence, --original and --original-evidence are for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
     later = statement or []
     if (proof or later) and (len(files) > 1 or len(policies) != 1):
@@ -122,15 +126,20 @@ def verify(
         if is_bundle(data) or is_dossier(data):
             reports.append(judging.file(file, data))
             continue
-        reports.append(_report(file, checked(data)))
+        reports.append(judging.single(file, data, checked(data), evidence))
         whole = original.read_bytes() if original else archive_life.original_of(data, claimed)
         if whole is not None:
-            judged_whole = CheckDocument(transcript, signatures, None, xml_table().difference)(whole, Announced())
-            reports[-1]["original"] = enclosed = _report(original or file, judged_whole)
-            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+            found = CheckDocument(transcript, signatures, None, xml_table().difference)(whole, Announced())
+            differs = archive_life.compared(data, found.sha256, found.record) if original else None
+            # What the copy has existed since, so has what is attached to it, or named by an extract.
+            since = datetime.fromisoformat(reports[-1]["proven_at"]) if reports[-1]["proven_at"] and not differs else None
+            reports[-1]["original"] = enclosed = judging.single(original or file, whole, found, original_evidence, since)
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"] and not differs
             if original:
-                reports[-1]["compared"] = {"problem": archive_life.compared(data, judged_whole.sha256, judged_whole.record)}
-                reports[-1]["accepted"] = reports[-1]["accepted"] and reports[-1]["compared"]["problem"] is None
+                reports[-1]["compared"] = {"problem": differs}
+        elif original_evidence:
+            typer.secho(f"{file} holds no original, which --original-evidence would be about", err=True, fg="red")
+            raise typer.Exit(FAILED)
         if proof:
             reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
@@ -138,9 +147,6 @@ def verify(
             reports[-1]["later"] = said = archive_life.stated(later, policies[0], reports[-1]["sha256"])
             # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
             reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
-        if evidence:
-            reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
-            reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:
@@ -173,6 +179,7 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
                 "serial": signer.serial,
                 "claimed_at": signer.claimed_at.isoformat() if signer.claimed_at else None,
                 "revocation": signer.revocation,
+                "in_force_until": signer.in_force_until.isoformat(),
             }
             for signer in verdict.signers
         ],
@@ -258,6 +265,16 @@ _WORDS = {
     "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
     "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
     "proven_at": ("Dấu thời gian chứng thực các chữ ký có trước", "A time stamp proves the signatures to be older than"),
+    "claimed": (
+        "Thời điểm ký do người ký tự khai. Chứng thư số hết hiệu lực sớm nhất vào {}: trước đó hãy lấy hồ sơ bằng chứng để về sau còn chứng minh được",
+        "The signing times are the signers' own claims. The first certificate ends at {}: get an evidence record before, so that they can be proven later on",
+    ),
+    "unproven": (
+        "Còn thiếu: dấu thời gian trong tệp hoặc hồ sơ bằng chứng (RFC 4998) lập trước {} và được gia hạn từ đó. Nơi lưu trữ có giữ thì "
+        "lấy ra bằng `hocba archive evidence` rồi kiểm tra với --evidence, hoặc lấy gói bằng chứng (`hocba archive fetch --bundle`)",
+        "What is missing: a time stamp in the file, or an evidence record (RFC 4998), made before {} and renewed since. If the archive has it, "
+        "get it by `hocba archive evidence` and check with --evidence, or get the bundle (`hocba archive fetch --bundle`)",
+    ),
 }
 
 
@@ -286,8 +303,7 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
     if "evidence" in report:
         archive_evidence.tell(report["evidence"], at)
-    if report["proven_at"]:
-        typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
+    _tell_time(report, at)
     for key in ("number", "parts", "left_out", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             said = report["record"][key]
@@ -303,6 +319,19 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         return
     if report.get("log", {}).get("standing", "unknown") == "unknown":
         typer.echo(f"  {archive_bundle.NOT_KNOWN[at]}")
+
+
+def _tell_time(report: dict[str, Any], at: int) -> None:
+    """What is proven of the time of signing, and what would prove it."""
+    from services.archive.domain.findings import Reason
+
+    ends = min((signer["in_force_until"] for signer in report["signers"]), default=None)
+    if any(finding["reason"] == Reason.EXISTENCE_UNPROVEN for item in report["checks"] for finding in item["findings"]):
+        typer.secho(f"  {_WORDS['unproven'][at].format(ends)}", fg="red")
+    elif report["proven_at"]:
+        typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
+    elif ends:
+        typer.echo(f"  {_WORDS['claimed'][at].format(ends)}")
 
 
 def fetch(

@@ -65,6 +65,10 @@ class ArchiveStub:
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    ListAccesses: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
     OrderExtract: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]
     """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
@@ -105,6 +109,10 @@ class ArchiveAsyncStub(ArchiveStub):
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    ListAccesses: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]  # type: ignore[assignment]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
     OrderExtract: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
     """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
@@ -256,6 +264,16 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
         """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+
+    @_abc_1.abstractmethod
+    def ListAccesses(
+        self,
+        request: _archive_pb2.ListAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListAccessesResponse, _abc.Awaitable[_archive_pb2.ListAccessesResponse]]:
+        """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+        `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+        """
 
     @_abc_1.abstractmethod
     def OrderExtract(
