@@ -262,7 +262,7 @@ _WORDS = {
     "homeroom_teacher": ("Giáo viên chủ nhiệm", "Homeroom teacher"),
     "principal": ("Hiệu trưởng", "Principal"),
     "school_seal": ("Con dấu của trường", "School seal"),
-    "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
+    "good": ("chứng thư số chưa bị thu hồi vào thời điểm ký", "certificate not revoked at the time of signing"),
     "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
     "proven_at": ("Dấu thời gian chứng thực các chữ ký có trước", "A time stamp proves the signatures to be older than"),
     "claimed": (
