@@ -1,7 +1,7 @@
 """
-Objects of operators (KEDA, Strimzi) have no schema in Kubernetes, so a misspelt key would be dropped without a word.
+Objects of operators (KEDA, Strimzi, Prometheus) have no schema in Kubernetes, so a misspelt key would be dropped without a word.
 
-What KEDA 2.x and Strimzi 1.x read is written down here as closed schemas, of the parts that the chart uses.
+What KEDA 2.x, Strimzi 1.x and the Prometheus operator read is written down here as closed schemas, of the parts that the chart uses.
 """
 
 from __future__ import annotations
@@ -140,6 +140,35 @@ SPECIFICATIONS: dict[tuple[str, str], dict[str, Any]] = {
         "partitions",
         "replicas",
     ),
+    ("monitoring.coreos.com/v1", "PrometheusRule"): closed(
+        {
+            "groups": {
+                "type": "array",
+                "items": closed(
+                    {
+                        "name": STRING,
+                        "rules": {
+                            "type": "array",
+                            "items": closed(
+                                {
+                                    "alert": STRING,
+                                    "expr": STRING,
+                                    "for": {"type": "string", "pattern": "^[0-9]+[smhd]$"},
+                                    "labels": {"type": "object", "additionalProperties": STRING},
+                                    "annotations": {"type": "object", "additionalProperties": STRING},
+                                },
+                                "alert",
+                                "expr",
+                            ),
+                        },
+                    },
+                    "name",
+                    "rules",
+                ),
+            }
+        },
+        "groups",
+    ),
 }
 
 
@@ -188,7 +217,11 @@ def retention(objects: Objects) -> None:
     _spec(objects, "KafkaTopic")["config"]["retention.hours"] = 1
 
 
-@pytest.mark.parametrize("break_it", [typo, number, misplaced, parameter, retention], ids=lambda part: str(part.__name__))
+def rule(objects: Objects) -> None:
+    _spec(objects, "PrometheusRule")["groups"][0]["rules"][0]["annotation"] = {}
+
+
+@pytest.mark.parametrize("break_it", [typo, number, misplaced, parameter, retention, rule], ids=lambda part: str(part.__name__))
 def test_misunderstanding_is_found(break_it: Callable[[Objects], None]) -> None:
     objects = objects_of(rendered_text("full-values.yaml"))
     break_it(objects)
