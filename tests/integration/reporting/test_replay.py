@@ -1,10 +1,12 @@
 """Replaying the topics leads to the very rows that reading them has led to, while the service goes on."""
 
 import asyncio
+import itertools
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from faststream.kafka import KafkaBroker
 from google.protobuf.message import Message
 
+from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
 from services.chassis import kafka as chassis_kafka
 from services.chassis.consumer import Subscription, events_of, handlers_of
 from services.chassis.database import Database
@@ -22,16 +25,18 @@ from services.chassis.outbox import QUERIES
 from services.chassis.relay import Relay
 from services.chassis.streams import key_of, stream_of
 from services.reporting.adapters.read_model import PostgresReadModel
+from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.app import replaying
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.ports import Viewer
 from services.reporting.application.reconcile import Reconcile
 from services.reporting.application.replay_topics import Say
+from services.reporting.application.take_snapshot import TakeSnapshot
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from services.reporting.settings import ReportingSettings
 from services.stack.kafka import Broker
-from tests.integration.reporting.test_read_model import CLASSES, YEAR, Reporting, announced_at, sealed, whole_term
+from tests.integration.reporting.test_read_model import CLASSES, YEAR, HandClock, Reporting, announced_at, named, sealed, whole_term
 from tests.support.eventually import eventually
 from tests.support.postgres import DatabaseFactory
 
@@ -56,6 +61,10 @@ class Live:
         async with self.reporting.database.transaction() as connection:
             await connection.execute(QUERIES["announce"], *names, ids, payloads, [""] * len(events), [announced_at(event) for event in events])
         self.told += events
+
+    async def knows(self, pupil_id: str) -> bool:
+        async with self.reporting.database.transaction() as connection:
+            return bool(await connection.fetchval("SELECT true FROM public.pupils WHERE pupil_id = $1", uuid.UUID(pupil_id)))
 
     async def published(self) -> bool:
         async with self.reporting.database.transaction() as connection:
@@ -117,37 +126,57 @@ async def another(make_database: DatabaseFactory) -> AsyncIterator[Reporting]:
     await database.close()
 
 
+def newcomer(number: int) -> Message:
+    """A pupil of whom one event tells, once: a record that is lost stays lost."""
+    pupil = enrollment_pb2.PupilRef(pupil_id=named(f"newcomer {number}"), version=1, has_personal_number=True)
+    return enrollment_pb2.PupilsEnrolled(school_id=named("s1"), class_id=named("s1-1"), school_year=YEAR, pupils=[pupil])
+
+
 async def test_replay_under_live_traffic_leads_to_the_same_rows(live: Live, another: Reporting) -> None:
+    clock = HandClock(datetime(2026, 6, 1, 1, tzinfo=UTC))
     async with consuming(live.reporting.database, live.settings):
         await live.tell(whole_term())
         await another.receive(whole_term(), batch=500)
         await eventually(lambda: live.as_told(another), within=60, what="the term end is counted")
+        taken = await TakeSnapshot(PostgresHistory(live.reporting.database), clock)()
         await live.harm()
         assert not await live.as_told(another)
-        replayed = asyncio.Event()
+        numbers, replayed = itertools.count(), asyncio.Event()
 
         async def traffic() -> None:
-            """Every class is sealed again and again, before, while and after the tables are swapped."""
-            version, left = 2, 3
+            """Somebody new each time, and every class sealed again: before, while and after the tables are swapped."""
+            left = 3
             while left:
                 left -= replayed.is_set()
-                await live.tell([sealed(name, version, version, {}) for name in CLASSES])
-                version += 1
+                number = next(numbers)
+                await live.tell([newcomer(number), *(sealed(name, number + 2, number + 2, {}) for name in CLASSES)])
                 await asyncio.sleep(0)
 
-        talking = asyncio.create_task(traffic())
-        done = await live.replay()
+        async with replaying(live.settings) as replay:
+            swap = replay.tables.swap
+
+            async def swap_after_news(last: Callable[[], Awaitable[object]]) -> None:
+                """The service has counted somebody of whom the replay has not read when the swap begins."""
+                await live.tell([newcomer(-1)])
+                await eventually(lambda: live.knows(named("newcomer -1")), within=60, what="the last newcomer is counted")
+                await swap(last)
+
+            replay.tables.swap = swap_after_news  # type: ignore[method-assign]  # The moment is what is tested.
+            talking = asyncio.create_task(traffic())
+            done = await replay(quiet)
         replayed.set()
         await talking
         assert done.records >= len(whole_term())
         assert done.parked == 0
         await another.receive(live.told, batch=500)
         await eventually(lambda: live.as_told(another), within=60, what="the rows are those that the events lead to")
-        assert await Reconcile(live.reporting.figures)(Viewer(everything=True), YEAR, "") == []
+    assert await Reconcile(live.reporting.figures)(Viewer(everything=True), YEAR, "") == []
     async with live.reporting.database.transaction() as connection:
         schemas = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname IN ('replay', 'replaced')")
         rights = await connection.fetchval("SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'public.pupils'::regclass")
+        kept = await connection.fetchval("SELECT count(*) FROM snapshots")
     assert (schemas, rights) == ([], True)
+    assert kept == taken, "no topic tells how the numbers stood"
 
 
 async def test_replay_that_is_cut_off_changes_nothing_and_is_begun_anew(live: Live, another: Reporting) -> None:
