@@ -18,6 +18,7 @@ from hocba.archive.v1.events_pb2 import (
     TranscriptsSubmitted,
 )
 from services.archive.adapters import evidence_records
+from services.archive.adapters.access_ledger import PostgresAccesses
 from services.archive.adapters.admissions import PostgresAdmissions
 from services.archive.adapters.catalogue import PostgresCatalogue
 from services.archive.adapters.cms_signatures import CmsSignatures
@@ -30,6 +31,7 @@ from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
 from services.archive.adapters.record_tables import xml_table
+from services.archive.adapters.retention import ObjectPacks, PostgresRetention, holds_in
 from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
@@ -43,6 +45,7 @@ from services.archive.adapters.wrapping_keys_pkcs11 import Pkcs11WrappingKeys
 from services.archive.application.admit_copies import AdmitCopies
 from services.archive.application.admit_sheets import AdmitSheets
 from services.archive.application.admit_transcripts import AdmitTranscripts
+from services.archive.application.apply_retention import ApplyRetention
 from services.archive.application.check_bundle import CheckBundle
 from services.archive.application.check_document import Announced, CheckByRoles, CheckDocument, Verdict
 from services.archive.application.check_log import CheckLog
@@ -58,6 +61,7 @@ from services.archive.application.get_proof import GetCheckpoint, GetProof
 from services.archive.application.get_sheet import GetSheet, ListSheets
 from services.archive.application.get_status import GetStatus
 from services.archive.application.get_transcript import GetTranscript
+from services.archive.application.list_accesses import ListAccesses
 from services.archive.application.list_rejected import ListRejected
 from services.archive.application.list_transcripts import ListTranscripts
 from services.archive.application.log_tiles import LogTiles
@@ -65,6 +69,7 @@ from services.archive.application.order_copy import OrderCopy
 from services.archive.application.ports import WrappingKeys
 from services.archive.application.publish_log import PublishLog
 from services.archive.application.receive_dossier import ReceiveDossier
+from services.archive.application.record_access import RecordAccess
 from services.archive.application.renew_evidence import RenewStamps, RenewTrees
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.retry_rejected import RetryRejected
@@ -74,13 +79,16 @@ from services.archive.application.submission_ports import DepartmentKey, Nationa
 from services.archive.application.submit_transcripts import SubmitTranscripts
 from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
+from services.archive.domain.retention import Kind
 from services.archive.domain.signed_note import NoteError
 from services.archive.domain.witness_policy import WitnessPolicy, read_policy
+from services.archive.entrypoints.access import AccessAnchors
 from services.archive.entrypoints.consumers import ArchiveConsumers
 from services.archive.entrypoints.evidence import EvidenceKeeper
 from services.archive.entrypoints.log import LogFiles, LogKeeper, no_log
 from services.archive.entrypoints.page import PublicPage
 from services.archive.entrypoints.page_limits import PageLimits
+from services.archive.entrypoints.retention import RetentionKeeper
 from services.archive.entrypoints.rpc import ArchiveRPC
 from services.archive.settings import ArchiveSettings
 from services.chassis import web
@@ -90,7 +98,7 @@ from services.chassis.errors import Malformed, Unavailable
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access", "retention")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
@@ -185,7 +193,8 @@ def bundle_check(settings: ArchiveSettings) -> CheckBundle:
         policies = read_policies(settings.trust_dir)
     except TrustUnreadable as error:
         raise Unavailable(f"the trust anchors can't be read: {error}", code="trust_unreadable") from error
-    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, SystemClock().now()))
+    now = SystemClock().now()
+    return CheckBundle(CheckStanding(policies, verifier_of), document, lambda record, data: evidence_proof(record, data, judged, now), now)
 
 
 def window(settings: ArchiveSettings, service: Service) -> EvidenceWindow:
@@ -272,6 +281,25 @@ def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
 
 
+def proofs(settings: ArchiveSettings, service: Service) -> GetProof:
+    """Proofs from the log's files, where this process has a way to them."""
+    tiles = LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None
+    return GetProof(PostgresCatalogue(service.database), tiles, PostgresLogState(service.database))
+
+
+def retention(settings: ArchiveSettings, service: Service, record: RecordAccess) -> ApplyRetention:
+    """What deletes by the settings' periods and the list of holds."""
+    days = {Kind.ACCESS_LINES: settings.retention_access_days, Kind.STAGED_PACKS: settings.retention_staging_days}
+    periods = {kind: timedelta(days=number) for kind, number in days.items() if number is not None}
+    packs = ObjectPacks(open_staging(settings.staging_url).store)
+    return ApplyRetention(PostgresRetention(service.database), packs, record, periods, lambda: holds_in(settings.retention_holds_file), SystemClock())
+
+
+def recording(service: Service) -> RecordAccess:
+    """This process's stream of the access log."""
+    return RecordAccess(PostgresAccesses(service.database), SystemClock())
+
+
 def build(settings: ArchiveSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service = Service("archive", settings)
@@ -279,9 +307,10 @@ def build(settings: ArchiveSettings) -> Service:
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     get_status, get_transcript = GetStatus(catalogue, SystemClock()), GetTranscript(catalogue, documents)
     get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
-    get_proof = GetProof(catalogue, LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None, log_state)
+    get_proof = proofs(settings, service)
     get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
     revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
+    record = recording(service)
     rpc = ArchiveRPC(
         get_transcript=get_transcript,
         list_transcripts=ListTranscripts(catalogue),
@@ -302,6 +331,8 @@ def build(settings: ArchiveSettings) -> Service:
         get_bundle=get_bundle,
         get_dossier=GetDossier(catalogue, get_bundle, PostgresDossiers(service.database), documents),
         receive_dossier=ReceiveDossier(lambda: bundle_check(settings), documents, PostgresDossiers(service.database), SystemClock()),
+        record_access=record,
+        list_accesses=ListAccesses(PostgresAccesses(service.database)),
     )
     service.add_rpc("hocba.archive.v1.Archive", lambda server: archive_pb2_grpc.add_ArchiveServicer_to_server(rpc, server))
     service.add_consumers(
@@ -309,6 +340,8 @@ def build(settings: ArchiveSettings) -> Service:
     )
     service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
     add_page(settings, service, get_status, get_proof)
+    service.add_background("access", AccessAnchors(PostgresAccesses(service.database), SystemClock(), settings.access_anchor_seconds).run)
+    service.add_background("retention", RetentionKeeper(retention(settings, service, record), settings.retention_seconds).run)
     if settings.log_url:
         add_log(settings, service)
     else:

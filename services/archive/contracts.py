@@ -1,14 +1,18 @@
 """Protobuf <-> domain: the one file of the archive that knows both."""
 
+import json
+import re
 import uuid
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hocba.archive.v1 import archive_pb2, events_pb2
 from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.archive.application.access_ports import AccessFilter
 from services.archive.application.check_log import LogInspection
 from services.archive.application.dossier_ports import Recipient
 from services.archive.application.get_evidence import Evidence
@@ -17,11 +21,12 @@ from services.archive.application.ports import AdmittedSheet, AdmittedVersion, E
 from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
 from services.archive.application.submission_ports import OpenBatch, Submittable
+from services.archive.domain.access_line import Access, AccessLine, ReadDocument
 from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
-from services.archive.domain.revocation import Decision, Person, Revocation, RevocationReason
+from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
 from services.archive.domain.status_list import StatusProof
 from services.archive.domain.submission import Outcome, RegisterReceipt
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
@@ -34,6 +39,10 @@ ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
     common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER: SUBJECT_TEACHER,
 }
+PURPOSE_KEY = "hocba-purpose"
+"""Metadata in which a caller says what a reading is for."""
+_PURPOSE = re.compile(r"[-A-Za-z0-9_.:/]{0,64}", re.ASCII)
+_TOLD = ("account_id", "person_id", "roles", "action", "document_id", "version", "entries", "sought", "school_id", "purpose", "trace_id")
 STATUS_VALID, STATUS_SUPERSEDED, STATUS_REVOKED, STATUS_UNKNOWN = "valid", "superseded", "revoked", "unknown"
 
 
@@ -235,6 +244,61 @@ def revocation(found: Revocation) -> archive_pb2.RevocationResponse:
         requested_at=_timestamp(found.requested_at),
         revoked_at=_timestamp(found.revoked_at) if found.revoked_at else None,
     )
+
+
+def read_document(of: Entry | SheetEntry | IssuedVersion) -> ReadDocument:
+    """What the access log says of something that an answer holds."""
+    document_id = of.ref.sheet_id if isinstance(of.ref, SheetRef) else of.ref.transcript_id
+    return ReadDocument(document_id, of.ref.version, of.school_id, of.province_id if isinstance(of, IssuedVersion) else of.place.province_id)
+
+
+def accesses(
+    actor: Actor, metadata: Mapping[str, str | bytes], traceparent: str, action: str, answered: Iterable[ReadDocument], sought: str = ""
+) -> list[Access]:
+    """What to write down of an answer: a line for each document in it, or, when `sought` says what a list was narrowed to, for each school."""
+    counted = Counter(ReadDocument("", 0, one.school_id, one.province_id) if sought else one for one in answered)
+    return [
+        Access(
+            account_id=actor.account_id,
+            person_id=actor.person_id,
+            roles=tuple(f"{role.name}@{role.scope}" for role in actor.roles),
+            action=action,
+            document_id=one.document_id,
+            version=one.version,
+            entries=count,
+            sought=sought,
+            school_id=one.school_id,
+            province_id=one.province_id,
+            purpose=purpose_of(metadata),
+            trace_id=traceparent.split("-")[1] if traceparent else "",
+        )
+        for one, count in counted.items()
+    ]
+
+
+def purpose_of(metadata: Mapping[str, str | bytes]) -> str:
+    """What a call is for, as its caller says; Malformed when it isn't short plain text, which could hold personal data."""
+    text = str(metadata.get(PURPOSE_KEY, ""))
+    if not _PURPOSE.fullmatch(text):
+        raise Malformed(f"{PURPOSE_KEY} takes up to 64 of A-Z a-z 0-9 - _ . : /; send a code or a file number", code="purpose")
+    return text
+
+
+def access_filter(request: archive_pb2.ListAccessesRequest) -> AccessFilter:
+    """Which accesses are asked for."""
+    since, until = (getattr(request, name).ToDatetime(UTC) if request.HasField(name) else None for name in ("since", "until"))
+    return AccessFilter(request.school_id, request.document_id, request.account_id, since, until)
+
+
+def access_entry(line: AccessLine) -> archive_pb2.AccessEntry:
+    """One line, from its body."""
+    told = json.loads(line.body or "{}")
+    return archive_pb2.AccessEntry(at=_timestamp(line.at), stream=line.stream, number=line.number, **{name: told[name] for name in _TOLD})
+
+
+def sought(request: archive_pb2.ListTranscriptsRequest | archive_pb2.ListSheetsRequest) -> str:
+    """What a list was narrowed to, in words for the access log."""
+    return " ".join(f"{field.name}={value}" for field, value in request.ListFields() if field.name.endswith(("_id", "_year"))) or "everything"
 
 
 def list_filter(request: archive_pb2.ListTranscriptsRequest) -> Filter:

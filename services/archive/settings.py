@@ -48,6 +48,19 @@ class ArchiveSettings(ServiceSettings):
     evidence_seconds: float = Field(600, gt=0, description="time between two batches while little arrives")
     evidence_window_seconds: float = Field(14_400, gt=0, description="how long documents may wait for a time stamp before admission stops")
 
+    access_anchor_seconds: float = Field(3600, gt=0, description="how long a line of the access log waits at most until the transparency log is told")
+
+    retention_access_days: int | None = Field(
+        None, ge=731, description="how long a line of the access log says who read what, two years at least, as its trigger holds it; none: for ever"
+    )
+    retention_staging_days: int | None = Field(
+        None, ge=1, description="how long a pack stays in staging at least, and then until the archive has issued what it holds; none: for ever"
+    )
+    retention_holds_file: Path | None = Field(
+        None, description="legal holds: ids of transcripts and pupils, one a line; nothing of the schools that have their documents is deleted"
+    )
+    retention_seconds: float = Field(86_400, gt=0, description="time between two looks at what has had its time")
+
     @model_validator(mode="after")
     def _one_home(self) -> Self:
         module = (self.wrapping_pkcs11_library, self.wrapping_pkcs11_token, self.wrapping_pkcs11_pin_file)

@@ -8,6 +8,8 @@
     I8  a correction supersedes exactly the version before it, in the log too; each transcript has one head
     I9  reporting counts what the archive holds, by class, school and province
     I11 the log only grows: each signed checkpoint is the root of the leaves below it
+    AL  each line of the access log follows from the one before, and is what the transparency log was told of it; retention
+        has told as many as are erased
     I10 replaying every topic changes nothing: `hocba audit fingerprint` before and after
 
 Call them when nothing is under way; what is, is told as a note and not as a problem.
@@ -18,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.archive.domain import access_line
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import Frontier, leaf_hash
 from services.archive.domain.signed_note import NoteError, read_note
@@ -184,9 +187,31 @@ def _tells(checkpoint: Any, tree: Frontier) -> bool:
     return (told.size, told.root, bytes(checkpoint["root"])) == (tree.size, tree.root, tree.root)
 
 
+async def readings_are_on_record(stores: Stores) -> Finding:
+    """AL."""
+    anchors: dict[tuple[str, int], bytes] = {}
+    problems = []
+    for row in await stores.rows("archive.access_anchors"):
+        try:
+            told = Statement.read(bytes(row["statement"]))
+        except ValueError:
+            problems.append(f"what the log was told of access log {row['stream']} line {row['number']} is no statement")
+            continue
+        if (told.kind, told.public_id, told.version, told.sha256) != (Kind.AUDIT_HEAD, f"access-{row['stream']}", row["number"], bytes(row["hash"])):
+            problems.append(f"the log was told otherwise of access log {row['stream']} line {row['number']} than its table of such heads says")
+        # What the log says counts: it is what witnesses have seen.
+        anchors[told.public_id.removeprefix("access-"), told.version] = told.sha256
+    rows = await stores.rows("archive.access_lines")
+    lines = [access_line.AccessLine(**(dict(row) | {"digest": bytes(row["digest"]), "hash": bytes(row["hash"])})) for row in rows]
+    problems += [*access_line.faults(lines, anchors), *access_line.untold(lines)]
+    erased = sum(line.body is None for line in lines)
+    return Finding("AL", "the access log holds", len(lines), problems, [f"{erased} lines are erased by retention"] if erased else [])
+
+
 async def corrections_supersede(stores: Stores) -> Finding:
     """I8."""
     versions: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    voids = {(row["id"], row["version"]) for row in await stores.rows("archive.void_versions")}
     digests: dict[Key, str] = {}
     for row in await stores.rows("archive.transcripts"):
         versions[row["id"]].append((row["version"], row["supersedes"]))
@@ -200,7 +225,13 @@ async def corrections_supersede(stores: Stores) -> Finding:
                 problems.append(f"{transcript} v{version} supersedes v{supersedes}, not v{before}")
             elif (statement := logged.get((transcript, version))) is not None and not _names(statement, digests.get((transcript, before))):
                 problems.append(f"the log doesn't say that {transcript} v{version} takes the place of v{before}")
+            problems += [
+                f"{transcript} v{gap} is neither archived nor in the void register" for gap in range(before + 1, version) if (transcript, gap) not in voids
+            ]
             before = version
+        heads = {version for version, _ in found} - {supersedes for _, supersedes in found}
+        if len(heads) != 1:
+            problems.append(f"{transcript} has {len(heads)} heads")
     return Finding("I8", "a correction supersedes the version before it", len(versions), problems)
 
 
@@ -238,6 +269,7 @@ CHECKS: tuple[Callable[[Stores], Awaitable[Finding]], ...] = (
     corrections_supersede,
     reporting_counts_the_archive,
     log_only_grows,
+    readings_are_on_record,
 )
 
 

@@ -117,3 +117,23 @@ WITH sums AS (
 SELECT measure || ': classes against schools' AS what, classes AS parts, schools AS whole FROM sums
 UNION ALL SELECT measure || ': schools against provinces', schools, provinces FROM sums
 UNION ALL SELECT measure || ': provinces against the nation', provinces, nation FROM sums
+
+-- name: archive.access_lines
+SELECT stream::text AS stream, number, body, digest, hash, school_id::text AS school_id, province_id, at FROM access_lines ORDER BY access_lines.stream, number
+
+-- name: archive.access_anchors
+-- What the log was told, with the leaf that tells it.
+SELECT a.stream::text AS stream, a.number, a.hash, l.statement FROM access_anchors a JOIN leaves l USING (leaf_id)
+
+-- name: archive.provable
+-- Documents below the newest final checkpoint, drawn by their digests and a seed.
+SELECT l.log_index, l.statement, d.sha256, d.size, d.owner_id, d.province_id, d.pack_offset, p.object_name, p.cipher
+FROM (
+    SELECT leaf_id, sha256, size, pupil_id::text AS owner_id, province_id, pack_digest, pack_offset FROM transcripts
+    UNION ALL SELECT leaf_id, sha256, size, class_id::text, province_id, pack_digest, pack_offset FROM sheets
+) d JOIN packs p ON p.digest = d.pack_digest JOIN leaves l USING (leaf_id), log_head h
+WHERE l.log_index < h.published AND convert_from(l.statement, 'UTF8') LIKE 'hocba/leaf/1%'
+ORDER BY sha256(d.sha256 || convert_to($1, 'UTF8')) LIMIT $2
+
+-- name: archive.void_versions
+SELECT transcript_id::text AS id, version FROM void_versions

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,6 +61,9 @@ def verify(
     evidence: Annotated[
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
     ] = None,
+    original_evidence: Annotated[
+        Path | None, typer.Option(help="The evidence record of a certified copy's original (of a single file).", exists=True, dir_okay=False)
+    ] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
@@ -91,8 +95,8 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    if evidence and len(files) > 1:
-        typer.secho("--evidence is for one file at a time", err=True, fg="red")
+    if (evidence or original_evidence) and len(files) > 1:
+        typer.secho("--evidence and --original-evidence are for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
     later = statement or []
     if (proof or later) and (len(files) > 1 or len(policies) != 1):
@@ -111,10 +115,17 @@ def verify(
         if is_bundle(data) or is_dossier(data):
             reports.append(judging.file(file, data))
             continue
-        reports.append(_report(file, checked(data)))
-        if profile_of(data).is_copy and (original := archive_life.original_of(data)) is not None:
-            reports[-1]["original"] = enclosed = _report(file, CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced()))
+        reports.append(judging.single(file, data, checked(data), evidence))
+        original = archive_life.original_of(data) if profile_of(data).is_copy else None
+        if original is not None:
+            # What the copy has existed since, so has what is attached to it.
+            since = datetime.fromisoformat(reports[-1]["proven_at"]) if reports[-1]["proven_at"] else None
+            found = CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced())
+            reports[-1]["original"] = enclosed = judging.single(file, original, found, original_evidence, since)
             reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+        elif original_evidence:
+            typer.secho(f"{file} holds no original, which --original-evidence would be about", err=True, fg="red")
+            raise typer.Exit(FAILED)
         if proof:
             reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
@@ -122,9 +133,6 @@ def verify(
             reports[-1]["later"] = said = archive_life.stated(later, policies[0], reports[-1]["sha256"])
             # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
             reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
-        if evidence:
-            reports[-1]["evidence"] = judged = archive_evidence.judged(evidence.read_bytes(), data, store, algorithms)
-            reports[-1]["accepted"] = reports[-1]["accepted"] and judged["whole"]
     if as_json:
         typer.echo(json.dumps(reports if len(reports) > 1 else reports[0], ensure_ascii=False, indent=1))
     else:
@@ -157,6 +165,7 @@ def _report(file: Path, verdict: Any) -> dict[str, Any]:
                 "serial": signer.serial,
                 "claimed_at": signer.claimed_at.isoformat() if signer.claimed_at else None,
                 "revocation": signer.revocation,
+                "in_force_until": signer.in_force_until.isoformat(),
             }
             for signer in verdict.signers
         ],
@@ -235,9 +244,19 @@ _WORDS = {
     "homeroom_teacher": ("Giáo viên chủ nhiệm", "Homeroom teacher"),
     "principal": ("Hiệu trưởng", "Principal"),
     "school_seal": ("Con dấu của trường", "School seal"),
-    "good": ("chứng thư số chưa bị thu hồi", "certificate not revoked"),
+    "good": ("chứng thư số chưa bị thu hồi vào thời điểm ký", "certificate not revoked at the time of signing"),
     "unknown": ("không có dữ liệu thu hồi để kiểm tra", "revocation could not be checked"),
     "proven_at": ("Dấu thời gian chứng thực các chữ ký có trước", "A time stamp proves the signatures to be older than"),
+    "claimed": (
+        "Thời điểm ký do người ký tự khai. Chứng thư số hết hiệu lực sớm nhất vào {}: trước đó hãy lấy hồ sơ bằng chứng để về sau còn chứng minh được",
+        "The signing times are the signers' own claims. The first certificate ends at {}: get an evidence record before, so that they can be proven later on",
+    ),
+    "unproven": (
+        "Còn thiếu: dấu thời gian trong tệp hoặc hồ sơ bằng chứng (RFC 4998) lập trước {} và được gia hạn từ đó. Nơi lưu trữ có giữ thì "
+        "lấy ra bằng `hocba archive evidence` rồi kiểm tra với --evidence, hoặc lấy gói bằng chứng (`hocba archive fetch --bundle`)",
+        "What is missing: a time stamp in the file, or an evidence record (RFC 4998), made before {} and renewed since. If the archive has it, "
+        "get it by `hocba archive evidence` and check with --evidence, or get the bundle (`hocba archive fetch --bundle`)",
+    ),
 }
 
 
@@ -266,8 +285,7 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         typer.echo(f"  {_WORDS[signer['role']][at]}: {signer['subject']}, {signer['claimed_at']}, {_WORDS[signer['revocation']][at]}")
     if "evidence" in report:
         archive_evidence.tell(report["evidence"], at)
-    if report["proven_at"]:
-        typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
+    _tell_time(report, at)
     for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
             typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
@@ -278,6 +296,19 @@ def _tell(report: dict[str, Any], language: Language) -> None:
         return
     if report.get("log", {}).get("standing", "unknown") == "unknown":
         typer.echo(f"  {archive_bundle.NOT_KNOWN[at]}")
+
+
+def _tell_time(report: dict[str, Any], at: int) -> None:
+    """What is proven of the time of signing, and what would prove it."""
+    from services.archive.domain.findings import Reason
+
+    ends = min((signer["in_force_until"] for signer in report["signers"]), default=None)
+    if any(finding["reason"] == Reason.EXISTENCE_UNPROVEN for item in report["checks"] for finding in item["findings"]):
+        typer.secho(f"  {_WORDS['unproven'][at].format(ends)}", fg="red")
+    elif report["proven_at"]:
+        typer.echo(f"  {_WORDS['proven_at'][at]}: {report['proven_at']}")
+    elif ends:
+        typer.echo(f"  {_WORDS['claimed'][at].format(ends)}")
 
 
 def fetch(

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,14 +130,24 @@ class Judging:
         from services.archive.application.check_standing import CheckStanding
         from services.chassis.clock import SystemClock
 
-        tokens, now = TrustedTokens(lambda: store, lambda: algorithms), SystemClock().now()
+        tokens, self._now = TrustedTokens(lambda: store, lambda: algorithms), SystemClock().now()
+        self._evidence: Callable[[bytes, bytes], Any] = lambda record, data: evidence_proof(record, data, tokens, self._now)
         self._standing = CheckStanding(policies, verifier_of)
-        self._check = CheckBundle(self._standing, document, lambda record, data: evidence_proof(record, data, tokens, now))
+        self._check = CheckBundle(self._standing, document, self._evidence, self._now)
         self._report = report
 
     def standing(self, proof: bytes, status: bytes | None, sha256: str) -> dict[str, Any]:
         """What a proof from the log shows of the document with this digest."""
         return plain(self._standing(proof, status, bytes.fromhex(sha256)))
+
+    def single(self, file: Path, data: bytes, verdict: Any, record: Path | None, since: datetime | None = None) -> dict[str, Any]:
+        """The report on one document with its evidence record, if there is one; `since`: when something else proves that it existed."""
+        proof = self._evidence(record.read_bytes(), data) if record else None
+        proven = [at for at in (since, proof and proof.since) if at]
+        report = self._report(file, verdict.over_time(min(proven, default=None), self._now))
+        if proof:
+            report |= {"evidence": archive_evidence.plain(proof), "accepted": report["accepted"] and proof.whole}
+        return report
 
     def file(self, file: Path, data: bytes) -> dict[str, Any]:
         """The report on a bundle or a dossier."""

@@ -101,15 +101,6 @@ def renew_evidence(
     typer.echo(json.dumps({"batches": done.batches, "time_stamps": done.time_stamps}) if as_json else words)
 
 
-def judged(record: bytes, document: bytes, store: Any, policy: Any) -> dict[str, Any]:
-    """What a record proves of a document now, as plain data."""
-    from services.archive.adapters.evidence_tokens import TrustedTokens
-    from services.archive.adapters.trusted_proofs import evidence_proof
-    from services.chassis.clock import SystemClock
-
-    return plain(evidence_proof(record, document, TrustedTokens(lambda: store, lambda: policy), SystemClock().now()))
-
-
 def plain(proof: Any) -> dict[str, Any]:
     """What a record proves, as plain data."""
     return {

@@ -35,8 +35,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
         class_id: Annotated[str, typer.Option("--class", help="Deep: of this class (UUID).")] = "",
         since: Annotated[datetime | None, typer.Option(formats=_DAY, help="Deep: admitted on this day or later, by Viet Nam's calendar.")] = None,
         until: Annotated[datetime | None, typer.Option(formats=_DAY, help="Deep: admitted before this day.")] = None,
-        sample: Annotated[float, typer.Option(min=0, max=1, help="Deep: this share of the range, drawn by the documents' digests.")] = 1.0,
-        seed: Annotated[str, typer.Option(help="Deep: another word draws another sample.")] = "",
+        sample: Annotated[float, typer.Option(min=0, max=1, help="The share of stored objects, or with --deep of the range, drawn by their digests.")] = 1.0,
+        seed: Annotated[str, typer.Option(help="Another word draws another sample.")] = "",
         processes: Annotated[int, typer.Option(min=1, help="Deep: how many processes share the work.")] = len(os.sched_getaffinity(0)),
         resume: Annotated[Path | None, typer.Option(dir_okay=False, help="Deep: a file that keeps what is done; give it again to go on.")] = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
@@ -61,7 +61,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
         from rich.table import Table
 
         with reported():
-            findings = asyncio.run(_findings())
+            findings = asyncio.run(_findings(sample, seed, quiet=as_json))
         if as_json:
             typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
         else:
@@ -122,12 +122,40 @@ def _tell(wanted: "Range", report: "Report", *, as_json: bool) -> None:
         typer.secho(f"{verdict.document}: {verdict.unread}", fg="yellow")
 
 
-async def _findings() -> "list[Finding]":
+async def _findings(sample: float, seed: str, *, quiet: bool) -> "list[Finding]":
     from services.audit.checks import run_all
     from services.audit.stores import Stores
 
     async with Stores.of(running()) as stores:
-        return await run_all(stores)
+        findings = await run_all(stores)
+    return [*findings, *await _files(sample, seed, quiet=quiet)]
+
+
+async def _files(sample: float, seed: str, *, quiet: bool) -> "list[Finding]":
+    """What the archive's files say beside the tables."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from services.archive import app as archive
+    from services.audit.archive import Outsider, files_hold, outsiders_agree
+
+    take_local_settings("archive")
+    settings = archive.SETTINGS.load()
+    service = archive.build(settings)
+    words = {"leaves": "Nhật ký (leaves of the log)", "documents": "Tệp đã lưu (stored documents)"}
+    await service.database.open()
+    try:
+        with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+            bars = {what: progress.add_task(title, total=None) for what, title in words.items()}
+            check = archive.check_log(settings, service)
+            findings = [*await files_hold(check, sample, seed, lambda what, done, total: progress.update(bars[what], completed=done, total=total))]
+        if settings.log_policy_file is not None:
+            outsider = Outsider(settings.trust_dir, settings.log_policy_file, tuple(archive.role_orders(settings.role_orders)))
+            vault, proofs = archive.vault(settings, service), archive.proofs(settings, service)
+            findings.append(await outsiders_agree(service.database, vault, proofs, outsider, seed))
+        return findings
+    finally:
+        await service.database.close()
 
 
 async def _fingerprint() -> dict[str, str]:

@@ -202,3 +202,18 @@ def test_journal_of_the_keys_outlives_the_pods(rendered: Objects) -> None:
     (mount,) = [mount for mount in checks.our_container(worker)["volumeMounts"] if mount["mountPath"] == place]
     (volume,) = [volume for volume in checks.pod(worker)["volumes"] if volume["name"] == mount["name"]]
     assert volume["persistentVolumeClaim"]["claimName"] == "hocba-key-journal"
+
+
+def test_only_the_archive_reaches_its_authority_and_witnesses(render: Callable[[str], Objects]) -> None:
+    policies = {thing["metadata"]["name"]: thing["spec"] for thing in render("full-values.yaml") if thing["kind"] == "NetworkPolicy"}
+    for port, cidr in ((318, "10.9.1.0/24"), (8443, "10.9.2.0/24")):
+        door = {"ports": [{"port": port, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": cidr}}]}
+        assert [name for name, spec in policies.items() if door in spec["egress"]] == ["hocba-full-archive"]
+
+
+def test_archive_has_its_log_and_time_stamps(rendered: Objects) -> None:
+    (archive,) = [thing for thing in rendered if thing["kind"] == "Deployment" and thing["metadata"]["name"].endswith("archive")]
+    given = {variable["name"]: variable.get("value") for variable in checks.our_container(archive)["env"]}
+    assert given["HOCBA_ARCHIVE_LOG_URL"] == "s3://hocba-log"
+    assert given["HOCBA_ARCHIVE_TSA_URL"] == "http://tsa.example.org/tsr"
+    assert "/etc/hocba/log" in [mount["mountPath"] for mount in checks.our_container(archive)["volumeMounts"]]

@@ -44,6 +44,12 @@ REFUSED = [
     ("telemetry.export=otlp", "otlpEndpoint"),
     ("objectStores.archive=", "needs the object store archive"),
     ("objectStores.archive=bucket", "objectStores/archive"),
+    ("objectStores.log=", "needs the object store log"),
+    ("timeStamps.url=", "needs a time-stamp authority"),
+    ("timeStamps.url=tsa.example.org", "timeStamps/url"),
+    ("services.archive.settings.log_policy_file=", "the policy that names its witnesses"),
+    ("services.archive.secrets.more.log=", "secrets.more.log is empty"),
+    ("services.archive.settings.wrapping_keys_dir=", "no home of wrapping keys"),
 ]
 
 

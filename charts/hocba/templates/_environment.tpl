@@ -44,6 +44,11 @@ postgresql://{{ .role }}@{{ .entry.postgresqlHost | default .root.Values.postgre
 {{- end -}}
 {{- if has "staging" .entry.objectStores }}{{ $_ := set $out "STAGING_URL" $v.objectStores.staging }}{{ end -}}
 {{- if has "archive" .entry.objectStores }}{{ $_ := set $out "STORE_URL" $v.objectStores.archive }}{{ end -}}
+{{- if has "log" .entry.objectStores }}{{ $_ := set $out "LOG_URL" $v.objectStores.log }}{{ end -}}
+{{- if eq .entry.service "archive" -}}
+{{- $_ := set $out "TSA_URL" $v.timeStamps.url -}}
+{{- with $v.timeStamps.policy }}{{ $_ := set $out "TSA_POLICY" . }}{{ end -}}
+{{- end -}}
 {{- range $peer := .entry.calls -}}
 {{- $_ := set $out (printf "%s_ADDRESS" (upper $peer)) (printf "dns:///%s:%v" (include "hocba.component" (dict "root" $.root "name" $peer)) $v.ports.grpc) -}}
 {{- end -}}

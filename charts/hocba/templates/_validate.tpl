@@ -12,6 +12,22 @@
 {{- fail (printf "services.%s needs the object store %s: set objectStores.%s to a URL such as s3://bucket/prefix" $name $store $store) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq $entry.service "archive" -}}
+{{- if not $.Values.timeStamps.url -}}
+{{- fail (printf "services.%s needs a time-stamp authority: set timeStamps.url to its address (RFC 3161 over HTTP), or admission would stop after four hours" $name) -}}
+{{- end -}}
+{{- range $file := list "log_key_file" "log_policy_file" -}}
+{{- if not (get $entry.settings $file) -}}
+{{- fail (printf "services.%s.settings.%s is empty: the transparency log needs its key and the policy that names its witnesses" $name $file) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (hasPrefix "/etc/hocba/log/" $entry.settings.log_key_file) (not $entry.secrets.more.log) -}}
+{{- fail (printf "services.%s.secrets.more.log is empty: name the Secret with the transparency log's key and policy" $name) -}}
+{{- end -}}
+{{- if not (or $entry.settings.wrapping_keys_dir $entry.settings.wrapping_pkcs11_library) -}}
+{{- fail (printf "services.%s has no home of wrapping keys: set settings.wrapping_keys_dir, or settings.wrapping_pkcs11_library, _token and _pin_file" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- range $peer := $entry.calls -}}
 {{- if not (hasKey $.Values.services $peer) -}}
 {{- fail (printf "services.%s.calls names %s, which is no entry of services" $name $peer) -}}

@@ -14,6 +14,7 @@ from services.archive.adapters.cms_containers import UNREADABLE, Container, Cont
 from services.archive.adapters.trust_store import Chain, TrustStore, read_certificate
 from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
 from services.archive.domain.document import FiledSignature
+from services.archive.domain.existence import TimeStamp
 from services.archive.domain.findings import Finding, Reason
 from services.chassis.clock import Clock
 
@@ -57,12 +58,14 @@ class _Judge:
             _verify_value(container)
             if container.signatory.for_other_work:
                 raise Refused(Reason.SIGNER_UNSUITED, "its certificate is for servers, programs, time stamps or revocation answers, not for documents")
-            revocation = self._judge_certificate(container, signature.claimed_at)
+            chain = self._judge_certificate(container, signature.claimed_at)
         except Refused as refused:
             return SignatureVerdict((Finding(refused.reason, f"the signature of {signature.role}: {refused}"),), None)
         self.containers.learn(signature.contents, container)
         subject, issuer, serial = container.signatory.names
-        return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation))
+        # What can't be known is said, never taken for good.
+        revocation = "good" if chain.revocation_known else "unknown"
+        return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation, chain.in_force_until))
 
     def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
         """The verdict on one time stamp: what it covers, its value, its authority's certificate at the time that it names."""
@@ -72,12 +75,12 @@ class _Judge:
             _verify_value(container)
             if not container.signatory.stamps_time:
                 raise Refused(Reason.SIGNER_UNSUITED, "its certificate is not for time stamps alone")
-            self._judge_certificate(container, at, [_readable(der) for der in certificates])
+            chain = self._judge_certificate(container, at, [_readable(der) for der in certificates])
         except Refused as refused:
             return TimeVerdict((Finding(Reason.TIME_STAMP_INVALID, f"the time stamp in field {stamp.field}: {refused}"),), None)
-        return TimeVerdict((), at)
+        return TimeVerdict((), TimeStamp(at, chain.in_force_until))
 
-    def _judge_certificate(self, container: Container, claimed_at: datetime | None, known: Sequence[x509.Certificate] = ()) -> str:
+    def _judge_certificate(self, container: Container, claimed_at: datetime | None, known: Sequence[x509.Certificate] = ()) -> Chain:
         signatory = container.signatory
         if signatory.unsuited:
             raise Refused(Reason.SIGNER_UNSUITED, signatory.unsuited)
@@ -89,8 +92,7 @@ class _Judge:
             raise Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "a certificate was not valid at the time of signing")
         if chain.revoked_at is not None and chain.revoked_at <= claimed_at:
             raise Refused(Reason.CERTIFICATE_REVOKED, "its certificate had been revoked")
-        # What can't be known is said, never taken for good.
-        return "good" if chain.revocation_known else "unknown"
+        return chain
 
     def _chain(self, container: Container, more: Sequence[x509.Certificate]) -> Chain:
         known = self._chains.get(id(container.signatory))

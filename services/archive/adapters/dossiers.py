@@ -9,7 +9,7 @@ import asyncpg
 
 from services.archive.adapters.catalogue import place_of, scope_of
 from services.archive.adapters.statements import QUERIES
-from services.archive.application.dossier_ports import Recipient
+from services.archive.application.dossier_ports import ReceivedDossier, Recipient
 from services.archive.application.ports import Location, Viewer
 from services.chassis.database import Database
 from services.chassis.errors import Refused
@@ -21,11 +21,11 @@ class PostgresDossiers:
 
     database: Database
 
-    async def of_pupil(self, viewer: Viewer, pupil_id: str, school_id: str | None = None) -> Sequence[Location]:
+    async def of_pupil(self, viewer: Viewer, pupil_id: str, school_id: str | None = None) -> Sequence[ReceivedDossier]:
         """By the table's row-level policy."""
         async with self.database.transaction(scope_of(viewer)) as connection:
             rows = await connection.fetch(QUERIES["received_dossiers"], uuid.UUID(pupil_id), uuid.UUID(school_id) if school_id else None)
-        return [place_of(row, str(row["pupil_id"])) for row in rows]
+        return [ReceivedDossier(str(row["school_id"]), place_of(row, str(row["pupil_id"]))) for row in rows]
 
     async def add(self, to: Recipient, place: Location, verdict: str, at: datetime) -> None:
         """One row."""

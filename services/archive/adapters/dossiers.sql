@@ -1,6 +1,6 @@
 -- name: received_dossiers
 -- What has come for a pupil, the oldest first.
-SELECT sha256, province_id, pupil_id, object_name, pack_offset, size, true AS cipher FROM received_dossiers
+SELECT sha256, school_id, province_id, pupil_id, object_name, pack_offset, size, true AS cipher FROM received_dossiers
 WHERE pupil_id = $1 AND ($2::uuid IS NULL OR school_id = $2) ORDER BY received_at, sha256
 
 -- name: add_received_dossier

@@ -23,15 +23,16 @@ _LOCK_ID = 0x484F4C47  # "HOLG"
 
 
 @asynccontextmanager
-async def alone(database: Database) -> AsyncIterator[bool]:
-    """Whether this process is the one that extends the log; the lock goes with its connection. What makes forks impossible is the epoch."""
+async def alone(database: Database, lock: int = _LOCK_ID) -> AsyncIterator[bool]:
+    """Whether this process is the one that extends the log (or does what else `lock` stands for); the lock goes with its connection.
+    What makes forks impossible is the epoch."""
     async with database.connection() as connection:
-        mine: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_ID)
+        mine: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock)
         try:
             yield mine
         finally:
             if mine and not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_ID)
+                await connection.execute("SELECT pg_advisory_unlock($1)", lock)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,12 @@ class Chain:
         """From when to when all certificates of the path are valid."""
         return max(one.not_valid_before_utc for one in self.certificates), min(one.not_valid_after_utc for one in self.certificates)
 
+    @cached_property
+    def in_force_until(self) -> datetime:
+        """The earlier of the end of `in_force` and the first revocation."""
+        ends = self.in_force[1]
+        return ends if self.revoked_at is None else min(ends, self.revoked_at)
+
 
 @dataclass(frozen=True)
 class TrustStore:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.archive.application.check_document import Announced, Verdict
 from services.archive.application.check_standing import CheckStanding, LogVerdict
@@ -33,11 +34,13 @@ class CheckBundle:
     document: Callable[[bytes, Announced], Verdict]
     evidence: Callable[[bytes, bytes], Proof]
     """(record, document)."""
+    now: datetime
 
     def __call__(self, bundle: Bundle) -> BundleVerdict:
         """The verdict; never raises for what the parts hold."""
         log = self.standing(bundle.proof, bundle.status, hashlib.sha256(bundle.document).digest())
-        return BundleVerdict(log, self.document(bundle.document, _announced(log)), self.evidence(bundle.evidence, bundle.document))
+        evidence = self.evidence(bundle.evidence, bundle.document)
+        return BundleVerdict(log, self.document(bundle.document, _announced(log)).over_time(evidence.since, self.now), evidence)
 
 
 def _announced(log: LogVerdict) -> Announced:

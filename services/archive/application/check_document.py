@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.archive.application.ports import Judge, Signatures, Signer
@@ -10,6 +10,7 @@ from services.archive.domain.class_sheets import row_findings, sheet_findings
 from services.archive.domain.copies import original_findings
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
+from services.archive.domain.existence import TimeStamp, judge_existence
 from services.archive.domain.findings import Check, Finding, Reason
 from services.archive.domain.known_shapes import KnownShapes
 
@@ -41,8 +42,10 @@ class Verdict:
     """Checks that could not be made: nothing was announced, or an earlier check left nothing to look at."""
     signers: tuple[Signer, ...]
     record: bytes | None
+    stamps: tuple[TimeStamp, ...] = ()
+    """The document's own time stamps, each over those before it."""
     proven_at: datetime | None = None
-    """When a time-stamp authority saw all signatures; None when the document carries no proof of time."""
+    """When a time-stamp authority saw all signatures; None when there is no proof of time."""
 
     @property
     def accepted(self) -> bool:
@@ -55,6 +58,14 @@ class Verdict:
         order = list(Check)
         ranked = sorted(self.findings, key=lambda finding: order.index(finding.check) if finding.check else len(order))
         return ranked[0] if ranked else None
+
+    def over_time(self, since: datetime | None, now: datetime) -> "Verdict":
+        """The verdict of who looks `now`, perhaps decades later: certificates must have been in force when the signatures are proven to have been there.
+
+        `since`: when something outside of the document, such as an evidence record, proves that all of it existed; None: nothing does.
+        """
+        proven, findings = judge_existence(((signer.role, signer.in_force_until) for signer in self.signers), self.stamps, since, now)
+        return replace(self, findings=self.findings + findings, proven_at=proven if proven < now else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ class CheckDocument:
             findings.append(Finding(Reason.SHA256_DIFFERS, f"the bytes hash to {examination.sha256.hex()}"))
         findings += examination.findings
         signers: list[Signer] = []
-        proven_at: datetime | None = None
+        stamps: tuple[TimeStamp, ...] = ()
         if any(finding.check is Check.STRUCTURE for finding in examination.findings):
             skipped |= set(Check) - {Check.DIGEST, Check.STRUCTURE}
         else:
@@ -103,7 +114,7 @@ class CheckDocument:
                 skipped.add(Check.SIGNERS)
             findings += _roles_kept_apart(signers, announced)
             if examination.time_stamps:
-                proven_at, wrong = _proven(examination, judge, signers)
+                stamps, wrong = _stamps(examination, judge, signers)
                 findings += wrong
             findings += _record(examination.record, announced)
             findings += self._alternative(examination)
@@ -117,7 +128,8 @@ class CheckDocument:
         if self.shapes is not None and known is None and not findings:
             # Only who has valid signatures can teach a shape, so nobody else can crowd out those that are in use.
             self.shapes.learn(examination)
-        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, proven_at)
+        proven_at = stamps[0].at if stamps else None
+        return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, stamps, proven_at)
 
     def _alternative(self, examination: Examination) -> list[Finding]:
         """The XML beside the record must say what the record says, or two readers would see two transcripts; a copy's original is the one it names."""
@@ -149,16 +161,17 @@ class CheckByRoles:
         return [verdicts[number] for number in range(len(wanted))]
 
 
-def _proven(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[datetime | None, list[Finding]]:
-    """When the first stamp saw the signatures. Stamps stand in the order of their times, and no signature claims to be younger."""
+def _stamps(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[tuple[TimeStamp, ...], list[Finding]]:
+    """The time stamps, none when anything is wrong with them. They stand in the order of their times, and no signature claims to be younger."""
     verdicts = [judge.check_time(stamp, examination.certificates) for stamp in examination.time_stamps]
     findings = [finding for verdict in verdicts for finding in verdict.findings]
-    times = [verdict.at for verdict in verdicts if verdict.at is not None]
+    stamps = tuple(verdict.stamp for verdict in verdicts if verdict.stamp is not None)
+    times = [stamp.at for stamp in stamps]
     if not findings and times != sorted(times):
         findings.append(Finding(Reason.TIME_STAMP_INVALID, "a later time stamp names an earlier time"))
     if not findings and any(signer.claimed_at is not None and signer.claimed_at > times[0] for signer in signers):
         findings.append(Finding(Reason.TIME_STAMP_INVALID, "a signature claims a time behind that of the stamp which covers it"))
-    return (None if findings else times[0]), findings
+    return (() if findings else stamps), findings
 
 
 def _record(record: bytes | None, announced: Announced) -> list[Finding]:

@@ -17,6 +17,7 @@ from services.chassis.errors import ServiceError
 
 CHUNK = 64 * WIDTH
 """Leaves that are held at a time: 5 MB or so."""
+Wanted = Callable[[KeptPack], bool]
 Progress = Callable[[str, int, int], None]
 """Told what is looked at (`leaves` or `documents`), how many are done, and of how many."""
 
@@ -66,8 +67,10 @@ class CheckLog:
     log_key: NoteVerifier | None
     """The log's public key; None where no signature can be checked."""
 
-    async def __call__(self, progress: Progress = lambda *_: None, *, documents: bool = True, mend: bool = False) -> LogInspection:
-        """What was found, and mended."""
+    async def __call__(
+        self, progress: Progress = lambda *_: None, *, documents: bool = True, mend: bool = False, wanted: Wanted = lambda _: True
+    ) -> LogInspection:
+        """What was found, and mended; of the packs those that are `wanted` are read."""
         files = await self._tree(progress)
         found = files.found
         if self.store is not None and mend and files.broken and found.root_database == found.root_signed:
@@ -79,7 +82,7 @@ class CheckLog:
             again.found.mended = found.mended
             found = again.found
         if documents:
-            await self._documents(found, progress)
+            await self._documents(found, progress, wanted)
         return found
 
     async def _tree(self, progress: Progress) -> "_Files":
@@ -163,9 +166,11 @@ class CheckLog:
             found.faults.append(Fault("checkpoint_differs", CHECKPOINT, f"{told.size} leaves, root {told.root.hex()}, was never signed"))
         return True
 
-    async def _documents(self, found: LogInspection, progress: Progress) -> None:
+    async def _documents(self, found: LogInspection, progress: Progress, wanted: Wanted) -> None:
         total = await self.state.count_documents()
         async for pack in self.state.packs():
+            if not wanted(pack):
+                continue
             await self._compare_pack(found, pack)
             found.documents += len(pack.documents)
             progress("documents", found.documents, total)

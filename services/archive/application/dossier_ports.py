@@ -19,11 +19,19 @@ class Recipient:
     pupil_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedDossier:
+    """One that a school has taken in, and where it lies."""
+
+    school_id: str
+    place: Location
+
+
 class ReceivedDossiers(Protocol):
     """Dossiers that passed the check, written once; nothing is seen but what the viewer may see."""
 
-    async def of_pupil(self, viewer: Viewer, pupil_id: str, school_id: str | None = None) -> Sequence[Location]:
-        """Where a pupil's dossiers lie, the oldest first; of one school only, if it is named."""
+    async def of_pupil(self, viewer: Viewer, pupil_id: str, school_id: str | None = None) -> Sequence[ReceivedDossier]:
+        """A pupil's dossiers, the oldest first; of one school only, if it is named."""
         ...
 
     async def add(self, to: Recipient, place: Location, verdict: str, at: datetime) -> None:

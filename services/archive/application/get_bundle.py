@@ -24,7 +24,7 @@ class GetBundle:
         status = await self.proofs.status(proof) if proof else None
         if proof is None or status is None:
             return entry, None, "log"
-        evidence = await self.evidence.of_transcript(viewer, transcript_id, entry.ref.version)
+        _, evidence = await self.evidence.of_transcript(viewer, transcript_id, entry.ref.version)
         if not evidence.record:
             return entry, None, "evidence"
         return entry, Bundle(document, evidence.record, proof.encoded(), status.encoded()), ""

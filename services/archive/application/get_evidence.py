@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.archive.application.evidence_ports import BatchStamp, EvidenceLedger, RecordCodec
-from services.archive.application.ports import Catalogue, Viewer
+from services.archive.application.ports import Catalogue, Entry, SheetEntry, Viewer
 from services.archive.domain.evidence import ArchiveTimeStamp, Chain, HashTree, Lists
 from services.chassis.errors import NotFound
 
@@ -72,19 +72,19 @@ class GetEvidence:
     ledger: EvidenceLedger
     records: BatchRecords
 
-    async def of_transcript(self, viewer: Viewer, transcript_id: str, version: int) -> Evidence:
-        """Of one version of a transcript (0: the latest). NotFound for what isn't there and for what isn't yours."""
+    async def of_transcript(self, viewer: Viewer, transcript_id: str, version: int) -> tuple[Entry, Evidence]:
+        """The index entry of one version of a transcript (0: the latest), and its evidence. NotFound for what isn't there and for what isn't yours."""
         entry = await self.catalogue.entry(viewer, transcript_id, version)
         if entry is None:
             raise NotFound(f"the archive holds no such version of transcript {transcript_id} that you may see", code="no_transcript")
-        return await self._of(entry.ref.version, entry.sha256)
+        return entry, await self._of(entry.ref.version, entry.sha256)
 
-    async def of_sheet(self, viewer: Viewer, sheet_id: str, version: int) -> Evidence:
+    async def of_sheet(self, viewer: Viewer, sheet_id: str, version: int) -> tuple[SheetEntry, Evidence]:
         """Of one version of a class-subject sheet (0: the latest). NotFound as above."""
         entry = await self.catalogue.sheet(viewer, sheet_id, version)
         if entry is None:
             raise NotFound(f"the archive holds no such version of sheet {sheet_id} that you may see", code="no_sheet")
-        return await self._of(entry.ref.version, entry.sha256)
+        return entry, await self._of(entry.ref.version, entry.sha256)
 
     async def _of(self, version: int, sha256: bytes) -> Evidence:
         found = await self.ledger.place_of(sha256)

@@ -9,6 +9,7 @@ from typing import Protocol
 from services.archive.domain.admission import Held
 from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.document import FiledSignature
+from services.archive.domain.existence import TimeStamp
 from services.archive.domain.findings import Finding
 from services.archive.domain.pack import Pack
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedSheets, TranscriptRef
@@ -25,7 +26,9 @@ class Signer:
     """Lower-case hexadecimal without leading zeros."""
     claimed_at: datetime | None
     revocation: str
-    """`good` or `unknown`; a revoked certificate is a finding."""
+    """`good` or `unknown`; a certificate that was revoked before the claimed time is a finding."""
+    in_force_until: datetime
+    """The first moment at which a certificate of its path has ended or, as far as is known, is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,10 @@ class SignatureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class TimeVerdict:
-    """What the cryptographic check of one time stamp says: the time that it proves, or what is wrong."""
+    """What the cryptographic check of one time stamp says: what it proves, or what is wrong."""
 
     findings: tuple[Finding, ...]
-    at: datetime | None
+    stamp: TimeStamp | None
 
 
 class Judge(Protocol):

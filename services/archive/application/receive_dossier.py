@@ -47,7 +47,7 @@ class ReceiveDossier:
         digest = hashlib.sha256(data).digest()
         held = await self.dossiers.of_pupil(viewer, to.pupil_id, to.school_id)
         found = await asyncio.to_thread(self._judged, data, digest, personal_number)
-        already = any(place.sha256 == digest for place in held)
+        already = any(kept.place.sha256 == digest for kept in held)
         if found.reasons or already:
             # A dossier that was kept is judged again all the same: the answer says what holds now.
             return Receipt(digest, found.reasons, found.years, found.missing, already)

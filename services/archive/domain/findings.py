@@ -42,6 +42,7 @@ class Reason(StrEnum):
     SIGNER_UNSUITED = "signer_unsuited"
     CERTIFICATE_NOT_IN_FORCE = "certificate_not_in_force"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    EXISTENCE_UNPROVEN = "existence_unproven"
     SIGNER_REPEATED = "signer_repeated"
     TIME_STAMP_INVALID = "time_stamp_invalid"
     RECORD_MISSING = "record_missing"
@@ -78,6 +79,7 @@ CHECK_OF_REASON: dict[Reason, Check] = {
     Reason.SIGNER_UNSUITED: Check.SIGNERS,
     Reason.CERTIFICATE_NOT_IN_FORCE: Check.SIGNERS,
     Reason.CERTIFICATE_REVOKED: Check.SIGNERS,
+    Reason.EXISTENCE_UNPROVEN: Check.SIGNERS,
     Reason.SIGNER_REPEATED: Check.SIGNERS,
     Reason.TIME_STAMP_INVALID: Check.SIGNERS,
     Reason.RECORD_MISSING: Check.RECORD,
@@ -154,6 +156,10 @@ REASON_WORDS: dict[Reason, tuple[str, str]] = {
     Reason.CERTIFICATE_REVOKED: (
         "chứng thư số đã bị thu hồi trước thời điểm ký",
         "the certificate had been revoked before it signed",
+    ),
+    Reason.EXISTENCE_UNPROVEN: (
+        "không có gì chứng minh chữ ký đã có khi chứng thư số còn hiệu lực",
+        "nothing proves that the signature existed while its certificate was in force",
     ),
     Reason.SIGNER_REPEATED: ("một chứng thư số ký cho nhiều vai trò", "one certificate signs in more than one role"),
     Reason.TIME_STAMP_INVALID: ("dấu thời gian không hợp lệ", "a time stamp is not valid"),

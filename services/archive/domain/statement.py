@@ -32,6 +32,8 @@ class Kind(StrEnum):
     """A certified copy of the document `previous` is issued; `content_digest` is that of what the copy says."""
     EVIDENCE = "evidence"
     """A batch of documents, or of older time stamps, got a time stamp: see `evidence_statement`."""
+    AUDIT_HEAD = "audit-head"
+    """A process's access log has come so far: see `audit_head_statement`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ class Statement:
 def evidence_statement(stamp_id: int, token: bytes, imprint: bytes, at: datetime) -> bytes:
     """That time stamp `stamp_id` was made: `sha256` is its token's, `content_digest` is SHA-256 of the root of the hash tree that it is over."""
     return Statement(Kind.EVIDENCE, f"time-stamp-{stamp_id}", 1, hashlib.sha256(token).digest(), hashlib.sha256(imprint).digest(), None, "-", at).canonical()
+
+
+def audit_head_statement(stream: str, number: int, head: bytes, digest: bytes, previous: bytes | None, at: datetime) -> bytes:
+    """That a stream of the access log has `number` lines: `sha256` is the last one's hash, `content_digest` its digest, `previous` the hash told before."""
+    return Statement(Kind.AUDIT_HEAD, f"access-{stream}", number, head, digest, previous, "-", at).canonical()
 
 
 def document_of(statement: bytes) -> str:

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _TAIL = re.compile(rb"startxref\n(\d+)\n%%EOF\n\Z")
 _DICTIONARY = re.compile(rb"(\d+) 0 obj\n<</Type/XRef/Size (\d+)/Root (\d+) 0 R/ID\[<([0-9A-F]{32})><[0-9A-F]{32}>\]")
@@ -22,8 +23,7 @@ _ROW_SIZE = 7
 _UP = b"\x02"  # RFC 2083, section 6.4; pyHanko 0.38 misreads the other ways of writing a row
 
 
-@dataclass(frozen=True, slots=True)
-class Tip:
+class Tip(NamedTuple):
     """Where a file ends so far: everything that the next revision has to know of it."""
 
     length: int

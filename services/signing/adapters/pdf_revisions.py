@@ -105,7 +105,8 @@ def _revision(pdf: bytes, end: int) -> Revision:
             raise NotAsIntended("the first cross-references don't have a row for each object")
         return Revision(0, end, at, number, None, found[3], rows, found[4])
     # An increment has a few objects and begins with the first of them; the first revision has hundreds, and begins the file.
-    revision = Revision(min(_objects(rows, found[4], False).values()), end, at, number, previous, found[3], rows, found[4])
+    start = min([place for _, place, _ in _ROW.iter_unpack(rows)])
+    revision = Revision(start, end, at, number, previous, found[3], rows, found[4])
     _ = revision.objects
     return revision
 

@@ -7,7 +7,8 @@ code of one text, plus (exclusive or) a precomputed difference for each bit in w
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import getitem, xor
 from typing import Any
 
 import segno
@@ -29,9 +30,7 @@ class QrCodes:
         if len(data) != self._length:
             raise ValueError(f"{suffix!r} has not {self._length} characters")
         side, row, base, differences = self._table
-        code = base
-        for place, byte in zip(differences, data, strict=True):
-            code ^= place[byte]
+        code = reduce(xor, map(getitem, differences, data), base)
         return side, code.to_bytes(side * row, "big")
 
     @cached_property

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import deflate
 
@@ -27,6 +28,7 @@ REASONS = {
     SignatureRole.SCHOOL_SEAL: "Nhà trường đóng dấu phát hành học bạ",
 }
 _RANGE_WIDTH = 36
+_VALUE_END = b">>\nendobj\n"
 _MOST_SKELETONS = 512
 
 
@@ -46,8 +48,7 @@ class SignatureTerms:
         return self.stamp.signed_at
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A document with everything on it but a signature value."""
 
     before_digest: bytes
@@ -74,8 +75,7 @@ class Waiting:
         return Open((*self.before, contents), state, self.tip)
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """A document to which a signature can be added: its parts, their SHA-256, and its tip."""
 
     parts: tuple[bytes, ...]
@@ -152,14 +152,14 @@ class Signing:
             # PDF names the certification in the catalogue too (ISO 32000-1, 12.8.4).
             objects.insert(0, (CATALOG, b"%b/Perms<</DocMDP %d 0 R>>>>" % (skeleton.catalog, signature)))
         parts: list[bytes] = []
-        self._offsets: list[int] = []
+        offsets: list[int] = []
         at = 0
         for number, body in objects:
             written = b"%d 0 obj\n%b\nendobj\n" % (number, body)
-            self._offsets.append(at)
+            offsets.append(at)
             parts.append(written)
             at += len(written)
-        self._offsets.append(at)
+        offsets.append(at)
         moment = terms.signed_at.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ").encode()
         parts.append(
             b"%d 0 obj\n<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Name%b/Reason%b/M(%b)%b/ByteRange"
@@ -178,6 +178,12 @@ class Signing:
             7 * (len(numbers) + 2),
         )
         self._size, self._size_after = size, signature + 2
+        self._table_at = self._to_contents + self._gap + len(_VALUE_END)
+        places = [*offsets, self._table_at]
+        # All rows as one number: where a revision starts is added to the offset in each of them at once.
+        self._rows = int.from_bytes(b"".join([plain_row(place) for place in places]), "big")
+        self._starts = int.from_bytes(b"\x00\x00\x00\x00\x01\x00\x00" * len(places), "big")
+        self._rows_size = 7 * len(places)
         self._cms = terms.cms
 
     def on(self, document: Open) -> Waiting:
@@ -188,9 +194,9 @@ class Signing:
         start = tip.length
         contents = start + self._to_contents
         end = contents + self._gap
-        table_at = end + len(b">>\nendobj\n")
-        rows = b"".join([plain_row(start + offset) for offset in self._offsets]) + plain_row(table_at)
-        after = b">>\nendobj\n%b%b\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (self._table % (tip.file_id, tip.file_id, tip.startxref), rows, table_at)
+        table_at = start + self._table_at
+        rows = (self._rows + start * self._starts).to_bytes(self._rows_size, "big")
+        after = b"%b%b%b\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (_VALUE_END, self._table % (tip.file_id, tip.file_id, tip.startxref), rows, table_at)
         spans = b"[0 %d %d %d]" % (contents, end, len(after))
         begun = b"%b%b/Contents" % (self._begun, spans.ljust(_RANGE_WIDTH))
         state = document.state.copy()

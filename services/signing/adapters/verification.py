@@ -33,12 +33,15 @@ from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
+_Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 _PADES = "/ETSI.CAdES.detached"
 _HASHED = utils.Prehashed(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _ECDSA = ec.ECDSA(_HASHED)
 _FIXED = re.compile(rb"%PDF-1\.7\n%\xe2\xe3\xcf\xd3 (\d{7})\n")
 _SPAN = re.compile(rb"/ByteRange\[0 (\d+) (\d+) (\d+)\] */Contents")
+_HEAD = 8
+"""Digits of a SEQUENCE's tag and length, as long as containers are."""
 _SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml|pdf)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _ALTERNATIVE = "hoc-ba.xml"
@@ -49,23 +52,31 @@ _LARGEST_RECORD = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """A container that was read in full: its bytes around digest and value, its signed attributes around the digest, its key."""
+    """A container that was read in full: its upper-case digits around digest and value, its signed attributes around the digest, its key."""
 
     head: bytes
     middle: bytes
     tail: bytes
-    value_size: int
+    value_at: slice
+    """Where the value's digits stand."""
     before: hashlib._Hash
     after: bytes
-    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    key: _Key
     certificates: tuple[bytes, ...]
     """The signer's, then all that the container brings."""
 
-    def is_right(self, der: bytes, digest: bytes) -> bool:
-        """Whether this is the same container around this digest and a right value."""
-        start = len(self.head) + len(digest) + len(self.middle)
-        value = der[start : start + self.value_size]
-        if der != b"".join((self.head, digest, self.middle, value, self.tail)):
+    @classmethod
+    def of(cls, parts: Sequence[bytes], value: bytes, signed: Sequence[bytes], key: _Key, certificates: Sequence[bytes]) -> _Container:
+        """From what stands around digest and value in the container, and around the digest in the signed attributes."""
+        head, middle, tail = [part.hex().upper().encode() for part in parts]
+        value_at = len(head) + 2 * hashlib.sha256().digest_size + len(middle)
+        return cls(head, middle, tail, slice(value_at, value_at + 2 * len(value)), hashlib.sha256(signed[0]), signed[1], key, tuple(certificates))
+
+    def is_right(self, digits: bytes, digest: bytes) -> bool:
+        """Whether these are the digits of the same container around this digest and a right value, padded with zeros."""
+        value = bytes.fromhex(digits[self.value_at].decode())
+        made = b"".join((self.head, digest.hex().upper().encode(), self.middle, value.hex().upper().encode(), self.tail))
+        if made.ljust(len(digits), b"0") != digits:
             return False
         state = self.before.copy()
         state.update(digest + self.after)
@@ -74,10 +85,10 @@ class _Container:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What was read in full about one role's signature: where its objects stand, and its containers by length."""
+    """What was read in full about one role's signature: where its objects stand, and its containers by their first digits, which say how long they are."""
 
     offsets: tuple[tuple[int, int], ...]
-    containers: dict[int, _Container]
+    containers: dict[bytes, _Container]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +165,9 @@ class DocumentVerifier:
             state.update(view[revision.start : first])
             covered = state.copy()
             covered.update(view[second : revision.end])
-            der = _der_of(pdf[first + 1 : second - 1])
-            container = kind.containers.get(len(der))
-            if container is None or not container.is_right(der, covered.digest()):
+            digits = pdf[first + 1 : second - 1]
+            container = kind.containers.get(digits[:_HEAD])
+            if container is None or not container.is_right(digits, covered.digest()):
                 return False
             state.update(view[first : revision.end])
         return True
@@ -197,18 +208,17 @@ class DocumentVerifier:
         shared = _shared(fixed, revisions[0])
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
-            first, second, whole = _range_of(pdf, span, revision) if span else (0, 0, False)
-            if span is None or not whole:
+            if span is None or not _range_of(pdf, span, revision)[2]:
                 raise NotAsIntended(f"{wanted.field}: the signature's dictionary isn't written the way hocba writes it")
             key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index)
             kind = self._kinds.setdefault(key, _Kind(_offsets(revision), {}))
-            kind.containers[len(_der_of(pdf[first + 1 : second - 1]))] = container
+            kind.containers[container.head[:_HEAD]] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
         """The container, read in full unless it is one of this certificate's around another digest and value."""
         digest = hashlib.sha256(covered).digest()
         kept = self._containers.get((wanted.certificate_sha256, len(container)))
-        if kept is None or not kept.is_right(container, digest):
+        if kept is None or not kept.is_right(container.hex().upper().encode(), digest):
             if len(self._containers) >= _MOST_REMEMBERED:
                 self._containers.clear()
             kept = self._containers[wanted.certificate_sha256, len(container)] = _read_container(container, digest, wanted)
@@ -252,9 +262,7 @@ def _read_container(container: bytes, digest: bytes, wanted: ExpectedSignature) 
     if not _is_signature(key, value, hashlib.sha256(signed).digest()):
         raise NotAsIntended(f"{wanted.field}: the signature value is wrong")
     head, rest = _cut(container, digest, wanted)
-    middle, tail = _cut(rest, value, wanted)
-    before, after = _cut(signed, digest, wanted)
-    return _Container(head, middle, tail, len(value), hashlib.sha256(before), after, key, (certificate, *certificates))
+    return _Container.of((head, *_cut(rest, value, wanted)), value, _cut(signed, digest, wanted), key, (certificate, *certificates))
 
 
 def _check_unsigned_parts(content: Any, signer: Any, certificate: bytes, wanted: ExpectedSignature) -> None:
@@ -372,7 +380,7 @@ def _check_content(document: pikepdf.Pdf, expected: Expectation) -> str:
 
 def _check_beside(name: str, record: bytes, beside: bytes) -> None:
     if name == _ORIGINAL:
-        if hashlib.sha256(beside).digest() != known_copy(record).original:
+        if hashlib.sha256(beside).digest() != known_copy(record, json.loads(record)).original:
             raise NotAsIntended("the attached original isn't the one that the copy names")
     elif from_xml(beside, record_table()) != json.loads(record):
         raise NotAsIntended("the attached XML isn't the record")
@@ -443,7 +451,7 @@ def _covered(pdf: bytes, value: Any, revision: Revision, index: int) -> tuple[by
     return pdf[:first] + pdf[second : second + rest], _der_of(hexadecimal[1:-1])
 
 
-def _key_of(certificate: bytes, signer: Any, wanted: ExpectedSignature) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+def _key_of(certificate: bytes, signer: Any, wanted: ExpectedSignature) -> _Key:
     key = read_certificate(certificate).public_key()
     used = signer["digest_algorithm"]["algorithm"].native, signer["signature_algorithm"].signature_algo
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048 and used == ("sha256", "rsassa_pkcs1v15"):
@@ -453,7 +461,7 @@ def _key_of(certificate: bytes, signer: Any, wanted: ExpectedSignature) -> rsa.R
     raise NotAsIntended(f"{wanted.field}: neither RSA PKCS#1 v1.5 (2048 bits or more) nor ECDSA on P-256, with SHA-256")
 
 
-def _is_signature(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, value: bytes, digest: bytes) -> bool:
+def _is_signature(key: _Key, value: bytes, digest: bytes) -> bool:
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(value, digest, _PKCS1, _HASHED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from services.signing.domain.record import Level, Record
@@ -22,16 +23,17 @@ HISTORY_ROW = ("school_year", "class_name", "school", "register_number", "entere
 def sheet_of(record: Record) -> dict[str, Any]:
     """All values that a form may name: texts by key, and the lists `history`, `rows`, `notes` and those of the level."""
     data = record.data
-    school, pupil, school_class, transcript = data["school"], data["pupil"], data["school_class"], data["transcript"]
-    year = data["school_year"].replace("-", " - ")
-    place = school["place_of_issue"]
+    school, pupil, transcript = data["school"], data["pupil"], data["transcript"]
     return {
-        "school_year": f"Năm học {year}",
-        "authority": province_authority(school["province"]).upper(),
-        "school_head": school["name"].upper(),
-        "school": school["name"],
-        "place": joined([school["commune"], school["province"]]),
-        "class": school_class["name"],
+        **_class_texts(
+            data["school_year"],
+            data["school_class"]["name"],
+            school["name"],
+            school["commune"],
+            school["province"],
+            school["place_of_issue"],
+            school["principal_title"],
+        ),
         "full_name": pupil["name"].upper(),
         "born_on": date_text(pupil["born_on"]),
         "sex": pupil["sex"] or "",
@@ -47,13 +49,9 @@ def sheet_of(record: Record) -> dict[str, Any]:
         "guardian": guardian_text(pupil["guardian"]),
         "ministry_code": pupil["ministry_code"] or "",
         "register_number": pupil["register_number"] or "",
-        "running": f"Lớp {school_class['name']}   Năm học {year}",
         "reference": f"Phiên bản {transcript['version']}",
         "state": state_texts(transcript),
         "corrections": corrections_text(data["corrections"]),
-        # The date behind it is the principal's: the signature brings it.
-        "issued_at": f"{place}," if place else "",
-        "principal_title": (school["principal_title"] or "Hiệu trưởng").upper(),
         "lookup": f"Mã tra cứu: {grouped(transcript['public_id'].upper())} · Phiên bản {transcript['version']} · Mã học bạ: {transcript['id']}",
         "digest": f"SHA-256 của dữ liệu đính kèm: {record.digest.hex()}",
         "history": [
@@ -67,6 +65,26 @@ def sheet_of(record: Record) -> dict[str, Any]:
             for stage in data["history"]
         ],
         **_PARTS[record.level](data),
+    }
+
+
+@lru_cache(maxsize=256)
+def _class_texts(
+    school_year: str, class_name: str, school: str, commune: str | None, province: str | None, place: str | None, title: str | None
+) -> dict[str, str]:
+    """What the pages of a class have in common; not to be changed by who asks."""
+    year = school_year.replace("-", " - ")
+    return {
+        "school_year": f"Năm học {year}",
+        "authority": province_authority(province).upper(),
+        "school_head": school.upper(),
+        "school": school,
+        "place": joined([commune, province]),
+        "class": class_name,
+        "running": f"Lớp {class_name}   Năm học {year}",
+        # The date behind it is the principal's: the signature brings it.
+        "issued_at": f"{place}," if place else "",
+        "principal_title": (title or "Hiệu trưởng").upper(),
     }
 
 

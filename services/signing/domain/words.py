@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 _CITY = "thành phố "
 
 
+@lru_cache(maxsize=1_024)
 def mark_text(mark: str | None) -> str:
     """A mark as the form writes it: decimal comma ("7,5"); words and whole marks stay as they are, none is empty."""
     return mark.replace(".", ",") if mark else ""

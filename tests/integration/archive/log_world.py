@@ -129,14 +129,17 @@ def statement() -> bytes:
 
 
 def make_witnesses(folder: Path, log: NoteSigner) -> tuple[WitnessPolicy, Witnesses]:
-    """Three witnesses, one of them with an ML-DSA key, two of whom are enough."""
+    """Three witnesses, one of them with an ML-DSA key, two of whom are enough; file `policy` says so."""
     lines, by_url = [f"log {log.public.text}"], {}
     for number, kind in enumerate((COSIGNATURE_ED25519, COSIGNATURE_ED25519, COSIGNATURE_ML_DSA_44)):
         signer = make_signer(folder / f"witness-{number}.key", f"witness-{number}.example", kind)
         url = f"http://witness-{number}"
         by_url[url] = Witnessing({log.public.name: log.public}, signer, Ledger.open(folder / f"witness-{number}"), lambda: datetime.now(UTC))
         lines.append(f"witness W{number} {signer.public.text} {url}")
-    return read_policy("\n".join([*lines, "group two 2 W0 W1 W2", "quorum two"])), Witnesses(by_url)
+    text = "\n".join([*lines, "group two 2 W0 W1 W2", "quorum two"])
+    # For those who read it from a file, as a verifier does.
+    (folder / "policy").write_text(text)
+    return read_policy(text), Witnesses(by_url)
 
 
 def make_signer(file: Path, name: str, kind: int = ED25519) -> NoteSigner:

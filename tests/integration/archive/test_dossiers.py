@@ -74,7 +74,7 @@ async def world(make_database: DatabaseFactory, tmp_path: Path) -> AsyncIterator
     store, algorithms = read_trust(trust), read_algorithms(trust)
     tokens = TrustedTokens(lambda: store, lambda: algorithms)
     document = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
-    check = CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW))
+    check = CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW), NOW)
     dossiers = PostgresDossiers(database)
     receive = ReceiveDossier(lambda: check, a_vault(tmp_path, database), dossiers, SystemClock())
     yield World(database, databases.owner_url, receive, dossiers, trust, here, elsewhere)
@@ -91,8 +91,8 @@ async def test_a_chain_of_two_installations_is_kept_once_and_comes_back_as_it_ca
     assert (first.reasons, first.missing, first.already, first.sha256) == ((), (2022,), False, hashlib.sha256(data).digest())
     assert [verdict.log.leaf.checkpoint.origin for _, verdict in first.years if verdict.log.leaf] == ["elsewhere.example"] * 2 + ["here.example"]
     assert (await world.receive(recipient(), data, NUMBER)).already
-    [place] = await world.dossiers.of_pupil(REGISTRAR.viewer, PUPIL)
-    assert await world.receive.vault.read(place) == data
+    [kept] = await world.dossiers.of_pupil(REGISTRAR.viewer, PUPIL)
+    assert await world.receive.vault.read(kept.place) == data
     assert b"Hoa" not in b"".join(path.read_bytes() for path in world.trust.parent.rglob("*.zip"))
     # Another school sees nothing of it, and can't hand in anything for this one.
     stranger = Caller(Person("other", "other"), Viewer(schools=(str(uuid.uuid4()),)))

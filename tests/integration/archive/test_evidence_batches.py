@@ -126,7 +126,7 @@ async def test_each_admitted_document_gets_a_record_and_keeps_it_through_both_re
     documents = [unique(pupil, 1) for pupil in PUPILS[:3]]
     await world.archive.admit(staged(world.archive, *documents))
     ids = [announced.ref.transcript_id for announced, _ in documents]
-    pending = await world.get.of_transcript(EVERYTHING, ids[0], 0)
+    _, pending = await world.get.of_transcript(EVERYTHING, ids[0], 0)
     assert (pending.record, pending.stamped_at, pending.good_until) == (b"", (), None)
     now = world.clock.time = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     assert await world.stamping(most=2)() == 2
@@ -163,7 +163,7 @@ async def check(world: World, documents: list, stamps: int, since: datetime | No
     """Every record proves its document and no other, as of the world's clock."""
     records = []
     for announced, data in documents:
-        found = await world.get.of_transcript(EVERYTHING, announced.ref.transcript_id, 0)
+        _, found = await world.get.of_transcript(EVERYTHING, announced.ref.transcript_id, 0)
         proof = await asyncio.to_thread(verify, evidence_records.decode(found.record), [data], TOKENS, POLICY, world.clock.time)
         assert (proof.whole, len(proof.stamps), proof.stamps) == (True, stamps, found.stamped_at), proof.findings
         assert since is None or proof.since == since

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
@@ -116,6 +117,28 @@ def test_any_changed_bit_that_no_signature_covers_is_found(document: tuple[bytes
         for changed in forgeries.flipped_unsigned_parts(pdf, which):
             with pytest.raises(NotAsIntended):
                 verify(changed, expected)
+
+
+def test_what_changes_in_a_container_that_is_known_is_found(document: tuple[bytes, bytes, str], office: Office) -> None:
+    """Compared with the first of its kind instead of read: there too each digit has one right value, in its own case, and so has the padding."""
+    pdf, content, level = document
+    verify = DocumentVerifier(office.anchors.chain_of)
+    expected = office.expectation(office.page(content), content)
+    verify(pdf, expected)
+    chance = random.Random(level)
+    for found in re.finditer(rb"/Contents<([0-9A-F]+)>", pdf):
+        letters = [place for place in range(*found.span(1)) if pdf[place] > ord("9")]
+        for place, bit in [(chance.randrange(*found.span(1)), 1) for _ in range(40)] + [(place, 32) for place in chance.sample(letters, 10)]:
+            changed = bytearray(pdf)
+            changed[place] ^= bit
+            with pytest.raises(NotAsIntended):
+                verify(bytes(changed), expected)
+    for which in range(len(DEFAULT_ORDER)):
+        for forged in forgeries.flipped_unsigned_parts(pdf, which):
+            with pytest.raises(NotAsIntended):
+                verify(forged, expected)
+    verify(pdf, expected)
+    assert verify.in_full > 1
 
 
 def test_a_sampled_document_is_validated_by_pyhanko_too(document: tuple[bytes, bytes, str], office: Office) -> None:

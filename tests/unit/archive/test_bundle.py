@@ -8,6 +8,7 @@ import random
 import uuid
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def check_by(trust: Path) -> CheckBundle:
     store, algorithms = read_trust(trust), read_algorithms(trust)
     tokens = TrustedTokens(lambda: store, lambda: algorithms)
     document = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, SystemClock()))
-    return CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW))
+    return CheckBundle(CheckStanding(read_policies(trust), verifier_of), document, lambda record, data: evidence_proof(record, data, tokens, NOW), NOW)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,15 @@ def test_parts_of_another_document_prove_nothing(proving: Proving, check: CheckB
     assert not check(replace(first, evidence=second.evidence)).evidence.whole
     assert check(replace(first, document=first.document[:-9])).document.first is not None
     assert not check(replace(first, status=b"")).log.good
+
+
+def test_years_later_it_is_its_evidence_that_proves_its_signatures(proving: Proving, check: CheckBundle) -> None:
+    first, second = proving.bundles([transcript(2023), transcript(2024)])
+    later = replace(check, now=NOW + timedelta(days=400))
+    assert (later(first).accepted, later(first).document.proven_at) == (True, STAMPED)
+    unproven = later(replace(first, evidence=second.evidence))
+    assert [finding.reason for finding in unproven.document.findings] == [Reason.EXISTENCE_UNPROVEN] * 3
+    assert [finding.reason for finding in check(replace(first, evidence=second.evidence)).document.findings] == []
 
 
 def test_the_container_is_what_other_programs_expect_of_asic(proving: Proving) -> None:

@@ -5,7 +5,6 @@ The rule: time stamps are renewed in the year before their authority ends, hash 
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,10 +15,11 @@ from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.evidence_records import decode, encode
 from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.trust_store import trust_of
-from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_document import CheckDocument, Verdict
 from services.archive.domain.algorithms import AlgorithmPolicy, KeyRow
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.evidence import Chain, Proof, Reason, verify
+from services.archive.domain.findings import Reason as DocumentReason
 from tests.support.signed_documents import shared_pki, signed_transcript
 from tests.support.stamping import Root, Stamping, day, first_chains, stamps_renewed, tree_renewed
 
@@ -127,14 +127,25 @@ def test_a_document_forged_after_its_digest_broke_is_proven_only_by_what_was_sti
     assert {one.reason for one in found.findings} == {Reason.DOCUMENT_NOT_COVERED, Reason.RENEWAL_NOT_COVERED}
 
 
-async def test_the_document_itself_is_still_judged_by_the_time_at_which_it_was_signed() -> None:
-    """Its signers and their authority ended decades ago; that they were good when they signed is what the evidence is for."""
+def judged_in_2076(evidence: bytes | None) -> Verdict:
+    """What `hocba verify` says of the document by then."""
 
     class Future:
         def now(self) -> datetime:
             return day("2076-11-25")
 
     store = trust_of([shared_pki().root.certificate])
-    verdict = await asyncio.to_thread(CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Future())), DOCUMENT)
-    assert verdict.accepted
+    verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Future()))(DOCUMENT)
+    return verdict.over_time(proof(evidence, Future().now()).since if evidence else None, Future().now())
+
+
+def test_whose_signers_and_their_root_ended_decades_ago_is_valid_by_what_was_renewed_by_rule() -> None:
     assert shared_pki().root.certificate.not_valid_after_utc < day("2076-11-25")
+    verdict = judged_in_2076(record(BY_RULE))
+    assert (verdict.findings, verdict.proven_at) == ((), BORN)
+
+
+@pytest.mark.parametrize("evidence", [None, record({key: step for key, step in BY_RULE.items() if key != "2047"})])
+def test_without_evidence_or_past_a_missed_renewal_nothing_proves_that_it_is_older_than_its_signers_end(evidence: bytes | None) -> None:
+    """By then anybody may have found the keys, and signed what claims to be of 2026."""
+    assert [finding.reason for finding in judged_in_2076(evidence).findings] == [DocumentReason.EXISTENCE_UNPROVEN] * 3

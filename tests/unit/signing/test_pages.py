@@ -2,6 +2,7 @@
 
 import io
 import re
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 
 from services.signing.adapters.composer import Composer
 from services.signing.adapters.forms.fonts import make
@@ -226,3 +228,11 @@ def test_what_no_number_of_pages_holds_is_refused(renderer: FormRenderer) -> Non
     record["comments"]["homeroom"] = "Rất tốt. " * 20_000
     with pytest.raises(UnreadableRecord, match="too long"):
         renderer.render(known(canonical(record)))
+
+
+def test_a_machine_whose_deflate_finds_other_bytes_has_another_template_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code for another kind of processor may: then whose pages these are has to be seen."""
+    here = FormRenderer(URL).render(known(canonical(sample("primary")))).template_digest
+    assert FormRenderer(URL).render(known(canonical(sample("primary")))).template_digest == here
+    monkeypatch.setattr(isal_zlib, "compress", lambda content, level: zlib.compress(content, 9))
+    assert FormRenderer(URL).render(known(canonical(sample("primary")))).template_digest != here

@@ -130,6 +130,11 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
                 _registered_method=True)
+        self.ListAccesses = channel.unary_unary(
+                '/hocba.archive.v1.Archive/ListAccesses',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.FromString,
+                _registered_method=True)
 
 
 class ArchiveServicer:
@@ -263,6 +268,14 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccesses(self, request, context):
+        """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+        `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArchiveServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -360,6 +373,11 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.GetDossier,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.SerializeToString,
+            ),
+            'ListAccesses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccesses,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -876,6 +894,33 @@ class Archive:
             '/hocba.archive.v1.Archive/GetDossier',
             hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.GetDossierResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccesses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/ListAccesses',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,10 @@ class ArchiveStub:
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _grpc.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    ListAccesses: _grpc.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -103,6 +107,10 @@ class ArchiveAsyncStub(ArchiveStub):
     """A transfer dossier from elsewhere: checked in full, then kept as it came, or refused with reasons."""
     GetDossier: _aio.UnaryUnaryMultiCallable[_archive_pb2.GetDossierRequest, _archive_pb2.GetDossierResponse]  # type: ignore[assignment]
     """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+    ListAccesses: _aio.UnaryUnaryMultiCallable[_archive_pb2.ListAccessesRequest, _archive_pb2.ListAccessesResponse]  # type: ignore[assignment]
+    """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+    `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+    """
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -252,5 +260,15 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_archive_pb2.GetDossierResponse, _abc.Awaitable[_archive_pb2.GetDossierResponse]]:
         """A pupil's transcripts of all years, each with its proofs: what a school hands to the next one, whoever made that school's system."""
+
+    @_abc_1.abstractmethod
+    def ListAccesses(
+        self,
+        request: _archive_pb2.ListAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.ListAccessesResponse, _abc.Awaitable[_archive_pb2.ListAccessesResponse]]:
+        """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
+        `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
+        """
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
