@@ -77,7 +77,7 @@ from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
 from services.archive.application.submission_ports import DepartmentKey, NationalRegister
 from services.archive.application.submit_transcripts import SubmitTranscripts
-from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Profile, order_of, transcript_of
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Profile, order_of, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.retention import Kind
 from services.archive.domain.signed_note import NoteError
@@ -166,9 +166,15 @@ def sheet_admission(settings: ArchiveSettings, service: Service) -> AdmitSheets:
 
 
 def copy_admission(settings: ArchiveSettings, service: Service) -> AdmitCopies:
-    """Admission of certified copies."""
-    staging, check = open_staging(settings.staging_url), document_check(settings.trust_dir, COPY)
-    return AdmitCopies(staging, vault(settings, service), PostgresCopies(service.database), check, SystemClock())
+    """Admission of certified copies and extracts."""
+    return AdmitCopies(
+        staging=open_staging(settings.staging_url),
+        vault=vault(settings, service),
+        copies=PostgresCopies(service.database),
+        check=document_check(settings.trust_dir, COPY),
+        check_extract=document_check(settings.trust_dir, EXTRACT),
+        clock=SystemClock(),
+    )
 
 
 def retry_rejected(settings: ArchiveSettings, service: Service) -> RetryRejected:

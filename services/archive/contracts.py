@@ -22,7 +22,7 @@ from services.archive.application.receive_dossier import Receipt
 from services.archive.application.revocation_ports import Caller
 from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.access_line import Access, AccessLine, ReadDocument
-from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy, number_text
+from services.archive.domain.copies import CertifiedCopy, CopyRef, SignedCopies, SignedCopy
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, SUBJECT_TEACHER
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.log_proof import LogProof
@@ -205,6 +205,13 @@ def ordered_copy(request: archive_pb2.OrderCopyRequest) -> tuple[str, str, int]:
     return request.copy_id, request.transcript_id, request.version
 
 
+def ordered_extract(request: archive_pb2.OrderExtractRequest) -> tuple[str, str, int, list[str]]:
+    """(copy's id, transcript's id, version, parts) of an order; Malformed when an id can't be one."""
+    _uuid("copy_id", request.copy_id)
+    _uuid("transcript_id", request.transcript_id)
+    return request.copy_id, request.transcript_id, request.version, list(request.parts)
+
+
 def copy_id(request: archive_pb2.GetCopyRequest) -> str:
     """The id of a copy; Malformed when it can't be one."""
     _uuid("copy_id", request.copy_id)
@@ -212,11 +219,11 @@ def copy_id(request: archive_pb2.GetCopyRequest) -> str:
 
 
 def copy(found: CertifiedCopy) -> archive_pb2.CopyResponse:
-    """A copy for the wire: who ordered it stays in the archive."""
+    """A copy or an extract for the wire: who ordered it stays in the archive."""
     return archive_pb2.CopyResponse(
         copy_id=found.ref.copy_id,
         state="issued" if found.issued_at else "ordered",
-        number=number_text(found.number, found.year),
+        number=found.number_text,
         public_id=found.ref.public_id,
         transcript_id=found.source.ref.transcript_id,
         version=found.source.ref.version,
@@ -224,6 +231,7 @@ def copy(found: CertifiedCopy) -> archive_pb2.CopyResponse:
         ordered_at=_timestamp(found.ordered_at),
         issued_at=_timestamp(found.issued_at) if found.issued_at else None,
         sha256=found.sha256 or b"",
+        parts=found.parts,
     )
 
 

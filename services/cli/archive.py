@@ -41,7 +41,10 @@ def verify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Signed transcripts, class-subject sheets or certified copies (PDF), bundles, transfer dossiers.", exists=True, dir_okay=False, readable=True
+            help="Signed transcripts, class-subject sheets, certified copies or extracts (PDF), bundles, transfer dossiers.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
         ),
     ],
     trust: Annotated[
@@ -62,13 +65,17 @@ def verify(
         Path | None, typer.Option(help="The file's evidence record (of a single file), for since when it is proven to exist.", exists=True, dir_okay=False)
     ] = None,
     original_evidence: Annotated[
-        Path | None, typer.Option(help="The evidence record of a certified copy's original (of a single file).", exists=True, dir_okay=False)
+        Path | None, typer.Option(help="The evidence record of a certified copy's or an extract's original (of a single file).", exists=True, dir_okay=False)
+    ] = None,
+    original: Annotated[
+        Path | None,
+        typer.Option(help="The transcript of which the file is an extract (of a single file), to compare them.", exists=True, dir_okay=False, readable=True),
     ] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.VI,
     as_json: Json = False,
 ) -> None:
-    """Check signed transcripts, class-subject sheets and certified copies offline: structure, coverage, certification, signatures, embedded data,
-    that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
+    """Check signed transcripts, class-subject sheets, certified copies and extracts offline: structure, coverage, certification, signatures, embedded
+    data, that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
     its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
@@ -95,8 +102,8 @@ def verify(
     except (TrustUnreadable, ValueError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(FAILED) from error
-    if (evidence or original_evidence) and len(files) > 1:
-        typer.secho("--evidence and --original-evidence are for one file at a time", err=True, fg="red")
+    if (evidence or original or original_evidence) and len(files) > 1:
+        typer.secho("--evidence, --original and --original-evidence are for one file at a time", err=True, fg="red")
         raise typer.Exit(FAILED)
     later = statement or []
     if (proof or later) and (len(files) > 1 or len(policies) != 1):
@@ -112,17 +119,24 @@ def verify(
     reports = []
     for file in files:
         data = file.read_bytes()
+        claimed = profile_of(data)
+        if original and not claimed.is_extract:
+            typer.secho(f"--original is for extracts, and {file} is none", err=True, fg="red")
+            raise typer.Exit(FAILED)
         if is_bundle(data) or is_dossier(data):
             reports.append(judging.file(file, data))
             continue
         reports.append(judging.single(file, data, checked(data), evidence))
-        original = archive_life.original_of(data) if profile_of(data).is_copy else None
-        if original is not None:
-            # What the copy has existed since, so has what is attached to it.
-            since = datetime.fromisoformat(reports[-1]["proven_at"]) if reports[-1]["proven_at"] else None
-            found = CheckDocument(transcript, signatures, None, xml_table().difference)(original, Announced())
-            reports[-1]["original"] = enclosed = judging.single(file, original, found, original_evidence, since)
-            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"]
+        whole = original.read_bytes() if original else archive_life.original_of(data, claimed)
+        if whole is not None:
+            found = CheckDocument(transcript, signatures, None, xml_table().difference)(whole, Announced())
+            differs = archive_life.compared(data, found.sha256, found.record) if original else None
+            # What the copy has existed since, so has what is attached to it, or named by an extract.
+            since = datetime.fromisoformat(reports[-1]["proven_at"]) if reports[-1]["proven_at"] and not differs else None
+            reports[-1]["original"] = enclosed = judging.single(original or file, whole, found, original_evidence, since)
+            reports[-1]["accepted"] = reports[-1]["accepted"] and enclosed["accepted"] and not differs
+            if original:
+                reports[-1]["compared"] = {"problem": differs}
         elif original_evidence:
             typer.secho(f"{file} holds no original, which --original-evidence would be about", err=True, fg="red")
             raise typer.Exit(FAILED)
@@ -202,7 +216,7 @@ def _record(record: bytes | None) -> dict[str, Any] | None:
                 "school_year": told.get("school_year"),
                 "level": told.get("level"),
                 "school": told.get("school", {}).get("name"),
-            }
+            } | ({"parts": told["part"]["parts"], "left_out": told["part"]["left_out"]} if "part" in told else {})
         if "sheet" in told:
             return {
                 "sheet_id": told["sheet"]["id"],
@@ -238,6 +252,10 @@ _WORDS = {
     "version": ("Phiên bản", "Version"),
     "number": ("Số bản sao", "Number of the copy"),
     "original": ("Bản gốc đính kèm", "The attached original"),
+    "compared": ("Bản gốc, và phần trích trùng với bản gốc", "The original, and the extract is as in it"),
+    "not_compared": ("Bản gốc, và phần trích không trùng với bản gốc", "The original, and the extract is not as in it"),
+    "parts": ("Phần được trích", "Extracted"),
+    "left_out": ("Phần không trích", "Left out"),
     "subject": ("Môn học", "Subject"),
     "class": ("Lớp", "Class"),
     "subject_teacher": ("Giáo viên môn học", "Subject teacher"),
@@ -286,12 +304,17 @@ def _tell(report: dict[str, Any], language: Language) -> None:
     if "evidence" in report:
         archive_evidence.tell(report["evidence"], at)
     _tell_time(report, at)
-    for key in ("number", "pupil", "subject", "class", "school", "school_year", "version"):
+    for key in ("number", "parts", "left_out", "pupil", "subject", "class", "school", "school_year", "version"):
         if report["record"] and report["record"].get(key) is not None:
-            typer.echo(f"  {_WORDS[key][at]}: {report['record'][key]}")
+            said = report["record"][key]
+            typer.echo(f"  {_WORDS[key][at]}: {', '.join(said) if isinstance(said, list) else said}")
     typer.echo(f"  SHA-256: {report['sha256']}")
-    if "original" in report:
+    if "compared" in report:
+        problem = report["compared"]["problem"]
+        typer.secho(f"  {_WORDS['not_compared' if problem else 'compared'][at]}: {problem or ''}".rstrip(": "), bold=True, fg="red" if problem else "green")
+    elif "original" in report:
         typer.secho(f"  {_WORDS['original'][at]}:", bold=True)
+    if "original" in report:
         _tell(report["original"], language)
         return
     if report.get("log", {}).get("standing", "unknown") == "unknown":

@@ -1,4 +1,4 @@
-"""`hocba archive revoke`, `confirm-revocation`, `revocations`, `copy`, `copies`, and what `hocba verify` says of later statements and originals."""
+"""`hocba archive revoke`, `confirm-revocation`, `revocations`, `copy`, `extract`, `copies`, and what `hocba verify` says of later statements and originals."""
 
 import hashlib
 import json
@@ -24,6 +24,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     archive.command("confirm-revocation")(confirm_revocation)
     archive.command("revocations")(revocations)
     archive.command("copy")(copy)
+    archive.command("extract")(extract)
     archive.command("copies")(copies)
 
 
@@ -92,10 +93,41 @@ def copy(
 
     wanted = str(copy_id or uuid.uuid4())
     told = _call(role, "OrderCopy", pb.OrderCopyRequest(copy_id=wanted, transcript_id=str(transcript_id), version=version))
-    pdf = _call(role, "GetCopy", pb.GetCopyRequest(copy_id=wanted)).pdf if out is not None else b""
+    _ordered(told, role, out, f"sao-y-{wanted}.pdf", as_json)
+
+
+def extract(
+    transcript_id: Annotated[uuid.UUID, typer.Argument(help="The transcript's id.")],
+    role: As,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="What to extract, repeated for more: such as subjects, subjects.toan, results. Without any, what there is to choose is told."),
+    ] = None,
+    version: Annotated[int, typer.Option(help="The version; 0 is the latest.")] = 0,
+    copy_id: Annotated[uuid.UUID | None, typer.Option("--id", help="Id of the extract, to ask for one again; else a new one is ordered.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the extract's PDF, if it is issued already: a file, or a folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Order an extract (trích sao) of chosen parts; the clerk then approves it with the seal (`hocba signing`), and the same command with --id and --out
+    fetches it.
+
+    Exit code 1 when the file was asked for and the extract isn't issued yet; 2 when the transcript lacks a part: what it has is named.
+    """
+    from hocba.archive.v1 import archive_pb2 as pb
+
+    wanted = str(copy_id or uuid.uuid4())
+    told = _call(role, "OrderExtract", pb.OrderExtractRequest(copy_id=wanted, transcript_id=str(transcript_id), version=version, parts=part or []))
+    _ordered(told, role, out, f"trich-sao-{wanted}.pdf", as_json)
+
+
+def _ordered(told: Any, role: str, out: Path | None, name: str, as_json: bool) -> None:
+    """Say what was ordered, and write its file if it is there."""
+    from hocba.archive.v1 import archive_pb2 as pb
+
+    pdf = _call(role, "GetCopy", pb.GetCopyRequest(copy_id=told.copy_id)).pdf if out is not None else b""
     row = _copy_row(told)
     if out is not None and pdf:
-        file = out / f"sao-y-{wanted}.pdf" if out.is_dir() else out
+        file = out / name if out.is_dir() else out
         with reported():
             file.write_bytes(pdf)
         row["file"] = str(file)
@@ -110,7 +142,7 @@ def copies(
     year: Annotated[int, typer.Option(help="Calendar year; 0: all.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """List certified copies by their numbers (sổ cấp bản sao)."""
+    """List certified copies and extracts by their numbers (sổ cấp bản sao)."""
     from hocba.archive.v1 import archive_pb2 as pb
 
     rows = [_copy_row(item) for item in _call(role, "ListCopies", pb.ListCopiesRequest(school_id=school, year=year)).copies]
@@ -128,15 +160,26 @@ def _copy_row(item: Any) -> dict[str, str]:
         "school_id": item.school_id,
         "ordered_at": item.ordered_at.ToJsonString(),
     }
+    row |= {"parts": ",".join(item.parts)} if item.parts else {}
     return row | ({"issued_at": item.issued_at.ToJsonString(), "sha256": item.sha256.hex()} if item.state == "issued" else {})
 
 
-def original_of(data: bytes) -> bytes | None:
-    """What a certified copy is a copy of, as attached to it; None when nothing can be read."""
+def original_of(data: bytes, profile: Any) -> bytes | None:
+    """What a certified copy is a copy of, as attached to it; None when it has none, or nothing can be read."""
     from services.archive.domain.document import COPY
     from services.archive.domain.examine import examine
 
-    return examine(data, COPY).xml
+    return examine(data, COPY).xml if profile is COPY else None
+
+
+def compared(extract: bytes, sha256: bytes, record: bytes | None) -> str | None:
+    """Where an extract isn't what its original (SHA-256 and record) gives; None when it is."""
+    from services.archive.domain.document import EXTRACT
+    from services.archive.domain.examine import examine
+    from services.archive.domain.extracts import compared as difference
+
+    part = examine(extract, EXTRACT)
+    return difference(part.record or b"null", part.xml, sha256, record) or None
 
 
 def _call(role: str, method: str, request: Any) -> Any:

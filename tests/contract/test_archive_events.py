@@ -1,6 +1,7 @@
 """What the archive consumes and announces: the committed examples are taken and made exactly."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -19,12 +20,14 @@ from services.archive.application.submission_ports import OpenBatch, Submittable
 from services.archive.domain.class_sheets import SheetFacts
 from services.archive.domain.copies import CertifiedCopy, CopyRef, content_of, number_text
 from services.archive.domain.document import ROLES
+from services.archive.domain.extracts import content_of_extract
 from services.archive.domain.log_proof import LogProof
 from services.archive.domain.revocation import Decision, IssuedVersion, Person, Revocation, RevocationReason
 from services.archive.domain.submission import Operation, Outcome, RegisterReceipt, Result
 from services.archive.domain.transcript import Rejection, SheetRef, SignedClass, SignedDocument, SignedSheet, SignedSheets, TranscriptRef
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
+from tests.support.records import canonical, example
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
 AT = datetime(2026, 5, 31, 10, 0, tzinfo=UTC)
@@ -64,6 +67,9 @@ SAID = content_of(
     json.dumps({"level": "PRIMARY", "school_year": "2025-2026", "school": {"name": "Trường", "province": "Thành phố Hồ Chí Minh"}}).encode(),
 )
 ORDERED = CertifiedCopy(CopyRef(MANIFEST, sha256(SAID).digest(), "pbswy3dpnbswy3dpnbswy3dpnb"), 12, 2026, REVOCATION.version, SAID, "clerk", AT)
+RECORD, PARTS = canonical(example()), ("subjects.toan", "results")
+EXTRACT_SAYS = content_of_extract(FIRST, "qbswy3dpnbswy3dpnbswy3dpnb", number_text(13, 2026, is_extract=True), REVOCATION.version, RECORD, PARTS)
+EXTRACT = replace(ORDERED, ref=CopyRef(FIRST, sha256(EXTRACT_SAYS).digest(), "qbswy3dpnbswy3dpnbswy3dpnb"), number=13, content=EXTRACT_SAYS, parts=PARTS)
 
 
 def admitted(document: SignedDocument, supersedes: int) -> AdmittedVersion:
@@ -78,6 +84,7 @@ def produced() -> dict[str, Message]:
         "SheetsArchived/one": contracts.sheets_archived(SHEETS, [AdmittedSheet(SHEET, SHEET_FACTS, SIGNED_SHEET.sha256, 45_678, 100, b"")], [40], AT),
         "SheetsRejected/one": contracts.rejected_event(SHEETS, [Rejection(SIGNED_SHEET, "rows_differ", "the rows hash to 00")]),
         "CopyOrdered/one": contracts.copy_ordered(ORDERED),
+        "CopyOrdered/extract": contracts.copy_ordered(EXTRACT),
         "TranscriptsSubmitted/one_class": contracts.submitted_event(BATCH, SUBMITTABLE),
         "TranscriptsAcknowledged/applied_and_rejected": contracts.acknowledged_event(BATCH, list(zip(SUBMITTABLE, OUTCOMES, strict=True)), RECEIPT),
         "TranscriptRevoked/one": contracts.transcript_revoked(REVOCATION, 43),

@@ -103,6 +103,13 @@ def test_signing_takes_a_copy_that_the_archive_orders() -> None:
     assert (copy.copy_id, copy.public_id, copy.digest) == (ref.transcript_id, ref.public_id, ref.content_digest)
 
 
+def test_signing_takes_an_extract_that_the_archive_orders() -> None:
+    event = ParseDict(json.loads((EXAMPLES / "CopyOrdered/extract.json").read_text()), archive.CopyOrdered())
+    _, ref, content = contracts.ordered_copy_of(event)
+    extract = read_copy(content)
+    assert (extract.form, ref.kind, extract.copy_id, extract.digest) == ("extract_secondary", DocumentKind.COPY, ref.transcript_id, ref.content_digest)
+
+
 def test_where_terms_differ_the_second_terms_teacher_signs_the_years_sheet() -> None:
     told = json.loads((EXAMPLES / "TeachingAssigned/shared_subject.json").read_text())
     fact = contracts.teaching_fact_of(ParseDict(told, enrollment.TeachingAssigned()))

@@ -141,7 +141,7 @@ async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:
 
 
 async def test_life_of_a_transcript(played: Played) -> None:
-    """Corrected: the status names the newer version. Copied: numbered, sealed, verified offline. Revoked: by two persons, told to all and provable."""
+    """Corrected: the status names the newer version. Copied, extracted: numbered, sealed, verified offline. Revoked: by two persons, told to all, provable."""
     folder, policy, anchors = played.term.documents, played.outcome.policy, played.outcome.anchors
     async with Stores.of(played.term.deployment) as stores:
         archive_rows = stores.connections["archive"]
@@ -170,6 +170,23 @@ async def test_life_of_a_transcript(played: Played) -> None:
     assert (told["accepted"], told["original"]["sha256"]) == (True, newer["sha256"].hex())
     status = await hocba(played, "archive", "status", ordered["public_id"])
     assert (status["kind"], status["status"]) == ("copy", "valid")
+
+    async def extracted(*parts: str) -> Any:
+        chosen = [option for part in parts for option in ("--part", part)]
+        whose = ("--as", f"clerk@school:{school}", "--id", extract_id, "--out", str(folder / "extract.pdf"))
+        return await hocba(played, "archive", "extract", transcript, *chosen, *whose, ok={0, 1})
+
+    extract_id = str(uuid.uuid4())
+    assert (await extracted("subjects", "results"))["number"].split("/")[::2] == ["2", "TrS"]
+    await approve_copy(played, school, str(newer["class_id"]), clerk)
+
+    async def extract_issued() -> bool:
+        return bool((await extracted("subjects", "results"))["state"] == "issued")
+
+    await eventually(extract_issued, within=60, what="the extract is issued")
+    await hocba(played, "archive", "fetch", transcript, "--version", str(newer["version"]), "--out", str(folder / "original.pdf"))
+    told = await hocba(played, "verify", str(folder / "extract.pdf"), "--trust", anchors, "--original", str(folder / "original.pdf"))
+    assert (told["accepted"], told["compared"], told["record"]["parts"]) == (True, {"problem": None}, ["subjects", "results"])
 
     decision = folder / "quyet-dinh.pdf"
     decision.write_bytes(b"%PDF-1.7 a signed decision")

@@ -28,9 +28,10 @@ from services.archive.adapters.trust_store import trust_of
 from services.archive.application.check_document import CheckDocument
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.class_sheets import UNREADABLE, proofs_of, read_sheet_facts, row_findings, sheet_findings
-from services.archive.domain.document import CLASS_SHEET, TRANSCRIPT, FiledSignature
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, FiledSignature
 from services.archive.domain.evidence import verify
 from services.archive.domain.examine import examine, profile_of
+from services.archive.domain.extracts import compared, part_findings
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.log_proof import LogProof, check_proof
 from services.archive.domain.pack import UnreadablePack, build_pack, read_pack
@@ -56,6 +57,7 @@ from tests.support.stamping import Root, day, first_chains, stamps_renewed, tree
 Run = Callable[[bytes], None]
 Mutate = Callable[[bytes, Random], bytes]
 _SPLIT = b"\n====\n"
+_NO_DIGEST = bytes(32)
 """Stands between the parts of an input that has several."""
 
 
@@ -102,7 +104,7 @@ def structure() -> Target:
     small = [_small(), _small(stamped=True), body_section(b"{}").written()[0], forgeries.Update(unsigned_body(record_bytes()), {90: b"<<>>"}).written()]
 
     def run(data: bytes) -> None:
-        for profile in (TRANSCRIPT, CLASS_SHEET):
+        for profile in (TRANSCRIPT, CLASS_SHEET, COPY, EXTRACT):
             examine(data, profile)
         profile_of(data)
 
@@ -264,7 +266,7 @@ def packs() -> Target:
 
 
 def records() -> Target:
-    """What hangs on a document: record, XML, class-subject sheet. Anybody's, since it is read whoever signed."""
+    """What hangs on a document: record, XML, class-subject sheet, an extract's words and part. Anybody's, since it is read whoever signed."""
     pages, sheet = with_sheet([record_of("lower_secondary", f"00000000-0000-0000-0000-00000000000{number}") for number in range(2)], "toan")
     primary = sample("primary")
 
@@ -275,10 +277,16 @@ def records() -> Target:
         with suppress(*UNREADABLE):
             proofs_of(record)
         xml_table().difference(record, xml)
+        part_findings(record, xml)
+        compared(record, xml, _NO_DIGEST, record)
+        compared(record, record, _NO_DIGEST, xml)
 
     row = {"code": "c", "taken": True, "sheet": {"id": "s", "version": 1, "root": "00" * 32, "salt": "00" * 32, "index": 0, "size": 1, "path": []}}
     small = {"level": "A", "rule_set": {"switches": {"signed_sheet_levels": ["A"]}}, "transcript": {"id": "x"}, "pupil": {"name": "y"}, "subjects": [row]}
-    seeds = [pages[0], sheet.content, canonical(primary) + _SPLIT + to_xml(primary, record_table()), canonical(small)]
+    about = {"original": {"sha256": _NO_DIGEST.hex(), "public_id": "p", "version": 1}, "copy": {"id": "i"}, "part": {"sha256": "", "parts": ["subjects.c"]}}
+    whole = small | {"transcript": {"id": "x", "public_id": "p", "version": 1, "salt": "s"}, "pupil": {"name": "y", "born_on": None}}
+    extract = canonical(about) + _SPLIT + canonical(whole)
+    seeds = [pages[0], sheet.content, canonical(primary) + _SPLIT + to_xml(primary, record_table()), canonical(small), extract]
     return Target(seeds, run, with_another_value)
 
 

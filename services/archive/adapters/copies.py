@@ -106,6 +106,7 @@ class PostgresCopyWork:
             ref.content_digest,
             copy.account_id,
             copy.ordered_at,
+            list(copy.parts),
         )
         await announce(self.connection, contracts.copy_ordered(copy))
 
@@ -132,4 +133,5 @@ def _copy(row: Any) -> CertifiedCopy:
     original = TranscriptRef(str(row["transcript_id"]), str(row["pupil_id"]), row["version"], row["original_content_digest"], row["original_public_id"])
     source = IssuedVersion(original, row["original_sha256"], str(row["class_id"]), str(row["school_id"]), row["province_id"], row["school_year"])
     ref = CopyRef(str(row["copy_id"]), row["content_digest"], row["public_id"])
-    return CertifiedCopy(ref, row["number"], row["year"], source, row["content"], row["ordered_account"], row["ordered_at"], row["sha256"], row["issued_at"])
+    about = row["number"], row["year"], source, row["content"], row["ordered_account"], row["ordered_at"]
+    return CertifiedCopy(ref, *about, tuple(row["parts"]), row["sha256"], row["issued_at"])

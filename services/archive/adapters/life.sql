@@ -1,9 +1,9 @@
 -- name: status
--- What the public may know. Nothing here tells who the pupil is. A copy is worth what its original is worth. No later sheet takes an earlier
+-- What the public may know. Nothing here tells who the pupil is. A copy or an extract is worth what its original is worth. No later sheet takes an earlier
 -- one's place as a whole.
 WITH found AS (
     SELECT 'transcript' AS kind, transcript_id, version FROM transcripts WHERE public_id = $1
-    UNION ALL SELECT 'copy', transcript_id, version FROM copies JOIN issued_copies USING (copy_id) WHERE public_id = $1
+    UNION ALL SELECT CASE WHEN parts = '{}' THEN 'copy' ELSE 'extract' END, transcript_id, version FROM copies JOIN issued_copies USING (copy_id) WHERE public_id = $1
 )
 SELECT f.kind, t.school_name, t.school_year, t.level,
     coalesce((SELECT n.public_id FROM transcripts n WHERE n.transcript_id = t.transcript_id AND n.version > t.version
@@ -69,8 +69,8 @@ ON CONFLICT (school_id, year) DO UPDATE SET last = c.last + 1 RETURNING last
 
 -- name: add_copy
 INSERT INTO copies (copy_id, number, year, public_id, transcript_id, version, pupil_id, class_id, school_id, province_id, school_year, content, content_digest,
-    ordered_account, ordered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    ordered_account, ordered_at, parts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 
 -- name: add_issued_copy
 INSERT INTO issued_copies (copy_id, school_id, province_id, sha256, pack_digest, pack_offset, size, leaf_id, admitted_at)

@@ -1,4 +1,4 @@
-"""Admit certified copies that signing has sealed: checked again, kept for ever, a leaf of the log each."""
+"""Admit certified copies and extracts that signing has sealed: checked again, kept for ever, a leaf of the log each."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ class AdmitCopies:
     vault: Vault
     copies: Copies
     check: CheckDocument
+    check_extract: CheckDocument
     clock: Clock
 
     async def __call__(self, signed: SignedCopies) -> int:
@@ -32,7 +33,13 @@ class AdmitCopies:
         if not new:
             return 0
         data = await self.staging.read(signed.pack)
-        good, bad = await asyncio.to_thread(judge_pack, self.check, data, [document for document, _ in new], _judged)
+        good, bad = [], []
+        for check, are_extracts in ((self.check, False), (self.check_extract, True)):
+            documents = [document for document, ordered in new if ordered.is_extract is are_extracts]
+            if documents:
+                accepted, refused = await asyncio.to_thread(judge_pack, check, data, documents, _judged)
+                good += accepted
+                bad += refused
         files = {document.ref.copy_id: (document, file) for document, file in good}
         for document, ordered in new:
             if document.ref.copy_id in files:

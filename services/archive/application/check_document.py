@@ -11,6 +11,7 @@ from services.archive.domain.copies import original_findings
 from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
 from services.archive.domain.examine import examine
 from services.archive.domain.existence import TimeStamp, judge_existence
+from services.archive.domain.extracts import part_findings
 from services.archive.domain.findings import Check, Finding, Reason
 from services.archive.domain.known_shapes import KnownShapes
 
@@ -118,10 +119,11 @@ class CheckDocument:
                 findings += wrong
             findings += _record(examination.record, announced)
             findings += self._alternative(examination)
-            if examination.record is None or self.profile.is_copy:
+            rows = self._rows(examination)
+            if rows is None:
                 skipped.add(Check.SHEETS)
             else:
-                findings += sheet_findings(examination.record) if self.profile.is_sheet else row_findings(examination.record)
+                findings += rows
             if examination.record is not None and announced.content_digest is None:
                 # It is there and signed; whether it is what grading sealed, only the announced digest can tell.
                 skipped.add(Check.RECORD)
@@ -131,8 +133,21 @@ class CheckDocument:
         proven_at = stamps[0].at if stamps else None
         return Verdict(examination.sha256, tuple(findings), frozenset(skipped), tuple(signers), examination.record, stamps, proven_at)
 
+    def _rows(self, examination: Examination) -> list[Finding] | None:
+        """What is wrong with the rows that stand in class-subject sheets, an extract's as well; None where there is nothing to look at."""
+        if self.profile.is_copy and not self.profile.is_extract:
+            return None
+        said = examination.xml if self.profile.is_extract else examination.record
+        if said is None:
+            return None
+        return sheet_findings(said) if self.profile.is_sheet else row_findings(said)
+
     def _alternative(self, examination: Examination) -> list[Finding]:
-        """The XML beside the record must say what the record says, or two readers would see two transcripts; a copy's original is the one it names."""
+        """The XML beside the record must say what the record says, or two readers would see two transcripts; a copy's original, or an extract's part,
+        is the one it names.
+        """
+        if self.profile.is_extract and examination.record is not None:
+            return part_findings(examination.record, examination.xml)
         if self.profile.is_copy and examination.record is not None:
             return original_findings(examination.record, examination.xml)
         if examination.xml is None or examination.record is None:

@@ -243,7 +243,7 @@ class Status:
     """What anybody may learn about a document from its random public id."""
 
     kind: str
-    """`transcript`, `sheet` or `copy`."""
+    """`transcript`, `sheet`, `copy` or `extract`."""
     school_name: str
     school_year: int
     level: str

@@ -46,7 +46,9 @@ class Profile:
     is_sheet: bool = False
     """Whether what is attached is a class-subject sheet and no transcript's record."""
     is_copy: bool = False
-    """Whether it is a certified copy, whose alternative is the original."""
+    """Whether it is a certified copy, whose alternative is the original, or an extract."""
+    is_extract: bool = False
+    """Whether it is an extract, whose alternative is the chosen part of the original's record."""
 
     def signed_revisions(self) -> Iterator[tuple[int, SignatureRule]]:
         """(index of the revision, the signature that it adds), in signing order."""
@@ -76,6 +78,7 @@ COPY = Profile(
     time_stamps=TRANSCRIPT.time_stamps,
     is_copy=True,
 )
+EXTRACT = replace(COPY, attachment="trich-sao.json", alternative="tu-ban-goc.json", is_extract=True)
 
 
 def order_of(text: str) -> tuple[str, ...]:
@@ -121,6 +124,6 @@ class Examination:
     certificates: tuple[bytes, ...] = ()
     """DER, from the validation data."""
     xml: bytes | None = None
-    """The record as XML, if it is attached like that too; a certified copy's original."""
+    """The record as XML, if it is attached like that too; a certified copy's original; an extract's part."""
     file: "PdfFile | None" = field(default=None, compare=False, repr=False)
     """What it was read from; None when a known shape saved the reading."""

@@ -13,7 +13,7 @@ from services.archive.domain.certification import check_certification
 from services.archive.domain.changes import check_changes
 from services.archive.domain.content import alternative_stream, attached_stream, check_content
 from services.archive.domain.coverage import coverage
-from services.archive.domain.document import CLASS_SHEET, COPY, TRANSCRIPT, Examination, FiledSignature, Profile
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Examination, FiledSignature, Profile
 from services.archive.domain.findings import Finding, Reason
 from services.archive.domain.form import signature_fields, unexpected_fields
 from services.archive.domain.pdf_file import PdfFile, TrailingBytes, Truncated, decoded, open_pdf
@@ -26,7 +26,7 @@ def profile_of(data: bytes) -> Profile:
     try:
         file = open_pdf(data)
         last = len(file.revisions) - 1
-        return next((profile for profile in (CLASS_SHEET, COPY) if attached_stream(file, last, profile) is not None), TRANSCRIPT)
+        return next((profile for profile in (CLASS_SHEET, COPY, EXTRACT) if attached_stream(file, last, profile) is not None), TRANSCRIPT)
     except (MalformedPdf, RecursionError):
         return TRANSCRIPT  # What can't be read is told as such under either.
 

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     """The document `sha256` is withdrawn; `content_digest` is that of the decision."""
     COPY = "copy"
     """A certified copy of the document `previous` is issued; `content_digest` is that of what the copy says."""
+    EXTRACT = "extract"
+    """The same of an extract."""
     EVIDENCE = "evidence"
     """A batch of documents, or of older time stamps, got a time stamp: see `evidence_statement`."""
     AUDIT_HEAD = "audit-head"

@@ -118,6 +118,9 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
     async def OrderCopy(self, request: archive_pb2.OrderCopyRequest, context: Any) -> archive_pb2.CopyResponse:
         return contracts.copy(await self.order_copy(contracts.caller_of(current_actor()), *contracts.ordered_copy(request)))
 
+    async def OrderExtract(self, request: archive_pb2.OrderExtractRequest, context: Any) -> archive_pb2.CopyResponse:
+        return contracts.copy(await self.order_copy(contracts.caller_of(current_actor()), *contracts.ordered_extract(request)))
+
     async def GetCopy(self, request: archive_pb2.GetCopyRequest, context: Any) -> archive_pb2.GetCopyResponse:
         copy, pdf = await self.get_copy(contracts.viewer_of(current_actor()), contracts.copy_id(request))
         await self._record(context, "copy", [contracts.read_document(copy.source)])

@@ -356,7 +356,8 @@ class Groups:
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """The first piece has the heading and the table's head on top."""
         heights = [self._heights[variant][group] for group in sheet[self._source]]
-        heights[0] += self._head_height(variant)
+        if heights:
+            heights[0] += self._head_height(variant)
         return heights
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:

@@ -28,7 +28,8 @@ from services.signing.adapters.typefaces import Alphabet, Unprintable, alphabets
 from services.signing.adapters.xmp import metadata
 from services.signing.domain.class_sheet import SCHEMA as SHEET
 from services.signing.domain.class_sheet import SHEET_ROW, ClassSheet, known_class_sheet, page_of
-from services.signing.domain.copy_of_document import CertifiedCopy, known_copy, page_of_copy
+from services.signing.domain.copy_of_document import CertifiedCopy, Extract, known_copy, page_of_copy
+from services.signing.domain.extract_of_record import page_of_extract
 from services.signing.domain.record import SCHEMA as RECORD
 from services.signing.domain.record import Record, UnreadableRecord, known_record, texts_of
 from services.signing.domain.record_xml import Unmapped, to_xml
@@ -65,7 +66,10 @@ class Body(NamedTuple):
 
 
 class FormRenderer:
-    """Turns records, class-subject sheets and certified copies into unsigned PDF/A-3a pages. Not safe for several threads at once: give each its own."""
+    """Turns records, class-subject sheets, certified copies and extracts into unsigned PDF/A-3a pages.
+
+    Not safe for several threads at once: give each its own.
+    """
 
     def __init__(self, verification_url: str, form_version: str = "v1", order: Sequence[SignatureRole] = DEFAULT_ORDER) -> None:
         self._url = lookup_url(verification_url, "")
@@ -77,7 +81,7 @@ class FormRenderer:
         self.template_digest = lru_cache(maxsize=16)(self._template_digest)
 
     def render(self, document: Record | ClassSheet | CertifiedCopy, *, draft: bool = False, with_xml: bool = False, original: bytes | None = None) -> Body:
-        """The page of one document, for a certified copy with its `original`; a draft says on each page that it is one.
+        """The page of one document, for a certified copy with its `original`, for an extract with its part; a draft says on each page that it is one.
 
         Text that the form's fonts can't show is refused, never replaced by boxes.
         """
@@ -86,6 +90,8 @@ class FormRenderer:
         order: tuple[SignatureRole, ...]
         if isinstance(document, ClassSheet):
             composer, said, order = self._composer(document.form, SHEET_ROW), page_of(document), SHEET_ORDER
+        elif isinstance(document, Extract):
+            composer, said, order = self._composer(document.form, ROW_FIELDS[document.level]), page_of_extract(document, original or b""), COPY_ORDER
         elif isinstance(document, CertifiedCopy):
             composer, said, order = self._composer(document.form, ()), page_of_copy(document), COPY_ORDER
         else:
@@ -96,7 +102,7 @@ class FormRenderer:
         except Unprintable as error:
             raise _misplaced(document, error) from None
         skeleton: Skeleton = self.skeleton(composer, shape, alphabets_in(pages), order, document.data["school_year"], with_xml)
-        tail, tip = _tail(skeleton, pages, document, (b"xml", xml) if original is None else (b"pdf", original))
+        tail, tip = _tail(skeleton, pages, document, (b"xml", xml) if original is None else (b"json" if isinstance(document, Extract) else b"pdf", original))
         state = skeleton.hashed.copy()
         state.update(tail)
         form = composer.form
@@ -125,7 +131,7 @@ class FormRenderer:
             "typefaces",
             "xmp",
         )
-        domain = ("class_sheet", "copy_of_document", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
+        domain = ("class_sheet", "copy_of_document", "extract_of_record", "record", "record_xml", "sheet", "sheet_primary", "sheet_secondary", "words")
         files = [*(code / f"{name}.py" for name in makers), *(code.parent / "domain" / f"{name}.py" for name in domain)]
         files += [*(FORMS / template_version).iterdir(), *(FORMS / "parts").glob("*.json"), *(FORMS / "fonts" / "subsets").iterdir()]
         for file in sorted(files):

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
 from services.signing.adapters.record_tables import record_table
-from services.signing.domain.copy_of_document import is_copy, known_copy
+from services.signing.domain.copy_of_document import is_copy, is_extract, known_copy
 from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
@@ -46,6 +46,7 @@ _SPAN_END = b">>>\nendobj\n"
 _ATTACHED = re.compile(rb"(\d+) 0 obj\n<</Type/EmbeddedFile/Subtype/application#2F(?:json|xml|pdf)/Params<<[^>]*>>/Filter/FlateDecode/Length (\d+)>>\nstream\n")
 _ALTERNATIVE = "hoc-ba.xml"
 _ORIGINAL = "tep-goc.pdf"
+_PART = "tu-ban-goc.json"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
 
@@ -99,7 +100,7 @@ class _Fixed:
     state: hashlib._Hash
     """SHA-256 over it, to be copied."""
     beside: str
-    """What documents with it carry beside the record: its XML, the original of a copy, or nothing."""
+    """What documents with it carry beside the record: its XML, the original of a copy, the part of an extract, or nothing."""
 
 
 @dataclass(slots=True)
@@ -365,13 +366,13 @@ def _der_of(digits: bytes) -> bytes:
 def _check_content(document: pikepdf.Pdf, expected: Expectation) -> str:
     """The record is the sealed one; and what is there beside it, which then belongs to it."""
     names = list(document.attachments)
-    if names[1:] not in ([], [_ALTERNATIVE], [_ORIGINAL]) or not names:
+    if names[1:] not in ([], [_ALTERNATIVE], [_ORIGINAL], [_PART]) or not names:
         raise NotAsIntended(f"attachments are {names}, not the record alone")
     content = document.attachments[names[0]].get_file().read_bytes()
     if hashlib.sha256(content).digest() != expected.content_digest:
         raise NotAsIntended("the attached record isn't the sealed one")
-    if is_copy(content) != (names[1:] == [_ORIGINAL]):
-        raise NotAsIntended("a copy without its original, or an original without a copy")
+    if is_copy(content) != (names[1:] in ([_ORIGINAL], [_PART])) or is_extract(content) != (names[1:] == [_PART]):
+        raise NotAsIntended("a copy without its original or an extract without its part, or these without their words")
     if len(names) == 1:
         return ""
     _check_beside(names[1], content, document.attachments[names[1]].get_file().read_bytes())
@@ -379,9 +380,9 @@ def _check_content(document: pikepdf.Pdf, expected: Expectation) -> str:
 
 
 def _check_beside(name: str, record: bytes, beside: bytes) -> None:
-    if name == _ORIGINAL:
-        if hashlib.sha256(beside).digest() != known_copy(record, json.loads(record)).original:
-            raise NotAsIntended("the attached original isn't the one that the copy names")
+    if name in (_ORIGINAL, _PART):
+        if hashlib.sha256(beside).digest() != known_copy(record, json.loads(record)).beside:
+            raise NotAsIntended("the attached original or part isn't the one that the copy names")
     elif from_xml(beside, record_table()) != json.loads(record):
         raise NotAsIntended("the attached XML isn't the record")
 

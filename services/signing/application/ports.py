@@ -232,7 +232,7 @@ class Press(Protocol):
     ) -> list[PageMade | str]:
         """A page or a reason for each record, class-subject sheet or copy, in their order; `roles` sign the transcripts, in that order.
 
-        `originals` are what the copies among them are copies of, None for all others; without copies it may be left out.
+        `originals` are what the copies among them are copies of, and extracts' parts, None for all others; without copies it may be left out.
         """
         ...
 

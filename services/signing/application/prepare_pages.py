@@ -63,9 +63,9 @@ class PreparePages:
         await self._note(order, policy, pages, failures, pack)
 
     async def _originals(self, refs: list[Ref], contents: dict[Ref, bytes]) -> dict[Ref, bytes]:
-        """What copies are copies of, as the archive has put it into staging."""
+        """What copies are copies of, and extracts' parts, as the archive has put them into staging."""
         copies = {ref: read_copy(contents[ref]) for ref in refs if ref.kind is DocumentKind.COPY}
-        return await self.staging.read([StoredPdf(ref, f"copies/{ref.transcript_id}.zip", copy.original) for ref, copy in copies.items()])
+        return await self.staging.read([StoredPdf(ref, f"copies/{ref.transcript_id}.zip", copy.beside) for ref, copy in copies.items()])
 
     async def _note(self, order: Order, policy: Policy, pages: list[tuple[Ref, PageMade]], failures: list[LineResult], pack: PackWritten | None) -> None:
         now = self.clock.now()

@@ -1,4 +1,4 @@
-"""Take the order for a certified copy from the archive, and have its page made."""
+"""Take the order for a certified copy or an extract from the archive, and have its page made."""
 
 from __future__ import annotations
 

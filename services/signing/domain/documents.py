@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class DocumentKind(StrEnum):
-    """What a document is: one pupil's transcript, one class-subject sheet, or a certified copy of a transcript."""
+    """What a document is: one pupil's transcript, one class-subject sheet, or a certified copy of a transcript or an extract from one."""
 
     TRANSCRIPT = "transcript"
     SHEET = "sheet"

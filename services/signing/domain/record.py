@@ -73,7 +73,8 @@ _SECONDARY = _COMMON | {
     "subjects": [{**_SUBJECT, "topic_cluster": "truth", **dict.fromkeys(("term_1", "term_2", "year", "after_retake"), "text?")}],
     "results": {"term_1": _PART, "term_2": _PART, "year": _PART, "after_summer": (_PART,), "absences": "number", "promotion": "text?"},
 }
-_SHAPES: dict[Level, dict[str, Any]] = {Level.PRIMARY: _PRIMARY, Level.LOWER_SECONDARY: _SECONDARY, Level.UPPER_SECONDARY: _SECONDARY}
+SHAPES: dict[Level, dict[str, Any]] = {Level.PRIMARY: _PRIMARY, Level.LOWER_SECONDARY: _SECONDARY, Level.UPPER_SECONDARY: _SECONDARY}
+"""What a record of a level has at least."""
 _KINDS: dict[str, type] = {"text": str, "number": int, "truth": bool}
 
 
@@ -140,7 +141,7 @@ def read_record(content: bytes) -> Record:
     if value["level"] not in set(Level):
         raise UnreadableRecord(f"$.level: {value['level']!r} is none of {', '.join(Level)}")
     level = Level(value["level"])
-    require("$", value, _SHAPES[level])
+    require("$", value, SHAPES[level])
     for path, text in texts_of("$", value):
         refuse_unprintable(path, text)
     return Record(content, hashlib.sha256(content).digest(), value, level)

@@ -35,20 +35,7 @@ def sheet_of(record: Record) -> dict[str, Any]:
             school["principal_title"],
         ),
         "full_name": pupil["name"].upper(),
-        "born_on": date_text(pupil["born_on"]),
-        "sex": pupil["sex"] or "",
-        "birth_place": pupil["birth_place"] or "",
-        "ethnicity": pupil["ethnicity"] or "",
-        "home_town": pupil["home_town"] or "",
-        "nationality": pupil["nationality"] or "",
-        "personal_number": pupil["personal_number"] or "",
-        "priority_group": pupil["priority_group"] or "",
-        "address": pupil["address"] or "",
-        "father": guardian_text(pupil["father"]),
-        "mother": guardian_text(pupil["mother"]),
-        "guardian": guardian_text(pupil["guardian"]),
-        "ministry_code": pupil["ministry_code"] or "",
-        "register_number": pupil["register_number"] or "",
+        **particulars(pupil),
         "reference": f"Phiên bản {transcript['version']}",
         "state": state_texts(transcript),
         "corrections": corrections_text(data["corrections"]),
@@ -65,6 +52,26 @@ def sheet_of(record: Record) -> dict[str, Any]:
             for stage in data["history"]
         ],
         **_PARTS[record.level](data),
+    }
+
+
+def particulars(pupil: dict[str, Any]) -> dict[str, str]:
+    """What is known of a pupil besides the name."""
+    return {
+        "born_on": date_text(pupil["born_on"]),
+        "sex": pupil["sex"] or "",
+        "birth_place": pupil["birth_place"] or "",
+        "ethnicity": pupil["ethnicity"] or "",
+        "home_town": pupil["home_town"] or "",
+        "nationality": pupil["nationality"] or "",
+        "personal_number": pupil["personal_number"] or "",
+        "priority_group": pupil["priority_group"] or "",
+        "address": pupil["address"] or "",
+        "father": guardian_text(pupil["father"]),
+        "mother": guardian_text(pupil["mother"]),
+        "guardian": guardian_text(pupil["guardian"]),
+        "ministry_code": pupil["ministry_code"] or "",
+        "register_number": pupil["register_number"] or "",
     }
 
 

@@ -14,15 +14,12 @@ PRIMARY_ROW = ("name", "level", "mark", "remark")
 def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
     """Subject rows, qualities and competences, and the numbered lines at the foot."""
     results = data["results"]
-    supplement = results["result_after_supplement"]
-    result = (results["result"] or "") + (f"; sau đánh giá bổ sung: {supplement}" if supplement else "")
-    completed = "Hoàn thành chương trình lớp học" if results["class_completed"] else "Chưa hoàn thành chương trình lớp học"
-    promotion = results["promotion"] or ""
+    result, completed = result_notes(results)
     awards, comments = data["awards"], data["comments"]
     notes = [
-        ("Đánh giá kết quả giáo dục", result),
+        result,
         ("Khen thưởng", listed([awards["title"], *awards["others"]])),
-        ("Hoàn thành chương trình lớp học/chương trình tiểu học", completed if promotion.startswith(completed) else f"{completed}. {promotion}."),
+        completed,
         ("Công nhận hoàn thành chương trình", programme_text(data["completion"])),
         ("Nhận xét của giáo viên chủ nhiệm", comments["homeroom"] or ""),
         ("Nhận xét trong kì nghỉ hè", comments["summer"] or ""),
@@ -30,9 +27,9 @@ def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
     # The first three are lines of the form, empty or not; the others stand there when there is something to say.
     said = [(label, value) for index, (label, value) in enumerate(notes) if index < 3 or value]
     return {
-        "rows": [_row(subject) for subject in data["subjects"]],
-        "qualities": [_group("", data["qualities"])],
-        "competences": [_group("3.1. Năng lực chung", data["general_competences"]), _group("3.2. Năng lực đặc thù", data["specific_competences"])],
+        "rows": [subject_row(subject) for subject in data["subjects"]],
+        "qualities": [traits("", data["qualities"])],
+        "competences": [traits("3.1. Năng lực chung", data["general_competences"]), traits("3.2. Năng lực đặc thù", data["specific_competences"])],
         "height": f"{mark_text(results['height_cm'])} cm" if results["height_cm"] else "",
         "weight": f"{mark_text(results['weight_kg'])} kg" if results["weight_kg"] else "",
         "excused": str(results["absences_excused"]),
@@ -41,7 +38,17 @@ def primary_parts(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(subject: dict[str, Any]) -> tuple[str, ...]:
+def result_notes(results: dict[str, Any]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The year's result, and whether the class or the level is completed."""
+    supplement, promotion = results["result_after_supplement"], results["promotion"] or ""
+    result = (results["result"] or "") + (f"; sau đánh giá bổ sung: {supplement}" if supplement else "")
+    completed = "Hoàn thành chương trình lớp học" if results["class_completed"] else "Chưa hoàn thành chương trình lớp học"
+    told = completed if promotion.startswith(completed) else f"{completed}. {promotion}."
+    return ("Đánh giá kết quả giáo dục", result), ("Hoàn thành chương trình lớp học/chương trình tiểu học", told)
+
+
+def subject_row(subject: dict[str, Any]) -> tuple[str, ...]:
+    """A subject's row."""
     if not subject["taken"]:
         return (subject["name"], "", "", "")
     level, mark = subject["level"] or "", subject["mark"] or ""
@@ -53,5 +60,6 @@ def _row(subject: dict[str, Any]) -> tuple[str, ...]:
     return (subject["name"], level or (_EXEMPT if subject["exempt"] else ""), mark_text(mark), subject["comment"] or "")
 
 
-def _group(caption: str, group: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+def traits(caption: str, group: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    """Qualities or competences under a caption: a name and a level each, and what is said of all."""
     return caption, tuple([(row["name"], row["level"] or "") for row in group["rows"]]), group["comment"] or ""

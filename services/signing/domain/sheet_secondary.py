@@ -24,7 +24,7 @@ def secondary_parts(data: dict[str, Any]) -> dict[str, Any]:
     if data["completion"] is not None:
         notes.append(("Công nhận hoàn thành chương trình", programme_text(data["completion"])))
     return {
-        "rows": [_row(subject) for subject in data["subjects"]],
+        "rows": [subject_row(subject) for subject in data["subjects"]],
         "term_1_conduct": first["conduct"] or "",
         "term_1_learning": first["learning"] or "",
         "term_2_conduct": second["conduct"] or "",
@@ -44,7 +44,8 @@ def secondary_parts(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(subject: dict[str, Any]) -> tuple[str, ...]:
+def subject_row(subject: dict[str, Any]) -> tuple[str, ...]:
+    """A subject's row of page A."""
     name: str = subject["name"]
     if subject["topic_cluster"] and subject["taken"]:
         name += " (có chuyên đề)"

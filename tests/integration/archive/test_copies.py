@@ -6,7 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -17,98 +17,35 @@ import pikepdf
 import pytest
 import pytest_asyncio
 
-from hocba.archive.v1 import events_pb2
-from hocba.signing.v1 import events_pb2 as signing_pb2
-from services.archive import app, contracts
-from services.archive.adapters.admissions import PostgresAdmissions
-from services.archive.adapters.catalogue import PostgresCatalogue
-from services.archive.adapters.copies import PostgresCopies, new_public_id
+from services.archive import app
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.object_stores import open_staging, open_store
+from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.revocations import PostgresRevocations
-from services.archive.application.admit_copies import AdmitCopies
-from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.confirm_revocation import ConfirmRevocation
-from services.archive.application.get_copy import GetCopy, ListCopies
-from services.archive.application.get_status import GetStatus
-from services.archive.application.get_transcript import GetTranscript
-from services.archive.application.order_copy import OrderCopy
-from services.archive.application.ports import Status, Viewer
+from services.archive.application.ports import Viewer
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.revocation_ports import Caller
 from services.archive.domain.copies import SignedCopies, content_of, year_of
-from services.archive.domain.document import COPY, TRANSCRIPT
+from services.archive.domain.document import COPY
 from services.archive.domain.findings import Reason
 from services.archive.domain.pack import build_pack
 from services.archive.domain.revocation import Decision, IssuedVersion, Person, RevocationReason
 from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import TranscriptRef
 from services.chassis.clock import SystemClock
-from services.chassis.database import Database
 from services.chassis.errors import Conflict, NotFound, Refused
-from services.signing import contracts as signing_contracts
-from services.signing.application.take_copy import TakeCopy
+from tests.integration.archive.copy_office import CLERK, OFFICER, Office, an_office
 from tests.integration.archive.log_world import make_world
-from tests.integration.signing.world import PROVINCE, SCHOOL, World, a_world
+from tests.integration.signing.world import PROVINCE, SCHOOL
 from tests.support import forgeries
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 from tests.support.printed_text import printed
 from tests.support.records import canonical, example
-from tests.support.signed_pages import an_office, document_of
+from tests.support.signed_pages import an_office as a_school
+from tests.support.signed_pages import document_of
 from tests.support.trust import Trust, trust_in
-from tests.support.vaults import a_vault
-
-CLERK = Caller(Person("clerk", "c"), Viewer(schools=(SCHOOL,)))
-OFFICER = Caller(Person("officer", "o"), Viewer(province=PROVINCE))
-
-
-@dataclass
-class Office:
-    """An archive with an issued class, and the signing service beside it."""
-
-    world: World
-    database: Database
-    owner_url: str
-    folder: Path
-    issued: dict[str, tuple[str, bytes]]
-    """(public id, document) by transcript."""
-
-    def __post_init__(self) -> None:
-        staging, clock = str(self.folder / "staging"), SystemClock()
-        self.vault, self.copies = a_vault(self.folder, self.database), PostgresCopies(self.database)
-        self.catalogue = PostgresCatalogue(self.database)
-        self.order = OrderCopy(GetTranscript(self.catalogue, self.vault), self.copies, open_store(staging), new_public_id, clock)
-        check = app.document_check(self.world.pki.anchors, COPY)
-        self.admit = AdmitCopies(open_staging(staging), self.vault, self.copies, check, clock)
-        self.get, self.list = GetCopy(self.copies, self.vault), ListCopies(self.copies)
-        self.take = TakeCopy(self.world.transactions, self.world.clock, 1)
-        self.signed: list[SignedCopies] = []
-
-    async def sealed(self) -> list[SignedCopies]:
-        """Let signing do all that the archive has ordered, the clerk approving; what it announced since the last time."""
-        async with self.database.transaction() as connection:
-            rows = await connection.fetch("SELECT payload FROM hocba_outbox WHERE type = $1 ORDER BY id", events_pb2.CopyOrdered.DESCRIPTOR.full_name)
-        for row in rows:  # From the beginning each time, as a replay would bring them.
-            await self.take(*signing_contracts.ordered_copy_of(events_pb2.CopyOrdered.FromString(bytes(row["payload"]))))
-        await self.world.work()
-        await self.world.approve_all()
-        await self.world.work()
-        told = [contracts.signed_copies(event) for event in await self.world.told(signing_pb2.CopiesSigned)]
-        fresh, self.signed = told[len(self.signed) :], told
-        return fresh
-
-    async def copy(self, transcript_id: str) -> tuple[str, bytes]:
-        """A whole copy: its id and its file."""
-        copy_id = str(uuid.uuid4())
-        await self.order(CLERK, copy_id, transcript_id, 0)
-        for signed in await self.sealed():
-            assert await self.admit(signed) == 1
-        return copy_id, (await self.get(CLERK.viewer, copy_id))[1]
-
-    async def status(self, public_id: str) -> Status | None:
-        return (await GetStatus(self.catalogue, SystemClock())(public_id))[0]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -120,24 +57,8 @@ async def signers() -> AsyncIterator[Trust]:
 
 @pytest_asyncio.fixture
 async def office(make_database: DatabaseFactory, signers: Trust, tmp_path: Path) -> AsyncIterator[Office]:
-    databases = make_database("archive")
-    database = Database(databases.url, name="archive-test", pool=6)
-    await database.open()
-    async with a_world(make_database("signing"), tmp_path, signers) as world:
-        await world.seal()
-        await world.work()
-        await world.approve_all()
-        await world.work()
-        stores = open_staging(str(tmp_path / "staging")), a_vault(tmp_path, database)
-        admit = AdmitTranscripts(*stores, PostgresAdmissions(database), app.document_check(signers.pki.anchors, TRANSCRIPT), SystemClock())
-        documents = await world.issued()
-        issued: dict[str, tuple[str, bytes]] = {}
-        for event in await world.told(signing_pb2.TranscriptsSigned):
-            signed = contracts.signed_class(event)
-            assert (await admit(signed)).admitted == len(world.pupils)
-            issued |= {one.ref.transcript_id: (one.ref.public_id, documents[one.ref.transcript_id, 1]) for one in signed.documents}
-        yield Office(world, database, databases.owner_url, tmp_path, issued)
-    await database.close()
+    async with an_office(make_database("archive"), make_database("signing"), tmp_path, signers) as made:
+        yield made
 
 
 async def test_a_copy_is_numbered_sealed_issued_and_logged(office: Office, tmp_path: Path) -> None:
@@ -258,7 +179,7 @@ async def test_what_is_no_copy_of_what_was_ordered_is_refused_and_parked(office:
 
 def test_a_seal_around_another_original_is_no_copy(signers: Trust) -> None:
     """What a school that has its own key could make without us."""
-    school = an_office(signers.pki)
+    school = a_school(signers.pki)
     version = IssuedVersion(TranscriptRef("t", "p", 1, bytes(32), "PUBLIC"), sha256(b"%PDF the original").digest(), "class", SCHOOL, PROVINCE, 2025)
     content = content_of("copy", "COPYID", "1/2026/SY", version, canonical(example()))
     check = app.document_check(signers.pki.anchors, COPY)

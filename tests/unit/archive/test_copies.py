@@ -34,7 +34,7 @@ def test_what_a_copy_says_is_canonical_and_names_no_pupil() -> None:
 
 def test_signing_reads_and_prints_what_the_archive_writes() -> None:
     copy = read_copy(CONTENT)
-    assert (copy.copy_id, copy.public_id, copy.original, copy.digest) == ("copy", "COPYID", SOURCE.sha256, sha256(CONTENT).digest())
+    assert (copy.copy_id, copy.public_id, copy.beside, copy.digest) == ("copy", "COPYID", SOURCE.sha256, sha256(CONTENT).digest())
     assert page_of_copy(copy)["original"].endswith("phiên bản 2")
 
 

@@ -660,7 +660,7 @@ class GetStatusResponse(_message.Message):
     decision_number: _builtins.str
     """of the decision that revokes it, such as 123/QĐ-SGDĐT"""
     kind: _builtins.str
-    """transcript, sheet, copy; empty for an unknown id"""
+    """transcript, sheet, copy, extract; empty for an unknown id"""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1129,11 +1129,12 @@ class CopyResponse(_message.Message):
     ORDERED_AT_FIELD_NUMBER: _builtins.int
     ISSUED_AT_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     copy_id: _builtins.str
     state: _builtins.str
     """ordered, issued"""
     number: _builtins.str
-    """as it is printed, such as 12/2026/SY"""
+    """as it is printed, such as 12/2026/SY, of an extract 13/2026/TrS"""
     public_id: _builtins.str
     transcript_id: _builtins.str
     version: _builtins.int
@@ -1144,6 +1145,10 @@ class CopyResponse(_message.Message):
     def ordered_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def issued_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of an extract; a copy of the whole has none"""
+
     def __init__(
         self,
         *,
@@ -1157,14 +1162,48 @@ class CopyResponse(_message.Message):
         ordered_at: _timestamp_pb2.Timestamp | None = ...,
         issued_at: _timestamp_pb2.Timestamp | None = ...,
         sha256: _builtins.bytes = ...,
+        parts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["issued_at", b"issued_at", "ordered_at", b"ordered_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "issued_at", b"issued_at", "number", b"number", "ordered_at", b"ordered_at", "public_id", b"public_id", "school_id", b"school_id", "sha256", b"sha256", "state", b"state", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "issued_at", b"issued_at", "number", b"number", "ordered_at", b"ordered_at", "parts", b"parts", "public_id", b"public_id", "school_id", b"school_id", "sha256", b"sha256", "state", b"state", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CopyResponse: _TypeAlias = CopyResponse  # noqa: Y015
+
+@_typing.final
+class OrderExtractRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COPY_ID_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    copy_id: _builtins.str
+    """UUID, made by the caller: a repeat by the same id is the same extract"""
+    transcript_id: _builtins.str
+    version: _builtins.int
+    """0: the latest"""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """such as results, subjects, subjects.toan; a part that the record lacks is refused with all that it has"""
+
+    def __init__(
+        self,
+        *,
+        copy_id: _builtins.str = ...,
+        transcript_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        parts: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "parts", b"parts", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderExtractRequest: _TypeAlias = OrderExtractRequest  # noqa: Y015
 
 @_typing.final
 class GetCopyRequest(_message.Message):

@@ -135,6 +135,11 @@ class ArchiveStub:
                 request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.SerializeToString,
                 response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.FromString,
                 _registered_method=True)
+        self.OrderExtract = channel.unary_unary(
+                '/hocba.archive.v1.Archive/OrderExtract',
+                request_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.OrderExtractRequest.SerializeToString,
+                response_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.FromString,
+                _registered_method=True)
 
 
 class ArchiveServicer:
@@ -276,6 +281,13 @@ class ArchiveServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OrderExtract(self, request, context):
+        """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ArchiveServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -378,6 +390,11 @@ def add_ArchiveServicer_to_server(servicer, server):
                     servicer.ListAccesses,
                     request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.FromString,
                     response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.SerializeToString,
+            ),
+            'OrderExtract': grpc.unary_unary_rpc_method_handler(
+                    servicer.OrderExtract,
+                    request_deserializer=hocba_dot_archive_dot_v1_dot_archive__pb2.OrderExtractRequest.FromString,
+                    response_serializer=hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -921,6 +938,33 @@ class Archive:
             '/hocba.archive.v1.Archive/ListAccesses',
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesRequest.SerializeToString,
             hocba_dot_archive_dot_v1_dot_archive__pb2.ListAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OrderExtract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.archive.v1.Archive/OrderExtract',
+            hocba_dot_archive_dot_v1_dot_archive__pb2.OrderExtractRequest.SerializeToString,
+            hocba_dot_archive_dot_v1_dot_archive__pb2.CopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

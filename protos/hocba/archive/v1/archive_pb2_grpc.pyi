@@ -69,6 +69,8 @@ class ArchiveStub:
     """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
     `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
     """
+    OrderExtract: _grpc.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]
+    """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 @_typing.type_check_only
 class ArchiveAsyncStub(ArchiveStub):
@@ -111,6 +113,8 @@ class ArchiveAsyncStub(ArchiveStub):
     """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
     `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
     """
+    OrderExtract: _aio.UnaryUnaryMultiCallable[_archive_pb2.OrderExtractRequest, _archive_pb2.CopyResponse]  # type: ignore[assignment]
+    """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 class ArchiveServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issued transcripts for ever and answers for what it keeps."""
@@ -270,5 +274,13 @@ class ArchiveServicer(metaclass=_abc_1.ABCMeta):
         """Who read personal data: each answer with some leaves a line before it goes out. Callers may say what a call is for in the metadata
         `hocba-purpose`, up to 64 letters, digits and -_.:/ of ASCII.
         """
+
+    @_abc_1.abstractmethod
+    def OrderExtract(
+        self,
+        request: _archive_pb2.OrderExtractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_pb2.CopyResponse, _abc.Awaitable[_archive_pb2.CopyResponse]]:
+        """Orders an extract (trích sao) of chosen parts of an issued transcript. It is numbered, sealed, got and listed as a copy is."""
 
 def add_ArchiveServicer_to_server(servicer: ArchiveServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

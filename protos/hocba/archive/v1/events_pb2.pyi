@@ -325,7 +325,7 @@ Global___TranscriptRevoked: _TypeAlias = TranscriptRevoked  # noqa: Y015
 
 @_typing.final
 class CopyOrdered(_message.Message):
-    """A certified copy is numbered and is to be made: signing sets its page around the original and has it sealed."""
+    """A certified copy or an extract is numbered and is to be made: signing sets its page around the original or the part and has it sealed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -341,10 +341,10 @@ class CopyOrdered(_message.Message):
     province_id: _builtins.str
     school_year: _builtins.int
     content: _builtins.bytes
-    """what the copy says, canonical JSON (hocba.copy/1); nothing personal"""
+    """what the copy says, canonical JSON (hocba.copy/1, hocba.extract/1); nothing personal"""
     @_builtins.property
     def copy(self) -> _common_pb2.CopyRef:
-        """the original lies in staging as <copy id>-v1.pdf in the ZIP copies/<copy id>.zip"""
+        """the original, or an extract's part, lies in staging as <copy id>-v1.pdf in the ZIP copies/<copy id>.zip"""
 
     @_builtins.property
     def ordered_at(self) -> _timestamp_pb2.Timestamp: ...

@@ -171,7 +171,7 @@ Global___SheetRef: _TypeAlias = SheetRef  # noqa: Y015
 
 @_typing.final
 class CopyRef(_message.Message):
-    """A certified copy (sao y) of a transcript. It is made once."""
+    """A certified copy (sao y) of a transcript, or an extract (trích sao) from one. It is made once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
