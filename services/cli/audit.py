@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.audit_reconcile import reconcile
 from services.cli.edge import FAILED, reported, running, take_local_settings
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
             Console().print(table)
         if any(finding.problems for finding in findings):
             raise typer.Exit(1)
+
+    audit.command()(reconcile)
 
     @audit.command()
     def fingerprint() -> None:

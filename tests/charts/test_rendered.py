@@ -14,7 +14,7 @@ import yaml
 from tests.charts import checks
 from tests.charts.conftest import CHART, CI_FILES, Objects, objects_of, rendered_text, run_helm, template
 
-KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "KafkaTopic"}
+KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "PrometheusRule", "KafkaTopic"}
 KUBERNETES = ("1.30", "1.37")
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 PAGES = ("archive", "reporting")

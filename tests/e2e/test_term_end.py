@@ -19,7 +19,9 @@ from hocba.signing.v1 import signing_pb2
 from services.archive import app as archive
 from services.audit import deep
 from services.audit.checks import run_all
+from services.audit.reconcile import Range, reconcile
 from services.audit.stores import Stores
+from services.chassis.clock import SystemClock
 from services.rehearsal import plan
 from services.rehearsal.doors import open_doors
 from services.rehearsal.term_end import Outcome
@@ -56,6 +58,15 @@ async def test_everything_sealed_is_archived_validated_and_reconciled(played: Pl
     assert outcome.log_leaves >= outcome.archived + outcome.superseded + outcome.sheets_signed
     assert outcome.log_witnesses >= 2
     assert outcome.reconciled
+
+
+async def test_stores_agree_version_by_version(played: Played) -> None:
+    async with Stores.of(played.term.deployment) as stores:
+        found = await reconcile(stores, Range(), SystemClock())
+    assert found.result.discrepancies == ()
+    assert found.lag_known
+    assert found.total["archived"] == found.total["in_log"] == found.total["signed"] == played.outcome.archived + played.outcome.superseded
+    assert found.total["reported"] == found.total["current"] == played.outcome.archived
 
 
 async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -> None:
