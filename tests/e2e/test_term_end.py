@@ -141,7 +141,7 @@ async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:
 
 
 async def test_life_of_a_transcript(played: Played) -> None:
-    """Corrected: the status names the newer version. Copied, extracted: numbered, sealed, verified offline. Revoked: by two persons, told to all and to the register, provable."""
+    """Corrected: the status names the newer version. Copied, extracted: numbered, sealed, verified offline. Revoked: by two, told to all, provable."""
     folder, policy, anchors = played.term.documents, played.outcome.policy, played.outcome.anchors
     async with Stores.of(played.term.deployment) as stores:
         archive_rows = stores.connections["archive"]
