@@ -47,6 +47,8 @@ class _Metrics:
         self.duty_left = meter.create_gauge("hocba.archive.duty.left", unit="s", description="until a duty is overdue; negative afterwards; by duty")
         self.watched = meter.create_gauge("hocba.archive.watched", unit="s", description="when the archive's duties were looked at, in seconds since 1970")
         self.backlog = meter.create_gauge("hocba.work.backlog", unit="{document}", description="work that waits or is under way, by lane and state")
+        self.discrepancies = meter.create_gauge("hocba.reconcile.differences", unit="{transcript}", description="found by the last whole comparison, by state")
+        self.reconciled = meter.create_gauge("hocba.reconcile.age", unit="s", description="how long ago that was")
         self.event_age = meter.create_histogram("hocba.consumer.event_age", unit="s", description="from announcement to application")
 
 
