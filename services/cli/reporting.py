@@ -186,21 +186,23 @@ def reconcile(
 
 
 def rebuild(as_json: Json = False) -> None:
-    """Count everything anew from the pupils' facts. Runs beside the service, with its settings; writers wait meanwhile."""
+    """Count everything anew from the facts. Runs beside the service, with its settings; writers wait meanwhile."""
     from services.reporting import app as reporting
 
-    async def run() -> int:
-        service = reporting.build(reporting.SETTINGS.load())
+    async def run() -> tuple[int, int]:
+        settings = reporting.SETTINGS.load()
+        service = reporting.build(settings)
         await service.database.open()
         try:
-            return await reporting.rebuild_counters(service)()
+            things = [await one.rebuild() for one in reporting.rebuild_tallies(service, settings)]
+            return await reporting.rebuild_counters(service)(), sum(things)
         finally:
             await service.database.close()
 
     with reported():
         take_local_settings("reporting")
-        counted = asyncio.run(run())
-    typer.echo(json.dumps({"pupils": counted}) if as_json else f"{counted} pupils counted anew")
+        counted, things = asyncio.run(run())
+    typer.echo(json.dumps({"pupils": counted, "tallied": things}) if as_json else f"{counted} pupils and {things} other things counted anew")
 
 
 def dashboard(

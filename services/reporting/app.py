@@ -1,37 +1,47 @@
 """Reporting's parts, named and joined."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from hocba.reporting.v1 import reporting_pb2_grpc
 from services.chassis import web
 from services.chassis.app import Service
-from services.chassis.clock import SystemClock
+from services.chassis.clock import Clock, SystemClock
+from services.chassis.database import Database
 from services.chassis.identity import TokenVerifier
 from services.chassis.rpc import access_table
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
 from services.reporting.adapters.snapshots import PostgresHistory
+from services.reporting.adapters.tallies import PostgresTallies
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_tally import GetTally
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.rebuild_counters import RebuildCounters
 from services.reporting.application.reconcile import Reconcile
 from services.reporting.application.take_snapshot import TakeSnapshot
+from services.reporting.application.tally_things import PlaceSchools, TallyThings
+from services.reporting.domain.readiness import readiness
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from services.reporting.entrypoints.dashboard import Dashboard
 from services.reporting.entrypoints.historian import Historian
 from services.reporting.entrypoints.http_api import HTTPAPI
 from services.reporting.entrypoints.http_door import HTTPDoor
 from services.reporting.entrypoints.rpc import ReportingRPC
+from services.reporting.entrypoints.tally_api import TallyAPI
+from services.reporting.entrypoints.tally_consumers import TallyConsumers
+from services.reporting.entrypoints.turner import Turner
 from services.reporting.settings import ReportingSettings
 
 SETTINGS = ReportingSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "dashboard", "history")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "dashboard", "history", "turns")}
 _RPC = "hocba.reporting.v1.Reporting"
+TALLY_GROUP = "reporting-tallies"
 
 
 def rebuild_counters(service: Service) -> RebuildCounters:
@@ -39,12 +49,31 @@ def rebuild_counters(service: Service) -> RebuildCounters:
     return RebuildCounters(PostgresReadModel(service.database))
 
 
+def rebuild_tallies(service: Service, settings: ReportingSettings) -> tuple[TallyThings, ...]:
+    """The operator's recount of what is counted beside the pupils: `rebuild` of each."""
+    return tallied(settings, service.database, SystemClock())
+
+
+def tallied(settings: ReportingSettings, database: Database, clock: Clock) -> tuple[TallyThings, ...]:
+    """Each sort of things that is counted beside the pupils."""
+    store = PostgresTallies(database)
+    return (TallyThings(readiness(timedelta(days=settings.certificate_expiring_days)), store, clock),)
+
+
+def tally_consumers(settings: ReportingSettings, database: Database, clock: Clock) -> TallyConsumers:
+    """What counts them."""
+    things = tallied(settings, database, clock)
+    return TallyConsumers(PlaceSchools(PostgresTallies(database), things), *things)
+
+
 def dashboard(settings: ReportingSettings, figures: PostgresFigures, history: PostgresHistory) -> Dashboard:
     """The pages and their JSON, read by the same use cases as over gRPC."""
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
+    tallies = PostgresTallies(figures.database)
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
-    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), clock)
-    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, clock, settings.page_proxies > 0)
+    counts = TallyAPI(door, GetTally(figures, tallies, "staff"), settings.certificate_expiring_days, clock)
+    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures, tallies), clock)
+    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, clock, counts, settings.page_proxies > 0)
 
 
 def build(settings: ReportingSettings) -> Service:
@@ -52,17 +81,21 @@ def build(settings: ReportingSettings) -> Service:
     service = Service("reporting", settings)
     model, figures = PostgresReadModel(service.database), PostgresFigures(service.database)
     clock = SystemClock()
-    history = PostgresHistory(service.database)
+    history, tallies = PostgresHistory(service.database), PostgresTallies(service.database)
     rpc = ReportingRPC(
         get_coverage=GetCoverage(figures),
         list_missing=ListMissing(figures),
         get_class_status=GetClassStatus(figures),
-        reconcile=Reconcile(figures),
+        reconcile=Reconcile(figures, tallies),
         clock=clock,
         get_history=GetHistory(figures, history),
+        get_staff=GetTally(figures, tallies, "staff"),
+        expiring_days=settings.certificate_expiring_days,
     )
     service.add_rpc(_RPC, lambda server: reporting_pb2_grpc.add_ReportingServicer_to_server(rpc, server))
     service.add_consumers(ReportingConsumers(ApplyNews(model), KeepDetails(model)))
+    service.add_consumers(tally_consumers(settings, service.database, clock), group=TALLY_GROUP)
+    service.add_background("turns", Turner(tallied(settings, service.database, clock)).run)
     service.add_background("history", Historian(TakeSnapshot(history, clock)).run)
     if settings.page_listen:
         pages = dashboard(settings, figures, history)

@@ -21,6 +21,8 @@ from services.reporting.application.list_missing import ListMissing
 from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
+from services.reporting.entrypoints.tally_api import TallyAPI
+from services.reporting.entrypoints.tally_look import Sections
 
 _ASKED = ("year", "lang", "format", "sort")
 _LONGEST_FORM = 16384
@@ -47,6 +49,7 @@ class Dashboard:
     get_class_status: GetClassStatus
     list_missing: ListMissing
     clock: Clock
+    counts: TallyAPI
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
 
@@ -66,7 +69,7 @@ class Dashboard:
             "/sign-in": self.sign_in,
         }
         app.add_routes([web.get(path, page) for path, page in pages.items()])
-        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes()])
+        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes(), *self.counts.routes()])
         chassis_web.add_assets(app, self.look.assets)
         chassis_web.guard(app, trusts_proxy=self.trusts_proxy)
         return app
@@ -114,7 +117,10 @@ class Dashboard:
         opens = by != "class" or self.door.opens(request, "GetClassStatus")
         now = self.clock.now()
         _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points))
+        # What is counted of schools has no class: a school's own page has no parts of it.
+        staff = await self.counts.get_staff(viewer, province_id, school_id, by if level is not Level.SCHOOL else "")
+        tallied = Sections(staff, self.counts.expiring_days)
+        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, tallied=tallied))
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

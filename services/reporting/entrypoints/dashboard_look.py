@@ -22,6 +22,7 @@ from services.reporting.application.ports import Coverage, Missing, Point, Viewe
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
 from services.reporting.domain.standing import who_acts
+from services.reporting.entrypoints.tally_look import Sections
 
 FOLDER = Path(__file__).parents[1] / "dashboard"
 TEXTS: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
@@ -78,10 +79,13 @@ class Page:
     unlocks: Sequence[Unlock] = ()
     missing: Sequence[Missing] | None = None
     """None for a reader who may not see them."""
+    tallied: Sections | None = None
+    """What is counted beside the pupils; None on the page of a class."""
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
-        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history, self.sheets, self.unlocks, self.missing
+        seen = self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history, self.sheets, self.unlocks, self.missing
+        return *seen, self.tallied
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""

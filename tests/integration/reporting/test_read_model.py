@@ -25,6 +25,7 @@ from services.chassis.errors import Conflict, Denied, NotFound
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
 from services.reporting.adapters.snapshots import PostgresHistory
+from services.reporting.adapters.tallies import PostgresTallies
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
@@ -196,7 +197,7 @@ class Reporting:
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
-        return await Reconcile(self.figures)(EVERYTHING, YEAR, "")
+        return await Reconcile(self.figures, PostgresTallies(self.database))(EVERYTHING, YEAR, "")
 
 
 @pytest_asyncio.fixture

@@ -560,3 +560,139 @@ class HistoryPoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_SCHOOL_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_school: _builtins.bool
+    """of the nation or a province"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+        by_school: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessRequest: _TypeAlias = GetStaffReadinessRequest  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    EXPIRING_DAYS_FIELD_NUMBER: _builtins.int
+    expiring_days: _builtins.int
+    """what `expiring` means here"""
+    @_builtins.property
+    def total(self) -> Global___StaffReadiness: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffReadiness]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        total: Global___StaffReadiness | None = ...,
+        parts: _abc.Iterable[Global___StaffReadiness] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        expiring_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "expiring_days", b"expiring_days", "parts", b"parts", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessResponse: _TypeAlias = GetStaffReadinessResponse  # noqa: Y015
+
+@_typing.final
+class StaffReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OFFICES_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def offices(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfficeReadiness]:
+        """those that anybody holds"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        offices: _abc.Iterable[Global___OfficeReadiness] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "offices", b"offices", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffReadiness: _TypeAlias = StaffReadiness  # noqa: Y015
+
+@_typing.final
+class OfficeReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    SIGNERS_FIELD_NUMBER: _builtins.int
+    HOLDING_FIELD_NUMBER: _builtins.int
+    EXPIRING_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
+    office: _builtins.str
+    """staff: each member once, with the best of his or her offices; subject_teacher, homeroom_teacher, principal, vice_principal, school_seal (a school)"""
+    signers: _builtins.int
+    """who holds the office now: holding + expired + revoked + without"""
+    holding: _builtins.int
+    """a certificate that is valid now"""
+    expiring: _builtins.int
+    """among those holding: it ends within `expiring_days`"""
+    expired: _builtins.int
+    revoked: _builtins.int
+    without: _builtins.int
+    """none was ever registered"""
+    def __init__(
+        self,
+        *,
+        office: _builtins.str = ...,
+        signers: _builtins.int = ...,
+        holding: _builtins.int = ...,
+        expiring: _builtins.int = ...,
+        expired: _builtins.int = ...,
+        revoked: _builtins.int = ...,
+        without: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "expiring", b"expiring", "holding", b"holding", "office", b"office", "revoked", b"revoked", "signers", b"signers", "without", b"without"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfficeReadiness: _TypeAlias = OfficeReadiness  # noqa: Y015
