@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from hocba.reporting.v1 import reporting_pb2_grpc
 from services.chassis import web
@@ -26,6 +27,8 @@ from services.reporting.application.reconcile import Reconcile
 from services.reporting.application.take_snapshot import TakeSnapshot
 from services.reporting.application.tally_things import PlaceSchools, TallyThings
 from services.reporting.domain.readiness import readiness
+from services.reporting.domain.tallying import Subject
+from services.reporting.domain.unlock_life import UNLOCKS
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from services.reporting.entrypoints.dashboard import Dashboard
 from services.reporting.entrypoints.historian import Historian
@@ -57,7 +60,8 @@ def rebuild_tallies(service: Service, settings: ReportingSettings) -> tuple[Tall
 def tallied(settings: ReportingSettings, database: Database, clock: Clock) -> tuple[TallyThings, ...]:
     """Each sort of things that is counted beside the pupils."""
     store = PostgresTallies(database)
-    return (TallyThings(readiness(timedelta(days=settings.certificate_expiring_days)), store, clock),)
+    subjects: tuple[Subject[Any, Any], ...] = (readiness(timedelta(days=settings.certificate_expiring_days)), UNLOCKS)
+    return tuple(TallyThings(subject, store, clock) for subject in subjects)
 
 
 def tally_consumers(settings: ReportingSettings, database: Database, clock: Clock) -> TallyConsumers:
@@ -71,7 +75,7 @@ def dashboard(settings: ReportingSettings, figures: PostgresFigures, history: Po
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
     tallies = PostgresTallies(figures.database)
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
-    counts = TallyAPI(door, GetTally(figures, tallies, "staff"), settings.certificate_expiring_days, clock)
+    counts = TallyAPI(door, GetTally(figures, tallies, "staff"), GetTally(figures, tallies, "unlock"), settings.certificate_expiring_days, clock)
     api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures, tallies), clock)
     return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, clock, counts, settings.page_proxies > 0)
 
@@ -90,6 +94,7 @@ def build(settings: ReportingSettings) -> Service:
         clock=clock,
         get_history=GetHistory(figures, history),
         get_staff=GetTally(figures, tallies, "staff"),
+        get_unlocks=GetTally(figures, tallies, "unlock"),
         expiring_days=settings.certificate_expiring_days,
     )
     service.add_rpc(_RPC, lambda server: reporting_pb2_grpc.add_ReportingServicer_to_server(rpc, server))

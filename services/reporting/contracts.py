@@ -1,5 +1,6 @@
 """Protobuf <-> domain: the one file of reporting that knows both."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from hocba.grading.v1 import events_pb2 as grading_pb2
 from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
 from services.reporting.application.tally_ports import Tally
@@ -36,6 +38,7 @@ from services.reporting.domain.facts import (
     Submitted,
     Trouble,
 )
+from services.reporting.domain.history import LEGAL_TIME
 from services.reporting.domain.readiness import (
     ANY_OFFICE,
     EXPIRED,
@@ -52,6 +55,9 @@ from services.reporting.domain.readiness import (
 from services.reporting.domain.readiness import SCHOOL_SEAL as SEAL_OFFICE
 from services.reporting.domain.standing import who_acts
 from services.reporting.domain.tallying import Count
+from services.reporting.domain.unlock_life import MEASURES as UNLOCK_MEASURES
+from services.reporting.domain.unlock_life import REASONS as UNLOCK_REASONS
+from services.reporting.domain.unlock_life import Step
 
 ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER: HOMEROOM_TEACHER,
@@ -64,6 +70,7 @@ CERTIFICATE_ROLES = {
     common_pb2.SIGNATURE_ROLE_PRINCIPAL: "principal",
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: "school_seal",
 }
+MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])")
 APPROVED_STATE = "approved"
 HELD = ("applied", "ignored")
 CANCEL = "CANCEL"
@@ -216,6 +223,11 @@ def certificate_moved(event: signing_pb2.CertificateMoved) -> list[tuple[str, Ce
     return [(event.staff_id or event.school_id, Certified(event.version, event.certificate_id, role, registered, until))]
 
 
+def unlock_step(event: locking_pb2.UnlockMoved) -> tuple[str, Step]:
+    """A step of an unlock, without who took it."""
+    return event.unlock_id, Step(event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat(), event.school_id, event.reason_code)
+
+
 def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
@@ -312,7 +324,7 @@ def reconcile_answer(found: Iterable[Difference]) -> reporting_pb2.ReconcileResp
     )
 
 
-def by_of(request: reporting_pb2.GetStaffReadinessRequest) -> str:
+def by_of(request: reporting_pb2.GetStaffReadinessRequest | reporting_pb2.GetUnlockStatisticsRequest) -> str:
     """The parts that are asked for, the finest when there are several."""
     return "school" if request.by_school else "province" if request.by_province else ""
 
@@ -342,6 +354,39 @@ def readiness(tally: Tally) -> reporting_pb2.StaffReadiness:
             )
     place = tally.place
     return reporting_pb2.StaffReadiness(province_id=place.province_id, school_id=place.school_id, name=place.name, offices=offices)
+
+
+def months_of(since: str, until: str, now: datetime) -> tuple[str, str]:
+    """(first month, last month); a year up to now when nothing is said. Malformed for what is no month."""
+    for name, given in (("since_month", since), ("until_month", until)):
+        if given and not MONTH.fullmatch(given):
+            raise Malformed(f"{name} is a month such as 2026-05, not {given[:20]!r}", code="month")
+    last = until or now.astimezone(LEGAL_TIME).strftime("%Y-%m")
+    year, month = int(last[:4]), int(last[5:])
+    return since or (f"{year - 1}-{month + 1:02}" if month < 12 else f"{year}-01"), last
+
+
+def unlock_answer(total: Tally, parts: Iterable[Tally], months: tuple[str, str], as_of: datetime) -> reporting_pb2.GetUnlockStatisticsResponse:
+    """The whole, by reason and month, and its parts, by reason."""
+    told = [unlock_statistics(part) for part in parts]
+    return reporting_pb2.GetUnlockStatisticsResponse(
+        total=unlock_statistics(total), parts=told, as_of=_timestamp(as_of), since_month=months[0], until_month=months[1]
+    )
+
+
+def unlock_statistics(tally: Tally) -> reporting_pb2.UnlockStatistics:
+    """What became of the unlocks of one scope, a line for each month and reason."""
+    lines: dict[tuple[str, str], dict[str, int]] = {}
+    for count, amount in tally.counts.items():
+        lines.setdefault((count.period, count.kind), {})[count.measure] = amount
+    counts = []
+    for month, reason in sorted(
+        lines, key=lambda line: (line[0], UNLOCK_REASONS.index(line[1]) if line[1] in UNLOCK_REASONS else len(UNLOCK_REASONS), line[1])
+    ):
+        measures = {measure: lines[month, reason].get(measure, 0) for measure in UNLOCK_MEASURES}
+        counts.append(reporting_pb2.UnlockCounts(month=month, reason=reason, **measures))
+    place = tally.place
+    return reporting_pb2.UnlockStatistics(province_id=place.province_id, school_id=place.school_id, name=place.name, counts=counts)
 
 
 def _news_of_class(

@@ -15,10 +15,12 @@ from hocba.archive.v1 import events_pb2 as archive_pb2
 from hocba.common.v1 import common_pb2
 from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
 from hocba.grading.v1 import events_pb2 as grading_pb2
+from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.options.v1 import options_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.consumer import Received, handlers_of
+from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
@@ -26,6 +28,7 @@ from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
 from services.reporting.domain.readiness import Certified, Employed, Office
+from services.reporting.domain.unlock_life import Step
 from services.reporting.entrypoints.consumers import ReportingConsumers
 from services.reporting.entrypoints.tally_consumers import TallyConsumers
 
@@ -46,7 +49,7 @@ class Recorder:
 
 def all_handlers(recorder: Recorder) -> dict[tuple[str, type[Message]], Any]:
     """By consumers and event: some events have two readers."""
-    consumers = (ReportingConsumers(recorder, recorder), TallyConsumers(recorder, recorder))  # type: ignore[arg-type]  # Stands for the use cases.
+    consumers = (ReportingConsumers(recorder, recorder), TallyConsumers(recorder, recorder, recorder))  # type: ignore[arg-type]  # Stands for the use cases.
     return {(type(one).__name__, event): handler for one in consumers for event, handler in handlers_of(one).items()}
 
 
@@ -209,3 +212,17 @@ def test_a_schools_seal_is_a_signer_of_its_own() -> None:
     assert (signer, certified.role) == (told["school_id"], "school_seal")
     event = enrollment_pb2.SchoolRegistered(school_id=SCHOOL, version=3, valid_from="2010-08-01")
     assert contracts.seal_of_school(event) == (SCHOOL, Employed(3, SCHOOL, (Office("school_seal", "2010-08-01"),)))
+
+
+def test_a_step_of_an_unlock_is_told_without_who_took_it() -> None:
+    told = json.loads((EXAMPLES / "UnlockMoved/granted.json").read_text(encoding="utf-8"))
+    step = contracts.unlock_step(ParseDict(told, locking_pb2.UnlockMoved()))
+    assert step == (told["unlock_id"], Step(6, "granted", "2026-05-25T10:00:00+00:00", SCHOOL, "wrong_entry"))
+
+
+def test_months_are_a_year_up_to_now_in_viet_nam() -> None:
+    assert contracts.months_of("", "", datetime(2026, 5, 31, 18, tzinfo=UTC)) == ("2025-07", "2026-06")
+    assert contracts.months_of("", "2026-12", AT) == ("2026-01", "2026-12")
+    assert contracts.months_of("2024-02", "", AT) == ("2024-02", "2026-05")
+    with pytest.raises(Malformed, match="2026-13"):
+        contracts.months_of("2026-13", "", AT)

@@ -14,6 +14,7 @@ from services.chassis.clock import Clock
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.telemetry import log
 from services.chassis.web import OUTCOME, Handler, html, language
+from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
@@ -118,8 +119,9 @@ class Dashboard:
         now = self.clock.now()
         _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
         # What is counted of schools has no class: a school's own page has no parts of it.
-        staff = await self.counts.get_staff(viewer, province_id, school_id, by if level is not Level.SCHOOL else "")
-        tallied = Sections(staff, self.counts.expiring_days)
+        scope = (viewer, province_id, school_id, by if level is not Level.SCHOOL else "")
+        months = contracts.months_of("", "", now)
+        tallied = Sections(await self.counts.get_staff(*scope), self.counts.expiring_days, await self.counts.get_unlocks(*scope, *months), months)
         return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, tallied=tallied))
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:

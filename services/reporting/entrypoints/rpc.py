@@ -26,6 +26,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     get_history: GetHistory
     clock: Clock
     get_staff: GetTally
+    get_unlocks: GetTally
     expiring_days: int
 
     async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
@@ -51,3 +52,8 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
         viewer, scope = contracts.viewer_of(current_actor()), (request.province_id, request.school_id)
         found = await self.get_staff(viewer, *scope, contracts.by_of(request))
         return contracts.staff_answer(*found, self.expiring_days, self.clock.now())
+
+    async def GetUnlockStatistics(self, request: reporting_pb2.GetUnlockStatisticsRequest, context: Any) -> reporting_pb2.GetUnlockStatisticsResponse:
+        viewer, scope, now = contracts.viewer_of(current_actor()), (request.province_id, request.school_id), self.clock.now()
+        months = contracts.months_of(request.since_month, request.until_month, now)
+        return contracts.unlock_answer(*await self.get_unlocks(viewer, *scope, contracts.by_of(request), *months), months, now)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hocba.enrollment.v1.events_pb2 import SchoolRegistered, StaffAppointed
+from hocba.locking.v1.events_pb2 import UnlockMoved
 from hocba.signing.v1.events_pb2 import CertificateMoved
 from services.chassis.consumer import Received, on
 from services.reporting import contracts
@@ -16,6 +17,7 @@ class TallyConsumers:
 
     place_schools: PlaceSchools
     staff: TallyThings
+    unlocks: TallyThings
 
     @on(SchoolRegistered)
     async def on_school_registered(self, events: Sequence[Received[SchoolRegistered]]) -> None:
@@ -29,3 +31,7 @@ class TallyConsumers:
     @on(CertificateMoved)
     async def on_certificate_moved(self, events: Sequence[Received[CertificateMoved]]) -> None:
         await self.staff([news for received in events for news in contracts.certificate_moved(received.event)])
+
+    @on(UnlockMoved)
+    async def on_unlock_moved(self, events: Sequence[Received[UnlockMoved]]) -> None:
+        await self.unlocks([contracts.unlock_step(received.event) for received in events])

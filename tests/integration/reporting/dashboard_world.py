@@ -19,7 +19,7 @@ from services.stack import pki
 from services.stack.places import Places
 from services.stack.postgresql import Databases
 from tests.integration.reporting.test_read_model import SCHOOLS, HandClock, Reporting, named, whole_term
-from tests.integration.reporting.test_tallies import Counting, staff_events
+from tests.integration.reporting.test_tallies import Counting, staff_events, unlock_events
 
 MINISTRY = ("ministry_officer@nation",)
 OPERATOR = ("system_operator@nation",)
@@ -62,7 +62,7 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     for at, part in ((datetime(2026, 5, 31, 1, tzinfo=UTC), events[: len(events) // 2]), (datetime(2026, 6, 1, 1, tzinfo=UTC), events[len(events) // 2 :])):
         await reporting.receive(part, batch=500)
         await TakeSnapshot(history, HandClock(at))()
-    await Counting(database).receive(staff_events())
+    await Counting(database).receive([*staff_events(), *unlock_events()])
     try:
         yield DashboardWorld(reporting, server, keys)
     finally:

@@ -188,7 +188,16 @@ async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.Clie
         staff = ParseDict(await answer.json(), reporting_pb2.GetStaffReadinessResponse())
     assert [(part.province_id, part.offices[0].signers) for part in staff.parts] == [(PROVINCE, 10), (OTHER_PROVINCE, 5)]
     assert (staff.total.offices[0].office, staff.total.offices[0].holding, staff.expiring_days) == ("staff", 6, 30)
+    async with http.get("/api/v1/unlocks?since=2026-01&until=2026-06", headers=world.bearer(*MINISTRY)) as answer:
+        unlocks = ParseDict(await answer.json(), reporting_pb2.GetUnlockStatisticsResponse())
+    assert [(line.month, line.reason, line.requested) for line in unlocks.total.counts] == [
+        ("2026-05", "wrong_entry", 2),
+        ("2026-05", "remarked", 1),
+        ("2026-05", "other", 1),
+    ]
     for path, role, status in [
+        ("/api/v1/unlocks?since=May", *MINISTRY, 400),
+        ("/api/v1/unlocks", f"principal@school:{SCHOOL}", 403),
         ("/api/v1/staff", f"doet_officer@province:{PROVINCE}", 403),
         ("/api/v1/staff?by=class", *MINISTRY, 400),
         ("/api/v1/coverage", "", 401),
@@ -224,4 +233,5 @@ async def test_description_holds_against_any_request(world: DashboardWorld, tmp_
         "/api/v1/classes/{id}",
         "/api/v1/reconciliation",
         "/api/v1/staff",
+        "/api/v1/unlocks",
     }

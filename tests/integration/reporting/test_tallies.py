@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from hocba.common.v1 import common_pb2
 from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
+from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.consumer import Received, handlers_of
 from services.chassis.database import Database
@@ -26,13 +27,15 @@ from services.reporting.application.get_tally import GetTally
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.ports import Viewer
 from services.reporting.application.reconcile import Reconcile
-from services.reporting.contracts import readiness, school
+from services.reporting.contracts import readiness, school, unlock_statistics
 from services.reporting.settings import ReportingSettings
 from tests.integration.reporting.test_read_model import EVERYTHING, SCHOOLS, YEAR, HandClock, named
 from tests.support.postgres import DatabaseFactory
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """Not long past: reconciling looks at the database's clock for what should have turned."""
+REQUESTED_AT = datetime(2026, 4, 30, 18, tzinfo=UTC)
+"""May already, in Viet Nam."""
 SETTINGS = ReportingSettings.model_construct(certificate_expiring_days=30)
 HOMEROOM, PRINCIPAL, SEAL = (
     common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER,
@@ -85,6 +88,25 @@ def staff_events() -> list[Message]:
             certificate(name, "third", HOMEROOM, 500, version=2),
         ]
     return [*events, certificate("s1", "", SEAL, 900), appointed("s2", "head", "principal", "subject_teacher", version=2)]
+
+
+def unlock_events() -> list[Message]:
+    """Of s1: one sealed again after 90 minutes, one that a mistake of another sort opened and is open, one refused. Of s3: one lapsed."""
+    lives = {
+        ("s1", "a", "wrong_entry"): [("requested", 0), ("confirmed", 1), ("granted", 2), ("corrected", 92), ("sealed", 93)],
+        ("s1", "b", "remarked"): [("requested", 0), ("confirmed", 5), ("granted", 9)],
+        ("s1", "c", "wrong_entry"): [("requested", 0), ("refused", 4)],
+        ("s3", "d", ""): [("requested", 0), ("lapsed", 3000)],
+    }
+    events: list[Message] = []
+    for (name, unlock, reason), steps in lives.items():
+        for version, (state, minutes) in enumerate(steps, start=1):
+            event = locking_pb2.UnlockMoved(
+                school_id=named(name), class_id=named(f"{name}-1"), unlock_id=named(f"{name}/{unlock}"), version=version, state=state, reason_code=reason
+            )
+            event.moved_at.FromDatetime(REQUESTED_AT + timedelta(minutes=minutes))
+            events.append(event)
+    return events
 
 
 @dataclass
@@ -185,14 +207,15 @@ async def test_staff_are_counted_by_office_and_place_and_the_seal_with_the_schoo
 @pytest.mark.parametrize("seed", range(3))
 async def test_shuffled_repeated_and_concurrent_events_lead_to_the_same_rows(counting: Counting, another: Counting, seed: int) -> None:
     await counting.receive(staff_events())
+    await counting.receive(unlock_events())
     chance = random.Random(seed)
-    events = staff_events() + chance.sample(staff_events(), 12)
+    events = staff_events() + chance.sample(staff_events(), 12) + unlock_events() + unlock_events()
     chance.shuffle(events)
     await another.receive(events, batch=chance.choice([1, 5, 500]), lanes=4)
     assert await another.state() == await counting.state()
     assert await another.differences() == set()
     before = await counting.state()
-    await counting.receive(staff_events(), batch=2)
+    await counting.receive([*unlock_events(), *staff_events()], batch=2)
     assert await counting.state() == before, "reading the topics again changes nothing"
 
 
@@ -237,6 +260,23 @@ async def test_counters_that_nobody_turns_are_noticed(counting: Counting) -> Non
     async with counting.database.transaction() as connection:
         await connection.execute("UPDATE tallied SET turns_at = now() - interval '1 hour' WHERE item_id = $1", named("s1/head"))
     assert await counting.differences() == {"staff_turned_in_time"}
+
+
+async def test_unlocks_are_counted_by_month_reason_and_place_with_how_long_they_stood_open(counting: Counting) -> None:
+    await counting.receive([*staff_events(), *unlock_events()])
+    months = ("2026-01", "2026-12")
+    total, provinces = await counting.get("unlock")(EVERYTHING, "", "", "province", *months)
+    wrong, remarked, other = unlock_statistics(total).counts
+    assert (wrong.month, wrong.reason, wrong.requested, wrong.sealed, wrong.refused) == ("2026-05", "wrong_entry", 2, 1, 1)
+    assert (wrong.opened, wrong.closed, wrong.open_seconds, wrong.within_4_hours, wrong.within_1_hour) == (1, 1, 5400, 1, 0)
+    assert (remarked.reason, remarked.requested, remarked.open, remarked.opened, remarked.closed) == ("remarked", 1, 1, 1, 0)
+    assert (other.reason, other.requested, other.lapsed, other.opened) == ("other", 1, 1, 0)
+    assert [(part.place.province_id, sum(line.requested for line in unlock_statistics(part).counts)) for part in provinces] == [("2025-01", 3), ("2025-79", 1)]
+    assert (await counting.get("unlock")(EVERYTHING, "", "", "", "2026-06", "2026-12"))[0].counts == {}
+    assert await counting.differences() == set()
+    before = await counting.state()
+    await counting.rebuild()
+    assert await counting.state() == before
 
 
 async def test_counters_are_told_to_their_own_people_only(counting: Counting) -> None:
