@@ -165,10 +165,12 @@ async def _replay(databases: Any, bootstrap: str, pupils: int) -> dict[str, Any]
     from services.chassis.consumer import events_of
     from services.reporting.app import replaying
     from services.reporting.entrypoints.consumers import ReportingConsumers
+    from services.reporting.entrypoints.tally_consumers import TallyConsumers
     from services.reporting.settings import ReportingSettings
 
     settings = ReportingSettings.model_construct(database_url=databases.url, owner_url=databases.owner_url, kafka_bootstrap=bootstrap, instance="bench")
-    await kafka.provision(settings, "reporting", (), events_of(ReportingConsumers))
+    for consumers in (ReportingConsumers, TallyConsumers):
+        await kafka.provision(settings, "reporting", (), events_of(consumers))
     await _publish(bootstrap, pupils)
     begun, ours = time.perf_counter(), time.process_time()
     async with replaying(settings) as replay:

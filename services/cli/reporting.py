@@ -188,7 +188,7 @@ def reconcile(
 
 def rebuild(
     from_facts: Annotated[
-        bool, typer.Option("--from-facts", help="Count anew from the pupils' facts instead; writers wait meanwhile. For when a topic's retention is over.")
+        bool, typer.Option("--from-facts", help="Count anew from the facts instead; writers wait meanwhile. For when a topic's retention is over.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -211,10 +211,12 @@ def rebuild(
 async def _from_facts() -> dict[str, float]:
     from services.reporting import app as reporting
 
-    service = reporting.build(reporting.SETTINGS.load())
+    settings = reporting.SETTINGS.load()
+    service = reporting.build(settings)
     await service.database.open()
     try:
-        return {"pupils_counted_anew": await reporting.rebuild_counters(service)()}
+        things = [await one.rebuild() for one in reporting.rebuild_tallies(service, settings)]
+        return {"pupils_counted_anew": await reporting.rebuild_counters(service)(), "things_counted_anew": sum(things)}
     finally:
         await service.database.close()
 

@@ -15,3 +15,4 @@ class ReportingSettings(ServiceSettings):
     page_proxies: int = Field(
         0, ge=0, description="proxies in front, whose X-Forwarded-Proto is believed: cookies are for HTTPS only where the reader came by it"
     )
+    certificate_expiring_days: int = Field(30, ge=0, description="a certificate that ends within so many days is told as expiring; after a change, `rebuild`")

@@ -14,6 +14,7 @@ from services.chassis.clock import Clock
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.telemetry import log
 from services.chassis.web import OUTCOME, Handler, html, language
+from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
@@ -22,6 +23,8 @@ from services.reporting.application.list_missing import ListMissing
 from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
+from services.reporting.entrypoints.tally_api import TallyAPI
+from services.reporting.entrypoints.tally_look import Sections
 
 _ASKED = ("year", "lang", "format", "sort")
 _LONGEST_FORM = 16384
@@ -49,6 +52,7 @@ class Dashboard:
     list_missing: ListMissing
     get_reconciliation: GetReconciliation
     clock: Clock
+    counts: TallyAPI
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
 
@@ -68,7 +72,7 @@ class Dashboard:
             "/sign-in": self.sign_in,
         }
         app.add_routes([web.get(path, page) for path, page in pages.items()])
-        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes()])
+        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes(), *self.counts.routes()])
         chassis_web.add_assets(app, self.look.assets)
         chassis_web.guard(app, trusts_proxy=self.trusts_proxy)
         return app
@@ -116,8 +120,13 @@ class Dashboard:
         opens = by != "class" or self.door.opens(request, "GetClassStatus")
         now = self.clock.now()
         _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
+        # What is counted of schools has no class: a school's own page has no parts of it.
+        scope = (viewer, province_id, school_id, by if level is not Level.SCHOOL else "")
+        months = contracts.months_of("", "", now)
+        tallied = Sections(await self.counts.get_staff(*scope), self.counts.expiring_days, await self.counts.get_unlocks(*scope, *months), months)
         reconciled = await self.get_reconciliation(viewer, total.place)
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, reconciled=reconciled))
+        page = Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, tallied=tallied, reconciled=reconciled)
+        return self._answer(request, asked, page)
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

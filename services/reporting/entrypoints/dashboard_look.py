@@ -23,6 +23,7 @@ from services.reporting.application.reconciliation_ports import LastRun
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
 from services.reporting.domain.standing import who_acts
+from services.reporting.entrypoints.tally_look import Sections
 
 FOLDER = Path(__file__).parents[1] / "dashboard"
 TEXTS: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
@@ -79,13 +80,15 @@ class Page:
     unlocks: Sequence[Unlock] = ()
     missing: Sequence[Missing] | None = None
     """None for a reader who may not see them."""
+    tallied: Sections | None = None
+    """What is counted beside the pupils; None on the page of a class."""
     reconciled: LastRun | None = None
     """The last comparison of all stores; None before the first."""
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
         seen = (self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history)
-        return *seen, self.sheets, self.unlocks, self.missing, self.reconciled
+        return *seen, self.sheets, self.unlocks, self.missing, self.tallied, self.reconciled
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""

@@ -63,25 +63,25 @@ class HTTPAPI:
         if asked["by"] not in _PARTS:
             raise Malformed(f"by is province, school, class or grade, not {asked['by']!r}", code="by")
         found = await self.get_coverage(viewer, year_of(asked), asked["province"], asked["school"], asked["by"])
-        return _json(contracts.coverage_answer(*found, self.clock.now()))
+        return as_json(contracts.coverage_answer(*found, self.clock.now()))
 
     async def missing(self, request: web.Request) -> web.Response:
         """ListMissing."""
         viewer = self.door.viewer(request, "ListMissing")
         asked = arguments(request, "year", "school", "class")
-        return _json(contracts.missing_answer(await self.list_missing(viewer, year_of(asked), asked["school"], asked["class"])))
+        return as_json(contracts.missing_answer(await self.list_missing(viewer, year_of(asked), asked["school"], asked["class"])))
 
     async def of_class(self, request: web.Request) -> web.Response:
         """GetClassStatus."""
         viewer = self.door.viewer(request, "GetClassStatus")
         arguments(request)
-        return _json(contracts.class_status_answer(*await self.get_class_status(viewer, request.match_info["id"])))
+        return as_json(contracts.class_status_answer(*await self.get_class_status(viewer, request.match_info["id"])))
 
     async def reconciliation(self, request: web.Request) -> web.Response:
         """Reconcile."""
         viewer = self.door.viewer(request, "Reconcile")
         asked = arguments(request, "year", "province")
-        return _json(contracts.reconcile_answer(await self.reconcile(viewer, year_of(asked), asked["province"])))
+        return as_json(contracts.reconcile_answer(await self.reconcile(viewer, year_of(asked), asked["province"])))
 
     async def description(self, request: web.Request) -> web.Response:
         """What may be asked, for machines and for people who write them; no token is needed to read it."""
@@ -129,7 +129,8 @@ def year_of(asked: Mapping[str, str]) -> int:
     return int(given)
 
 
-def _json(answer: Message) -> web.Response:
+def as_json(answer: Message) -> web.Response:
+    """The answer of a gRPC method as JSON: names as in the contract, counts of zero said."""
     told = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     return web.Response(text=json.dumps(told, ensure_ascii=False), content_type="application/json")
 

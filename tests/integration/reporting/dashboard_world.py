@@ -20,6 +20,7 @@ from services.stack import pki
 from services.stack.places import Places
 from services.stack.postgresql import Databases
 from tests.integration.reporting.test_read_model import SCHOOLS, HandClock, Reporting, named, whole_term
+from tests.integration.reporting.test_tallies import Counting, staff_events, unlock_events
 
 MINISTRY = ("ministry_officer@nation",)
 OPERATOR = ("system_operator@nation",)
@@ -53,7 +54,7 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     database = Database(databases.url, name="test", pool=4)
     await database.open()
     keys = pki.prepare(places)
-    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies)
+    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies, certificate_expiring_days=30)
     history = PostgresHistory(database)
     pages = dashboard(settings, PostgresFigures(database), history, PostgresReconciliations(database))
     server = TestServer(pages.application())
@@ -63,6 +64,7 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     for at, part in ((datetime(2026, 5, 31, 1, tzinfo=UTC), events[: len(events) // 2]), (datetime(2026, 6, 1, 1, tzinfo=UTC), events[len(events) // 2 :])):
         await reporting.receive(part, batch=500)
         await TakeSnapshot(history, HandClock(at))()
+    await Counting(database).receive([*staff_events(), *unlock_events()])
     try:
         yield DashboardWorld(reporting, server, keys)
     finally:

@@ -153,6 +153,18 @@ async def test_last_comparison_of_the_stores_is_told_and_names_pupils_to_their_o
         assert "No differences." in await answer.text()
 
 
+async def test_page_says_who_can_sign_where_the_reader_may_look(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    said = {
+        "vi": "6 / 15 giáo viên, cán bộ quản lý có chứng thư số còn hiệu lực (40 %).",
+        "en": "6 of 15 teachers and principals hold a valid certificate (40 %).",
+    }
+    for lang, sentence in said.items():
+        async with http.get(f"/nation?lang={lang}", headers=world.bearer(*MINISTRY)) as answer:
+            assert sentence in await answer.text()
+    async with http.get(f"/schools/{SCHOOL}?lang=en", headers=world.bearer(f"principal@school:{SCHOOL}")) as answer:
+        assert "2 of 5 teachers and principals" in await answer.text()
+
+
 async def test_unchanged_page_is_not_sent_again(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     headers = world.bearer(*MINISTRY)
     async with http.get("/nation", headers=headers) as answer:
@@ -198,7 +210,22 @@ async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.Clie
         assert len((await answer.json())["pupils"]) == 1
     async with http.get("/api/v1/reconciliation", headers=world.bearer(*OPERATOR)) as answer:
         assert await answer.json() == {"differences": []}
+    async with http.get("/api/v1/staff?by=province", headers=world.bearer(*MINISTRY)) as answer:
+        staff = ParseDict(await answer.json(), reporting_pb2.GetStaffReadinessResponse())
+    assert [(part.province_id, part.offices[0].signers) for part in staff.parts] == [(PROVINCE, 10), (OTHER_PROVINCE, 5)]
+    assert (staff.total.offices[0].office, staff.total.offices[0].holding, staff.expiring_days) == ("staff", 6, 30)
+    async with http.get("/api/v1/unlocks?since=2026-01&until=2026-06", headers=world.bearer(*MINISTRY)) as answer:
+        unlocks = ParseDict(await answer.json(), reporting_pb2.GetUnlockStatisticsResponse())
+    assert [(line.month, line.reason, line.requested) for line in unlocks.total.counts] == [
+        ("2026-05", "wrong_entry", 2),
+        ("2026-05", "remarked", 1),
+        ("2026-05", "other", 1),
+    ]
     for path, role, status in [
+        ("/api/v1/unlocks?since=May", *MINISTRY, 400),
+        ("/api/v1/unlocks", f"principal@school:{SCHOOL}", 403),
+        ("/api/v1/staff", f"doet_officer@province:{PROVINCE}", 403),
+        ("/api/v1/staff?by=class", *MINISTRY, 400),
         ("/api/v1/coverage", "", 401),
         ("/api/v1/coverage", f"doet_officer@province:{PROVINCE}", 403),
         ("/api/v1/coverage?by=pupil", *MINISTRY, 400),
@@ -226,4 +253,11 @@ async def test_description_holds_against_any_request(world: DashboardWorld, tmp_
     running = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     said, _ = await asyncio.wait_for(running.communicate(), 120)
     assert running.returncode == 0, said.decode()[-4000:]
-    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {"/api/v1/coverage", "/api/v1/missing", "/api/v1/classes/{id}", "/api/v1/reconciliation"}
+    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {
+        "/api/v1/coverage",
+        "/api/v1/missing",
+        "/api/v1/classes/{id}",
+        "/api/v1/reconciliation",
+        "/api/v1/staff",
+        "/api/v1/unlocks",
+    }

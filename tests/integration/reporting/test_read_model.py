@@ -25,6 +25,7 @@ from services.chassis.errors import Conflict, Denied, NotFound
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
 from services.reporting.adapters.snapshots import PostgresHistory
+from services.reporting.adapters.tallies import PostgresTallies
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
@@ -189,6 +190,7 @@ class Reporting:
             "SELECT scope, scope_id, school_year, grade, measure, pupils FROM counters WHERE pupils <> 0 ORDER BY 1, 2, 3, 4, 5",
             "SELECT class_id, pupil_id, news::text FROM waiting_news ORDER BY 1, 2",
             "SELECT * FROM sheets ORDER BY 1, 2, 3",
+            "SELECT * FROM unlocks ORDER BY 1",
         )
         async with self.database.transaction() as connection:
             return [[tuple(row) for row in await connection.fetch(query)] for query in queries]
@@ -198,7 +200,7 @@ class Reporting:
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
-        return await Reconcile(self.figures)(EVERYTHING, YEAR, "")
+        return await Reconcile(self.figures, PostgresTallies(self.database))(EVERYTHING, YEAR, "")
 
 
 @pytest_asyncio.fixture

@@ -560,3 +560,322 @@ class HistoryPoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_SCHOOL_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_school: _builtins.bool
+    """of the nation or a province"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+        by_school: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessRequest: _TypeAlias = GetStaffReadinessRequest  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    EXPIRING_DAYS_FIELD_NUMBER: _builtins.int
+    expiring_days: _builtins.int
+    """what `expiring` means here"""
+    @_builtins.property
+    def total(self) -> Global___StaffReadiness: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffReadiness]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        total: Global___StaffReadiness | None = ...,
+        parts: _abc.Iterable[Global___StaffReadiness] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        expiring_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "expiring_days", b"expiring_days", "parts", b"parts", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessResponse: _TypeAlias = GetStaffReadinessResponse  # noqa: Y015
+
+@_typing.final
+class StaffReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OFFICES_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def offices(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfficeReadiness]:
+        """those that anybody holds"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        offices: _abc.Iterable[Global___OfficeReadiness] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "offices", b"offices", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffReadiness: _TypeAlias = StaffReadiness  # noqa: Y015
+
+@_typing.final
+class OfficeReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    SIGNERS_FIELD_NUMBER: _builtins.int
+    HOLDING_FIELD_NUMBER: _builtins.int
+    EXPIRING_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
+    office: _builtins.str
+    """staff: each member once, with the best of his or her offices; subject_teacher, homeroom_teacher, principal, vice_principal, school_seal (a school)"""
+    signers: _builtins.int
+    """who holds the office now: holding + expired + revoked + without"""
+    holding: _builtins.int
+    """a certificate that is valid now"""
+    expiring: _builtins.int
+    """among those holding: it ends within `expiring_days`"""
+    expired: _builtins.int
+    revoked: _builtins.int
+    without: _builtins.int
+    """none was ever registered"""
+    def __init__(
+        self,
+        *,
+        office: _builtins.str = ...,
+        signers: _builtins.int = ...,
+        holding: _builtins.int = ...,
+        expiring: _builtins.int = ...,
+        expired: _builtins.int = ...,
+        revoked: _builtins.int = ...,
+        without: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "expiring", b"expiring", "holding", b"holding", "office", b"office", "revoked", b"revoked", "signers", b"signers", "without", b"without"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfficeReadiness: _TypeAlias = OfficeReadiness  # noqa: Y015
+
+@_typing.final
+class GetUnlockStatisticsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_SCHOOL_FIELD_NUMBER: _builtins.int
+    SINCE_MONTH_FIELD_NUMBER: _builtins.int
+    UNTIL_MONTH_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_school: _builtins.bool
+    """of the nation or a province"""
+    since_month: _builtins.str
+    """of requests, such as 2026-05, in Viet Nam's legal time; empty: eleven months before the last"""
+    until_month: _builtins.str
+    """included; empty: this month"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+        by_school: _builtins.bool = ...,
+        since_month: _builtins.str = ...,
+        until_month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "since_month", b"since_month", "until_month", b"until_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUnlockStatisticsRequest: _TypeAlias = GetUnlockStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetUnlockStatisticsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    SINCE_MONTH_FIELD_NUMBER: _builtins.int
+    UNTIL_MONTH_FIELD_NUMBER: _builtins.int
+    since_month: _builtins.str
+    until_month: _builtins.str
+    @_builtins.property
+    def total(self) -> Global___UnlockStatistics: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnlockStatistics]:
+        """over all these months together"""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        total: Global___UnlockStatistics | None = ...,
+        parts: _abc.Iterable[Global___UnlockStatistics] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        since_month: _builtins.str = ...,
+        until_month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "parts", b"parts", "since_month", b"since_month", "total", b"total", "until_month", b"until_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUnlockStatisticsResponse: _TypeAlias = GetUnlockStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class UnlockStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnlockCounts]:
+        """a line for each month and reason"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        counts: _abc.Iterable[Global___UnlockCounts] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "name", b"name", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockStatistics: _TypeAlias = UnlockStatistics  # noqa: Y015
+
+@_typing.final
+class UnlockCounts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    CLOSING_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    LAPSED_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    OPEN_SECONDS_FIELD_NUMBER: _builtins.int
+    WITHIN_1_HOUR_FIELD_NUMBER: _builtins.int
+    WITHIN_4_HOURS_FIELD_NUMBER: _builtins.int
+    WITHIN_1_DAY_FIELD_NUMBER: _builtins.int
+    LONGER_FIELD_NUMBER: _builtins.int
+    month: _builtins.str
+    """of the request; empty in parts"""
+    reason: _builtins.str
+    """wrong_entry, missing_entry, remarked, other"""
+    requested: _builtins.int
+    """pending + open + closing + sealed + refused + cancelled + lapsed"""
+    pending: _builtins.int
+    """not opened yet"""
+    open: _builtins.int
+    closing: _builtins.int
+    """over, and the class not sealed again yet"""
+    sealed: _builtins.int
+    refused: _builtins.int
+    cancelled: _builtins.int
+    lapsed: _builtins.int
+    """nobody acted in time"""
+    opened: _builtins.int
+    """ever"""
+    closed: _builtins.int
+    """of those opened: within_1_hour + within_4_hours + within_1_day + longer"""
+    open_seconds: _builtins.int
+    """how long those closed stood open, together"""
+    within_1_hour: _builtins.int
+    within_4_hours: _builtins.int
+    """and longer than one"""
+    within_1_day: _builtins.int
+    longer: _builtins.int
+    def __init__(
+        self,
+        *,
+        month: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        open: _builtins.int = ...,
+        closing: _builtins.int = ...,
+        sealed: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        cancelled: _builtins.int = ...,
+        lapsed: _builtins.int = ...,
+        opened: _builtins.int = ...,
+        closed: _builtins.int = ...,
+        open_seconds: _builtins.int = ...,
+        within_1_hour: _builtins.int = ...,
+        within_4_hours: _builtins.int = ...,
+        within_1_day: _builtins.int = ...,
+        longer: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "closed", b"closed", "closing", b"closing", "lapsed", b"lapsed", "longer", b"longer", "month", b"month", "open", b"open", "open_seconds", b"open_seconds", "opened", b"opened", "pending", b"pending", "reason", b"reason", "refused", b"refused", "requested", b"requested", "sealed", b"sealed", "within_1_day", b"within_1_day", "within_1_hour", b"within_1_hour", "within_4_hours", b"within_4_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockCounts: _TypeAlias = UnlockCounts  # noqa: Y015
