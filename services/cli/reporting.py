@@ -1,4 +1,4 @@
-"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, rebuild."""
+"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, results, rebuild."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 
 from services.cli.edge import ask, reported, running, take_local_settings
 from services.reporting.entrypoints.dashboard_look import TEXTS
+from services.reporting.entrypoints.dashboard_results import item_name
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -45,6 +46,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     reporting.command("missing")(missing)
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
+    reporting.command("results")(results)
     reporting.command("rebuild")(rebuild)
     reporting.command("dashboard")(dashboard)
 
@@ -183,6 +185,31 @@ def reconcile(
         _show(table)
     if answer.differences:
         raise typer.Exit(DIFFERS)
+
+
+def results(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    item: Annotated[str, typer.Option(help="learning, conduct, result, promotion or subject:<code>, such as subject:toan; without it, all.")] = "",
+    by_province: Annotated[bool, typer.Option("--by-province", help="Each province beside the nation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How results are spread by level, item and grade. Small counts, and those from which one could be computed, are hidden (–)."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetResults", reporting_pb2.GetResultsRequest(school_year=year, province_id=province, item=item, by_province=by_province))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    texts = TEXTS["vi"]
+    levels = texts["results"]["levels"]
+    table = _table(f"Kết quả theo mức, năm học {answer.school_year}-{answer.school_year + 1}", "", "Nội dung", "Khối", "Học sinh", "Mức")
+    for one in answer.distributions:
+        told = ", ".join(f"{levels.get(of.level, of.level)} {'–' if of.hidden else of.pupils}" for of in one.levels)
+        where = one.name or one.province_id or "Toàn quốc"
+        table.add_row(where, item_name(one.item, texts), str(one.grade or "tất cả"), str(one.pupils), told)
+    _show(table)
+    typer.echo(texts["results"]["why_hidden"].format(minimum=answer.minimum))
 
 
 def rebuild(as_json: Json = False) -> None:

@@ -10,22 +10,25 @@ from services.chassis.identity import TokenVerifier
 from services.chassis.rpc import access_table
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
+from services.reporting.adapters.results import PostgresResults
 from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.application.apply_news import ApplyNews
+from services.reporting.application.count_results import CountResults
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.rebuild_counters import RebuildCounters
 from services.reporting.application.reconcile import Reconcile
 from services.reporting.application.take_snapshot import TakeSnapshot
-from services.reporting.entrypoints.consumers import ReportingConsumers
 from services.reporting.entrypoints.dashboard import Dashboard
 from services.reporting.entrypoints.historian import Historian
 from services.reporting.entrypoints.http_api import HTTPAPI
 from services.reporting.entrypoints.http_door import HTTPDoor
 from services.reporting.entrypoints.rpc import ReportingRPC
+from services.reporting.entrypoints.sealed_consumers import SealedConsumers
 from services.reporting.settings import ReportingSettings
 
 SETTINGS = ReportingSettings
@@ -43,8 +46,9 @@ def dashboard(settings: ReportingSettings, figures: PostgresFigures, history: Po
     """The pages and their JSON, read by the same use cases as over gRPC."""
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
-    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), clock)
-    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, clock, settings.page_proxies > 0)
+    results = GetResults(PostgresResults(figures.database), settings.smallest_count)
+    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), results, clock)
+    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, results, clock, settings.page_proxies > 0)
 
 
 def build(settings: ReportingSettings) -> Service:
@@ -52,7 +56,7 @@ def build(settings: ReportingSettings) -> Service:
     service = Service("reporting", settings)
     model, figures = PostgresReadModel(service.database), PostgresFigures(service.database)
     clock = SystemClock()
-    history = PostgresHistory(service.database)
+    history, results = PostgresHistory(service.database), PostgresResults(service.database)
     rpc = ReportingRPC(
         get_coverage=GetCoverage(figures),
         list_missing=ListMissing(figures),
@@ -60,9 +64,10 @@ def build(settings: ReportingSettings) -> Service:
         reconcile=Reconcile(figures),
         clock=clock,
         get_history=GetHistory(figures, history),
+        get_results=GetResults(results, settings.smallest_count),
     )
     service.add_rpc(_RPC, lambda server: reporting_pb2_grpc.add_ReportingServicer_to_server(rpc, server))
-    service.add_consumers(ReportingConsumers(ApplyNews(model), KeepDetails(model)))
+    service.add_consumers(SealedConsumers(ApplyNews(model), KeepDetails(model), count=CountResults(results), envelope=service.envelope))
     service.add_background("history", Historian(TakeSnapshot(history, clock)).run)
     if settings.page_listen:
         pages = dashboard(settings, figures, history)

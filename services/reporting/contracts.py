@@ -14,6 +14,7 @@ from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.identity import Actor
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
+from services.reporting.application.result_ports import Distribution
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
 from services.reporting.domain.counting import REASON_PREFIX, Age, ClassFacts
 from services.reporting.domain.facts import (
@@ -35,6 +36,7 @@ from services.reporting.domain.facts import (
     Submitted,
     Trouble,
 )
+from services.reporting.domain.results import ClassTally
 from services.reporting.domain.standing import who_acts
 
 ROLE_NAMES = {
@@ -174,6 +176,12 @@ def unlock(event: locking_pb2.UnlockMoved) -> Unlock:
     return Unlock(event.unlock_id, event.class_id, event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat())
 
 
+def class_tally(event: grading_pb2.ResultsTallied, tally: grading_pb2.ResultTally) -> tuple[str, ClassTally]:
+    """(class id, how its results are spread)."""
+    counts = {(count.item, count.level): count.pupils for count in tally.counts}
+    return event.class_id, ClassTally(event.version, event.school_year, event.province_id, event.grade, counts)
+
+
 def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
@@ -267,6 +275,25 @@ def reconcile_answer(found: Iterable[Difference]) -> reporting_pb2.ReconcileResp
     """Every difference."""
     return reporting_pb2.ReconcileResponse(
         differences=[reporting_pb2.Difference(check=item.check, left=item.left, right=item.right, detail=item.detail) for item in found]
+    )
+
+
+def results_answer(found: Iterable[Distribution], school_year: int, minimum: int) -> reporting_pb2.GetResultsResponse:
+    """Distributions; a hidden count is zero and says so."""
+    return reporting_pb2.GetResultsResponse(
+        school_year=school_year,
+        minimum=minimum,
+        distributions=[
+            reporting_pb2.Distribution(
+                province_id=one.province_id,
+                name=one.name,
+                grade=one.grade,
+                item=one.item,
+                pupils=one.pupils,
+                levels=[reporting_pb2.LevelCount(level=of.level, pupils=of.pupils or 0, hidden=of.pupils is None) for of in one.levels],
+            )
+            for one in found
+        ],
     )
 
 

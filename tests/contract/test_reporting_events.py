@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import Descriptor
@@ -21,10 +22,12 @@ from services.chassis.consumer import Received, handlers_of
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.application.result_ports import Distribution, Level
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
-from services.reporting.entrypoints.consumers import ReportingConsumers
+from services.reporting.domain.results import ClassTally
+from services.reporting.entrypoints.sealed_consumers import SealedConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
 AT = datetime(2026, 5, 31, 10, 0, tzinfo=UTC)
@@ -41,8 +44,15 @@ class Recorder:
         self.calls.append((arguments, named))
 
 
+class OpenEnvelope:
+    """Hands out the committed example; the real one is tested with the chassis."""
+
+    def open(self, _: Any, as_type: type[grading_pb2.ResultTally]) -> grading_pb2.ResultTally:
+        return ParseDict(json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8")), as_type())
+
+
 def examples() -> Iterator[tuple[str, Message]]:
-    consumers = ReportingConsumers(Recorder(), Recorder())  # type: ignore[arg-type]  # Only its handlers are listed here.
+    consumers = SealedConsumers(Recorder(), Recorder(), count=Recorder(), envelope=OpenEnvelope())  # type: ignore[arg-type]  # Only its handlers are listed here.
     for event in handlers_of(consumers):
         for file in sorted((EXAMPLES / event.DESCRIPTOR.name).glob("*.json")):
             yield f"{event.DESCRIPTOR.name}/{file.stem}", ParseDict(json.loads(file.read_text(encoding="utf-8")), event())
@@ -51,7 +61,7 @@ def examples() -> Iterator[tuple[str, Message]]:
 @pytest.mark.parametrize(("name", "event"), list(examples()))
 async def test_committed_example_is_taken(name: str, event: Message) -> None:
     recorder = Recorder()
-    consumers = ReportingConsumers(recorder, recorder)  # type: ignore[arg-type]  # Stands for both use cases.
+    consumers = SealedConsumers(recorder, recorder, count=recorder, envelope=OpenEnvelope())  # type: ignore[arg-type]  # Stands for the use cases.
     await handlers_of(consumers)[type(event)]([Received(event, "", "", AT, {})])
     assert recorder.calls, name
 
@@ -74,6 +84,19 @@ def test_sealed_class_tells_outcomes_by_class_version() -> None:
     ]
     sheet_id = told["sheets"][0]["sheet"]["sheet_id"]
     assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8), SheetsSealed(2, frozenset({(sheet_id, 1)})), AT)]
+
+
+def test_a_tally_is_a_classs_counts_by_item_and_level() -> None:
+    told = json.loads((EXAMPLES / "ResultsTallied/one_class.json").read_text(encoding="utf-8"))
+    counts = json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8"))
+    class_id, tally = contracts.class_tally(ParseDict(told, grading_pb2.ResultsTallied()), ParseDict(counts, grading_pb2.ResultTally()))
+    assert class_id == CLASS
+    assert tally == ClassTally(3, 2025, "2025-79", 8, {("learning", "good"): 20, ("subject:toan", "from_8_0"): 12})
+
+
+def test_a_hidden_count_is_zero_and_says_so() -> None:
+    answer = contracts.results_answer([Distribution("", "", 8, "learning", 30, [Level("good", 30), Level("fail", None)])], 2025, 10)
+    assert [(of.level, of.pupils, of.hidden) for of in answer.distributions[0].levels] == [("good", 30, False), ("fail", 0, True)]
 
 
 def test_signed_sheets_are_news_of_their_class() -> None:

@@ -17,10 +17,13 @@ from services.chassis.web import OUTCOME, Handler, html, language
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
-from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
+from services.reporting.entrypoints.dashboard_look import Level, Look, Page, downloaded, exported
+from services.reporting.entrypoints.dashboard_results import results_page, results_table
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
+from services.reporting.entrypoints.tables import FORMATS
 
 _ASKED = ("year", "lang", "format", "sort")
 _LONGEST_FORM = 16384
@@ -32,6 +35,7 @@ class Dashboard:
     GET /                    on to what the reader answers for: the nation, a province or a school
     GET /nation              provinces, as tiles and as a table
     GET /provinces/{id}      its schools
+    GET /results, /provinces/{id}/results   how results are spread, ?item=
     GET /schools/{id}        its classes
     GET /classes/{id}        its sheets, and who is missing, by id
     GET /sign-in             where a token is given; POST /session keeps it in a cookie, POST /sign-out forgets it
@@ -46,6 +50,7 @@ class Dashboard:
     get_history: GetHistory
     get_class_status: GetClassStatus
     list_missing: ListMissing
+    get_results: GetResults
     clock: Clock
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
@@ -61,6 +66,8 @@ class Dashboard:
             "/": self.home,
             "/nation": self.nation,
             "/provinces/{id}": self.province,
+            "/results": self.results,
+            "/provinces/{id}/results": self.results,
             "/schools/{id}": self.school,
             "/classes/{id}": self.of_class,
             "/sign-in": self.sign_in,
@@ -107,6 +114,16 @@ class Dashboard:
             missing = None
         page = Page(Level.CLASS, total, (), year_of(asked), viewer, self.clock.now(), sheets=sheets, unlocks=unlocks, missing=missing)
         return self._answer(request, asked, page)
+
+    async def results(self, request: web.Request) -> web.Response:
+        """How results are spread in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetResults"), arguments(request, *_ASKED, "item"), request.match_info.get("id", "")
+        found, year, minimum = await self.get_results(viewer, year_of(asked), province_id, "", not province_id)
+        page = results_page(found, province_id, asked["item"], year, minimum, viewer, self.clock.now())
+        if asked["format"] in FORMATS:
+            name = f"results-{province_id or 'nation'}-{year}"
+            return downloaded(asked["format"], name, *results_table((*page.grades, *page.provinces), self.look.texts[language(request)]))
+        return html(self.look.results(language(request), page))
 
     async def _coverage(self, request: web.Request, level: Level, province_id: str, school_id: str, by: str) -> web.Response:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)

@@ -17,6 +17,7 @@ from services.chassis.web import Handler
 from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.reconcile import Reconcile
 from services.reporting.entrypoints.http_door import HTTPDoor, NoToken
@@ -35,6 +36,7 @@ class HTTPAPI:
     GET /api/v1/missing?year=&school=&class=           who is missing, by id
     GET /api/v1/classes/{id}                           one class
     GET /api/v1/reconciliation?year=&province=         differences, none if all is well
+    GET /api/v1/results?year=&province=&item=&by=      how results are spread
     GET /api/v1/openapi.json                           this, described
     """
 
@@ -43,6 +45,7 @@ class HTTPAPI:
     list_missing: ListMissing
     get_class_status: GetClassStatus
     reconcile: Reconcile
+    get_results: GetResults
     clock: Clock
 
     def routes(self) -> list[web.RouteDef]:
@@ -52,6 +55,7 @@ class HTTPAPI:
             "missing": self.missing,
             "classes/{id}": self.of_class,
             "reconciliation": self.reconciliation,
+            "results": self.results,
             "openapi.json": self.description,
         }
         return [web.get(PREFIX + path, door) for path, door in doors.items()]
@@ -82,6 +86,14 @@ class HTTPAPI:
         viewer = self.door.viewer(request, "Reconcile")
         asked = arguments(request, "year", "province")
         return _json(contracts.reconcile_answer(await self.reconcile(viewer, year_of(asked), asked["province"])))
+
+    async def results(self, request: web.Request) -> web.Response:
+        """GetResults."""
+        viewer = self.door.viewer(request, "GetResults")
+        asked = arguments(request, "year", "province", "item", "by")
+        if asked["by"] not in ("", "province"):
+            raise Malformed(f"by is province, not {asked['by']!r}", code="by")
+        return _json(contracts.results_answer(*await self.get_results(viewer, year_of(asked), asked["province"], asked["item"], bool(asked["by"]))))
 
     async def description(self, request: web.Request) -> web.Response:
         """What may be asked, for machines and for people who write them; no token is needed to read it."""

@@ -10,6 +10,7 @@ from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.reconcile import Reconcile
 
@@ -23,6 +24,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     get_class_status: GetClassStatus
     reconcile: Reconcile
     get_history: GetHistory
+    get_results: GetResults
     clock: Clock
 
     async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
@@ -43,3 +45,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     async def GetHistory(self, request: reporting_pb2.GetHistoryRequest, context: Any) -> reporting_pb2.GetHistoryResponse:
         scope, span = (request.school_year, request.province_id, request.school_id), contracts.span(request, self.clock.now())
         return contracts.history_answer(*await self.get_history(contracts.viewer_of(current_actor()), *scope, *span))
+
+    async def GetResults(self, request: reporting_pb2.GetResultsRequest, context: Any) -> reporting_pb2.GetResultsResponse:
+        asked = (request.school_year, request.province_id, request.item, request.by_province)
+        return contracts.results_answer(*await self.get_results(contracts.viewer_of(current_actor()), *asked))

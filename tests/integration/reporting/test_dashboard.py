@@ -163,6 +163,44 @@ async def test_name_that_a_spreadsheet_would_run_stays_a_text(http: aiohttp.Clie
         assert "'=1+1" in await answer.text()
 
 
+async def test_results_are_told_of_provinces_and_small_counts_of_nobody(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/results", headers=world.bearer(*MINISTRY)) as answer:
+        text = await answer.text()
+        assert "Kết quả học tập: theo khối lớp" in text
+        assert 'title="không công bố"' in text
+    async with http.get(f"/provinces/{PROVINCE}/results?item=subject:toan&lang=en", headers=world.bearer(f"doet_officer@province:{PROVINCE}")) as answer:
+        assert "Mathematics: by grade" in await answer.text()
+    async with http.get("/results?format=csv&lang=en", headers=world.bearer(*MINISTRY)) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="hocba-results-nation-2025.csv"'
+        rows = list(csv.DictReader(io.StringIO((await answer.read()).decode("utf-8-sig"))))
+    told = {(row["Id"], row["Grade"], row["Level"]): row["Pupils"] for row in rows}
+    assert (told[PROVINCE, "0", "Good (Tốt)"], told[PROVINCE, "0", "Not yet (Chưa đạt)"]) == ("30", "")
+    assert told[PROVINCE, "0", "Fair (Khá)"] == "", "from it and the others the small count could be computed"
+    async with http.get("/api/v1/results?by=province&item=learning", headers=world.bearer(*MINISTRY)) as answer:
+        told_by_json = ParseDict(await answer.json(), reporting_pb2.GetResultsResponse())
+    assert told_by_json.minimum == 10
+    hidden = {(one.province_id, of.level) for one in told_by_json.distributions for of in one.levels if of.hidden}
+    assert (PROVINCE, "fail") in hidden
+    assert all(not of.pupils for one in told_by_json.distributions for of in one.levels if of.hidden)
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status"),
+    [
+        ("/api/v1/results", f"principal@school:{SCHOOL}", 403),
+        ("/api/v1/results", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={OTHER_PROVINCE}", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={PROVINCE}", f"doet_officer@province:{PROVINCE}", 200),
+        ("/api/v1/results?by=school", "ministry_officer@nation", 400),
+        (f"/api/v1/results?by=province&province={PROVINCE}", "ministry_officer@nation", 400),
+        ("/results", f"doet_officer@province:{PROVINCE}", 403),
+    ],
+)
+async def test_results_are_told_to_the_province_and_the_ministry(http: aiohttp.ClientSession, world: DashboardWorld, path: str, role: str, status: int) -> None:
+    async with http.get(path, headers=world.bearer(role)) as answer:
+        assert answer.status == status
+
+
 async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     async with http.get("/api/v1/coverage?by=province", headers=world.bearer(*MINISTRY)) as answer:
         told = ParseDict(await answer.json(), reporting_pb2.GetCoverageResponse())
@@ -200,4 +238,10 @@ async def test_description_holds_against_any_request(world: DashboardWorld, tmp_
     running = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     said, _ = await asyncio.wait_for(running.communicate(), 120)
     assert running.returncode == 0, said.decode()[-4000:]
-    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {"/api/v1/coverage", "/api/v1/missing", "/api/v1/classes/{id}", "/api/v1/reconciliation"}
+    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {
+        "/api/v1/coverage",
+        "/api/v1/missing",
+        "/api/v1/classes/{id}",
+        "/api/v1/reconciliation",
+        "/api/v1/results",
+    }

@@ -560,3 +560,131 @@ class HistoryPoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015
+
+@_typing.final
+class GetResultsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    """0: the latest of which results are counted"""
+    province_id: _builtins.str
+    """empty: the nation"""
+    item: _builtins.str
+    """learning, conduct, result, promotion, subject:<code>; empty: all"""
+    by_province: _builtins.bool
+    """each province beside the nation"""
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        province_id: _builtins.str = ...,
+        item: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "item", b"item", "province_id", b"province_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsRequest: _TypeAlias = GetResultsRequest  # noqa: Y015
+
+@_typing.final
+class GetResultsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    DISTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    minimum: _builtins.int
+    """no count from 1 to below this is told"""
+    @_builtins.property
+    def distributions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Distribution]:
+        """by item, grade (all grades first) and province"""
+
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        minimum: _builtins.int = ...,
+        distributions: _abc.Iterable[Global___Distribution] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distributions", b"distributions", "minimum", b"minimum", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsResponse: _TypeAlias = GetResultsResponse  # noqa: Y015
+
+@_typing.final
+class Distribution(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    name: _builtins.str
+    grade: _builtins.int
+    """0: all grades"""
+    item: _builtins.str
+    pupils: _builtins.int
+    """with a result in the item; a number of pupils, and no result, hence never hidden"""
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelCount]:
+        """the best first"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        grade: _builtins.int = ...,
+        item: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        levels: _abc.Iterable[Global___LevelCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "item", b"item", "levels", b"levels", "name", b"name", "province_id", b"province_id", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
+
+@_typing.final
+class LevelCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    """stable code"""
+    pupils: _builtins.int
+    """0 when hidden"""
+    hidden: _builtins.bool
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        hidden: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden", "level", b"level", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LevelCount: _TypeAlias = LevelCount  # noqa: Y015

@@ -60,6 +60,11 @@ class ReportingStub:
                 request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.SerializeToString,
                 response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.FromString,
                 _registered_method=True)
+        self.GetResults = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetResults',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.FromString,
+                _registered_method=True)
 
 
 class ReportingServicer:
@@ -98,6 +103,13 @@ class ReportingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetResults(self, request, context):
+        """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportingServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +137,11 @@ def add_ReportingServicer_to_server(servicer, server):
                     servicer.Reconcile,
                     request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.FromString,
                     response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.SerializeToString,
+            ),
+            'GetResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetResults,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +280,33 @@ class Reporting:
             '/hocba.reporting.v1.Reporting/Reconcile',
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.SerializeToString,
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetResults',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

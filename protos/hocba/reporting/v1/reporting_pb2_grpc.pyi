@@ -40,6 +40,8 @@ class ReportingStub:
     GetHistory: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]
     """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]
+    GetResults: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
 
 @_typing.type_check_only
 class ReportingAsyncStub(ReportingStub):
@@ -53,6 +55,8 @@ class ReportingAsyncStub(ReportingStub):
     GetHistory: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]  # type: ignore[assignment]
     """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]  # type: ignore[assignment]
+    GetResults: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]  # type: ignore[assignment]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
 
 class ReportingServicer(metaclass=_abc_1.ABCMeta):
     """Counts what the others did, and says what is missing and who must act. Aggregates and ids; no names, no marks."""
@@ -93,5 +97,13 @@ class ReportingServicer(metaclass=_abc_1.ABCMeta):
         request: _reporting_pb2.ReconcileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reporting_pb2.ReconcileResponse, _abc.Awaitable[_reporting_pb2.ReconcileResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetResults(
+        self,
+        request: _reporting_pb2.GetResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetResultsResponse, _abc.Awaitable[_reporting_pb2.GetResultsResponse]]:
+        """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
 
 def add_ReportingServicer_to_server(servicer: ReportingServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
