@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ STEPS = (
 CURVE = ("enrolled", "sealed", "archived")
 """The steps whose way over time is drawn."""
 _FILES = ("icon.svg", "dashboard.css", "uplot/uPlot.min.css", "uplot/uPlot.iife.min.js", "curve.js", "dashboard.js", "sign_in.js")
+_UNSAFE = re.compile(r"[^0-9A-Za-z_.-]")
+"""In the name of a file; ids come from addresses."""
 _VIET_NAM = timezone(timedelta(hours=7))
 
 
@@ -150,8 +153,8 @@ def exported(page: Page, form: str, texts: dict[str, Any]) -> web.Response:
 
 def downloaded(form: str, name: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> web.Response:
     """A table as a file of the browser's."""
-    disposition = f'attachment; filename="hocba-{name}.{form}"'
-    return web.Response(body=table_file(form, name, headings, rows), content_type=FORMATS[form], headers={"Content-Disposition": disposition})
+    disposition = f'attachment; filename="hocba-{_UNSAFE.sub("_", name)}.{form}"'
+    return web.Response(body=table_file(form, "hocba", headings, rows), content_type=FORMATS[form], headers={"Content-Disposition": disposition})
 
 
 def _id_of(part: Coverage) -> str:
