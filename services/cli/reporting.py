@@ -1,4 +1,4 @@
-"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, results, rebuild."""
+"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, results, projection, rebuild."""
 
 import asyncio
 import json
@@ -47,6 +47,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
     reporting.command("results")(results)
+    reporting.command("projection")(projection)
     reporting.command("rebuild")(rebuild)
     reporting.command("dashboard")(dashboard)
 
@@ -210,6 +211,30 @@ def results(
         table.add_row(where, item_name(one.item, texts), str(one.grade or "tất cả"), str(one.pupils), told)
     _show(table)
     typer.echo(texts["results"]["why_hidden"].format(minimum=answer.minimum))
+
+
+def projection(
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    years: Annotated[int, typer.Option(min=1, max=12, help="How many years to look ahead.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Enrolment of coming years by grade, by mean grade progression ratios, with 95 % intervals. Needs two school years, three for intervals."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetProjection", reporting_pb2.GetProjectionRequest(province_id=province, years_ahead=years))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    words = TEXTS["vi"]["projection"]
+    if not answer.projected:
+        typer.echo(words["too_few"])
+        return
+    table = _table(words["title"], "Năm học", "Khối", "Học sinh", words["low"], words["high"])
+    for one in answer.projected:
+        bounds = (str(one.low), str(one.high)) if one.has_interval else ("", "")
+        table.add_row(f"{one.school_year}-{one.school_year + 1}", str(one.grade), str(one.pupils), *bounds)
+    _show(table)
+    typer.echo(words["method"])
 
 
 def rebuild(as_json: Json = False) -> None:

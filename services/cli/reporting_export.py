@@ -27,6 +27,7 @@ class What(StrEnum):
     REASONS = "reasons"
     HISTORY = "history"
     RESULTS = "results"
+    PROJECTION = "projection"
 
 
 class Form(StrEnum):
@@ -152,11 +153,26 @@ def _tables() -> Mapping[What, Table]:
             for of in one.levels:
                 yield [answer.school_year, one.province_id, one.name, one.grade, one.item, of.level, None if of.hidden else of.pupils, one.pupils]
 
+    def projection_requests(asked: Asked, _: list[str]) -> Iterator[Any]:
+        yield reporting_pb2.GetProjectionRequest(province_id=asked.province)
+
+    def projection_rows(answer: Any) -> Iterator[Row]:
+        for kind in ("known", "projected"):
+            for one in getattr(answer, kind):
+                bounds = (one.low, one.high) if one.has_interval else (None, None)
+                yield [answer.province_id, one.school_year, one.grade, kind, one.pupils, *bounds]
+
     integers = dict.fromkeys(counts, int)
     result_columns = {"school_year": int, "province_id": str, "name": str, "grade": int, "item": str, "level": str, "pupils": int, "of_pupils": int}
     return {
         What.COVERAGE: Table({**_PLACE, **integers}, "GetCoverage", coverage_requests, coverage_rows),
         What.REASONS: Table({**_PLACE, "reason": str, "who_acts": str, "pupils": int}, "GetCoverage", coverage_requests, reason_rows),
         What.HISTORY: Table({"taken_at": str, **_PLACE, **integers}, "GetHistory", history_requests, history_rows),
+        What.PROJECTION: Table(
+            {"province_id": str, "school_year": int, "grade": int, "kind": str, "pupils": int, "low": int, "high": int},
+            "GetProjection",
+            projection_requests,
+            projection_rows,
+        ),
         What.RESULTS: Table(result_columns, "GetResults", result_requests, result_rows),
     }

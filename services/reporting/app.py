@@ -17,6 +17,7 @@ from services.reporting.application.count_results import CountResults
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_projection import GetProjection
 from services.reporting.application.get_results import GetResults
 from services.reporting.application.keep_details import KeepDetails
 from services.reporting.application.list_missing import ListMissing
@@ -46,9 +47,10 @@ def dashboard(settings: ReportingSettings, figures: PostgresFigures, history: Po
     """The pages and their JSON, read by the same use cases as over gRPC."""
     door = HTTPDoor(TokenVerifier(settings.token_keys_file, settings.token_issuer), access_table(_RPC))
     clock, coverage, missing, of_class = SystemClock(), GetCoverage(figures), ListMissing(figures), GetClassStatus(figures)
-    results = GetResults(PostgresResults(figures.database), settings.smallest_count)
-    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), results, clock)
-    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, results, clock, settings.page_proxies > 0)
+    store = PostgresResults(figures.database)
+    results, projection = GetResults(store, settings.smallest_count), GetProjection(store)
+    api = HTTPAPI(door, coverage, missing, of_class, Reconcile(figures), results, projection, clock)
+    return Dashboard(door, api, coverage, GetHistory(figures, history), of_class, missing, results, projection, clock, settings.page_proxies > 0)
 
 
 def build(settings: ReportingSettings) -> Service:
@@ -65,6 +67,7 @@ def build(settings: ReportingSettings) -> Service:
         clock=clock,
         get_history=GetHistory(figures, history),
         get_results=GetResults(results, settings.smallest_count),
+        get_projection=GetProjection(results),
     )
     service.add_rpc(_RPC, lambda server: reporting_pb2_grpc.add_ReportingServicer_to_server(rpc, server))
     service.add_consumers(SealedConsumers(ApplyNews(model), KeepDetails(model), count=CountResults(results), envelope=service.envelope))

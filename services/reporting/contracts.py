@@ -13,6 +13,7 @@ from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.identity import Actor
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
 from services.reporting.application.result_ports import Distribution
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
@@ -293,6 +294,29 @@ def results_answer(found: Iterable[Distribution], school_year: int, minimum: int
                 levels=[reporting_pb2.LevelCount(level=of.level, pupils=of.pupils or 0, hidden=of.pupils is None) for of in one.levels],
             )
             for one in found
+        ],
+    )
+
+
+def projection_answer(outlook: Outlook) -> reporting_pb2.GetProjectionResponse:
+    """Known years, ratios and projection."""
+    return reporting_pb2.GetProjectionResponse(
+        province_id=outlook.province_id,
+        known=[reporting_pb2.Enrolment(school_year=year, grade=grade, pupils=pupils) for year, grade, pupils in outlook.known],
+        progressions=[
+            reporting_pb2.Progression(grade=one.grade, school_year=one.school_year, ratio=common_pb2.Decimal(value=f"{one.ratio:.4f}"))
+            for one in outlook.ratios
+        ],
+        projected=[
+            reporting_pb2.Enrolment(
+                school_year=one.school_year,
+                grade=one.grade,
+                pupils=one.pupils,
+                low=one.low or 0,
+                high=one.high or 0,
+                has_interval=one.low is not None,
+            )
+            for one in outlook.projected
         ],
     )
 

@@ -11,7 +11,9 @@ import asyncpg
 
 from services.chassis.database import Connection, Database, Queries
 from services.chassis.errors import Conflict
+from services.reporting.application.ports import Place
 from services.reporting.application.result_ports import ResultWork
+from services.reporting.domain.projection import Enrolments
 from services.reporting.domain.results import ClassTally, ResultCell
 
 RESULTS = Queries(Path(__file__).with_name("results.sql"))
@@ -19,7 +21,7 @@ RESULTS = Queries(Path(__file__).with_name("results.sql"))
 
 @dataclass(frozen=True)
 class PostgresResults:
-    """Fulfils the ports ResultModel and ResultFigures."""
+    """Fulfils the ports ResultModel, ResultFigures and EnrolmentFigures."""
 
     database: Database
 
@@ -42,6 +44,12 @@ class PostgresResults:
         async with self.database.transaction() as connection:
             rows = await connection.fetch(RESULTS["results"], school_year, item)
         return {ResultCell(row["school_year"], row["province_id"], row["grade"], row["item"], row["level"]): row["pupils"] for row in rows}
+
+    async def enrolments(self, place: Place) -> Enrolments:
+        """From the counters of coverage: a row for each year and grade."""
+        async with self.database.transaction() as connection:
+            rows = await connection.fetch(RESULTS["enrolments"], *place.scope)
+        return {(row["school_year"], row["grade"]): row["pupils"] for row in rows}
 
     async def province_names(self) -> Mapping[str, str]:
         """Whichever name a province's schools tell."""

@@ -24,6 +24,11 @@ SELECT max(school_year) AS school_year FROM result_counters WHERE pupils <> 0
 SELECT school_year, province_id, grade, item, level, pupils FROM result_counters
 WHERE school_year = $1 AND ($2 = '' OR item = $2) AND pupils <> 0 ORDER BY item, grade, province_id, level
 
+-- name: enrolments
+-- Grade 0 is of classes of which nobody has told their grade yet.
+SELECT school_year, grade, pupils FROM counters
+WHERE scope = $1 AND scope_id = $2 AND measure = 'enrolled' AND grade > 0 AND pupils <> 0 ORDER BY school_year, grade
+
 -- name: province_names
 SELECT province_id, max(province_name) AS name FROM schools GROUP BY province_id
 

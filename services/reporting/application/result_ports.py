@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.reporting.application.ports import Place
+from services.reporting.domain.projection import Enrolments
 from services.reporting.domain.results import ClassTally, ResultCell
 
 
@@ -45,6 +47,14 @@ class ResultFigures(Protocol):
 
     async def province_names(self) -> Mapping[str, str]:
         """Names by province id."""
+        ...
+
+
+class EnrolmentFigures(Protocol):
+    """Reads how many are enrolled."""
+
+    async def enrolments(self, place: Place) -> Enrolments:
+        """Pupils enrolled in a province or the nation, by school year and grade, of all years."""
         ...
 
 

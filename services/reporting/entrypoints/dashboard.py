@@ -17,10 +17,11 @@ from services.chassis.web import OUTCOME, Handler, html, language
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_projection import USUAL_YEARS, GetProjection
 from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.entrypoints.dashboard_look import Level, Look, Page, downloaded, exported
-from services.reporting.entrypoints.dashboard_results import results_page, results_table
+from services.reporting.entrypoints.dashboard_results import projection_table, results_page, results_table
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
 from services.reporting.entrypoints.tables import FORMATS
@@ -36,6 +37,7 @@ class Dashboard:
     GET /nation              provinces, as tiles and as a table
     GET /provinces/{id}      its schools
     GET /results, /provinces/{id}/results   how results are spread, ?item=
+    GET /projection, /provinces/{id}/projection   enrolment of coming years by grade
     GET /schools/{id}        its classes
     GET /classes/{id}        its sheets, and who is missing, by id
     GET /sign-in             where a token is given; POST /session keeps it in a cookie, POST /sign-out forgets it
@@ -51,6 +53,7 @@ class Dashboard:
     get_class_status: GetClassStatus
     list_missing: ListMissing
     get_results: GetResults
+    get_projection: GetProjection
     clock: Clock
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
@@ -68,6 +71,8 @@ class Dashboard:
             "/provinces/{id}": self.province,
             "/results": self.results,
             "/provinces/{id}/results": self.results,
+            "/projection": self.projection,
+            "/provinces/{id}/projection": self.projection,
             "/schools/{id}": self.school,
             "/classes/{id}": self.of_class,
             "/sign-in": self.sign_in,
@@ -124,6 +129,14 @@ class Dashboard:
             name = f"results-{province_id or 'nation'}-{year}"
             return downloaded(asked["format"], name, *results_table((*page.grades, *page.provinces), self.look.texts[language(request)]))
         return html(self.look.results(language(request), page))
+
+    async def projection(self, request: web.Request) -> web.Response:
+        """Enrolment of coming years in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetProjection"), arguments(request, *_ASKED), request.match_info.get("id", "")
+        outlook = await self.get_projection(viewer, province_id, USUAL_YEARS)
+        if asked["format"] in FORMATS:
+            return downloaded(asked["format"], f"projection-{province_id or 'nation'}", *projection_table(outlook, self.look.texts[language(request)]))
+        return html(self.look.projection(language(request), outlook, viewer, self.clock.now()))
 
     async def _coverage(self, request: web.Request, level: Level, province_id: str, school_id: str, by: str) -> web.Response:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)

@@ -15,11 +15,12 @@ import jinja2
 from aiohttp import web
 
 from services.chassis.web import read_assets
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import Coverage, Missing, Point, Viewer
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
 from services.reporting.domain.standing import who_acts
-from services.reporting.entrypoints.dashboard_results import ResultsPage, by_levels, item_name
+from services.reporting.entrypoints.dashboard_results import ResultsPage, by_levels, item_name, projection_grid
 from services.reporting.entrypoints.tables import FORMATS, Cell, table_file
 
 FOLDER = Path(__file__).parents[1] / "dashboard"
@@ -105,8 +106,8 @@ class Look:
             "number": _number,
             "percent": _percent,
         }
-        names = ("coverage", "results", "sign_in", "message")
-        self._coverage, self._results, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in names)
+        names = ("coverage", "results", "projection", "sign_in", "message")
+        self._coverage, self._results, self._projection, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in names)
 
     def coverage(self, language: str, page: Page) -> str:
         """A scope's page."""
@@ -115,6 +116,10 @@ class Look:
     def results(self, language: str, page: ResultsPage) -> str:
         """Results by level."""
         return self._results.render(lang=language, t=self.texts[language], page=page)
+
+    def projection(self, language: str, outlook: Outlook, viewer: Viewer, as_of: datetime) -> str:
+        """Enrolment of coming years."""
+        return self._projection.render(lang=language, t=self.texts[language], outlook=outlook, grid=projection_grid(outlook), viewer=viewer, as_of=as_of)
 
     def sign_in(self, language: str, *, refused: bool = False) -> str:
         """Where a token is given."""

@@ -1,14 +1,16 @@
-"""The dashboard's page of results by level: what it shows, and its table as a file."""
+"""The dashboard's pages of results by level and of projected enrolment: what they show, and their tables as files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import Viewer
 from services.reporting.application.result_ports import Distribution
+from services.reporting.domain.projection import Projected
 from services.reporting.domain.results import item_order
 from services.reporting.entrypoints.tables import Cell
 
@@ -71,3 +73,30 @@ def results_table(rows: Iterable[Distribution], texts: dict[str, Any]) -> tuple[
         for one in rows
         for of in one.levels
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionGrid:
+    """Grades by years: what was, and what is projected."""
+
+    known_years: Sequence[int]
+    years: Sequence[int]
+    grades: Sequence[int]
+    known: Mapping[tuple[int, int], int]
+    projected: Mapping[tuple[int, int], Projected]
+
+
+def projection_grid(outlook: Outlook) -> ProjectionGrid:
+    """The grid of an outlook."""
+    known = {(year, grade): pupils for year, grade, pupils in outlook.known}
+    projected = {(one.school_year, one.grade): one for one in outlook.projected}
+    both = {*known, *projected}
+    return ProjectionGrid(sorted({year for year, _ in known}), sorted({year for year, _ in projected}), sorted({grade for _, grade in both}), known, projected)
+
+
+def projection_table(outlook: Outlook, texts: dict[str, Any]) -> tuple[list[str], list[list[Cell]]]:
+    """(headings, rows): a row for each grade of each year, projected or known. Empty bounds where there is no interval."""
+    words = texts["projection"]
+    headings = [texts["columns"]["id"], texts["school_year"], texts["results"]["grade"], words["kind"], texts["columns"]["pupils"], words["low"], words["high"]]
+    rows: list[list[Cell]] = [[outlook.province_id, year, grade, words["known"], pupils, None, None] for year, grade, pupils in outlook.known]
+    return headings, rows + [[outlook.province_id, one.school_year, one.grade, words["projected"], one.pupils, one.low, one.high] for one in outlook.projected]

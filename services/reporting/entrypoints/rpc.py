@@ -10,6 +10,7 @@ from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_projection import GetProjection
 from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.reconcile import Reconcile
@@ -25,6 +26,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     reconcile: Reconcile
     get_history: GetHistory
     get_results: GetResults
+    get_projection: GetProjection
     clock: Clock
 
     async def GetCoverage(self, request: reporting_pb2.GetCoverageRequest, context: Any) -> reporting_pb2.GetCoverageResponse:
@@ -49,3 +51,7 @@ class ReportingRPC(reporting_pb2_grpc.ReportingServicer):
     async def GetResults(self, request: reporting_pb2.GetResultsRequest, context: Any) -> reporting_pb2.GetResultsResponse:
         asked = (request.school_year, request.province_id, request.item, request.by_province)
         return contracts.results_answer(*await self.get_results(contracts.viewer_of(current_actor()), *asked))
+
+    async def GetProjection(self, request: reporting_pb2.GetProjectionRequest, context: Any) -> reporting_pb2.GetProjectionResponse:
+        viewer = contracts.viewer_of(current_actor())
+        return contracts.projection_answer(await self.get_projection(viewer, request.province_id, request.years_ahead))

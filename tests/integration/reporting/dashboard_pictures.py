@@ -21,6 +21,7 @@ PATHS = {
     "school": f"/schools/{SCHOOL}",
     "class": f"/classes/{CLASS}",
     "results": "/results",
+    "projection": "/projection",
     "sign-in": "/sign-in",
 }
 

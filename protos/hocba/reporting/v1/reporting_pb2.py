@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from hocba.common.v1 import common_pb2 as hocba_dot_common_dot_v1_dot_common__pb2
 from hocba.options.v1 import options_pb2 as hocba_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hocba/reporting/v1/reporting.proto\x12\x12hocba.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ehocba/options/v1/options.proto\"\x9d\x01\n\x12GetCoverageRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x11\n\tby_school\x18\x04 \x01(\x08\x12\x10\n\x08\x62y_class\x18\x05 \x01(\x08\x12\x13\n\x0b\x62y_province\x18\x06 \x01(\x08\x12\x10\n\x08\x62y_grade\x18\x07 \x01(\x08\"\xaf\x01\n\x13GetCoverageResponse\x12+\n\x05total\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12+\n\x05parts\x18\x02 \x03(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\"\x98\x04\n\x08\x43overage\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08\x65nrolled\x18\x05 \x01(\x05\x12\r\n\x05ready\x18\x06 \x01(\x05\x12\x0e\n\x06sealed\x18\x07 \x01(\x05\x12\x17\n\x0fsigned_homeroom\x18\x08 \x01(\x05\x12\x18\n\x10signed_principal\x18\t \x01(\x05\x12\x13\n\x0bsigned_seal\x18\n \x01(\x05\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x05\x12\x10\n\x08rejected\x18\x0c \x01(\x05\x12+\n\x07reasons\x18\r \x03(\x0b\x32\x1a.hocba.reporting.v1.Reason\x12\x19\n\x11\x61pproved_homeroom\x18\x0e \x01(\x05\x12\x1a\n\x12\x61pproved_principal\x18\x0f \x01(\x05\x12\x15\n\rapproved_seal\x18\x10 \x01(\x05\x12\r\n\x05grade\x18\x11 \x01(\x05\x12\x19\n\x11identity_verified\x18\x12 \x01(\x05\x12\x1e\n\x16identity_contradictory\x18\x13 \x01(\x05\x12\x18\n\x10identity_unknown\x18\x14 \x01(\x05\x12\x1f\n\x17without_personal_number\x18\x15 \x01(\x05\x12\x11\n\tsubmitted\x18\x16 \x01(\x05\x12\x14\n\x0c\x61\x63knowledged\x18\x17 \x01(\x05\"d\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x10\n\x08who_acts\x18\x03 \x01(\t\x12\x14\n\x0coldest_since\x18\x04 \x01(\t\x12\x14\n\x0cmedian_since\x18\x05 \x01(\t\"N\n\x12ListMissingRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\"L\n\x13ListMissingResponse\x12\x35\n\x06pupils\x18\x01 \x03(\x0b\x32%.hocba.reporting.v1.MissingTranscript\"\x84\x01\n\x11MissingTranscript\x12\x10\n\x08pupil_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08who_acts\x18\x04 \x01(\t\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x15GetClassStatusRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\"\xa8\x01\n\x16GetClassStatusResponse\x12.\n\x08\x63overage\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12-\n\x06sheets\x18\x02 \x03(\x0b\x32\x1d.hocba.reporting.v1.SheetFill\x12/\n\x07unlocks\x18\x03 \x03(\x0b\x32\x1e.hocba.reporting.v1.OpenUnlock\"L\n\tSheetFill\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x04 \x01(\x05\"\\\n\nOpenUnlock\x12\x11\n\tunlock_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12,\n\x08moved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x10ReconcileRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\"H\n\x11ReconcileResponse\x12\x33\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1e.hocba.reporting.v1.Difference\"H\n\nDifference\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0c\n\x04left\x18\x02 \x01(\x03\x12\r\n\x05right\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xa6\x01\n\x11GetHistoryRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x12GetHistoryResponse\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x30\n\x06points\x18\x02 \x03(\x0b\x32 .hocba.reporting.v1.HistoryPoint\"l\n\x0cHistoryPoint\x12,\n\x08taken_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x63overage\x18\x02 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\"`\n\x11GetResultsRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x0c\n\x04item\x18\x03 \x01(\t\x12\x13\n\x0b\x62y_province\x18\x04 \x01(\x08\"s\n\x12GetResultsResponse\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x0f\n\x07minimum\x18\x02 \x01(\x05\x12\x37\n\rdistributions\x18\x03 \x03(\x0b\x32 .hocba.reporting.v1.Distribution\"\x8e\x01\n\x0c\x44istribution\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\x05\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x0e\n\x06pupils\x18\x05 \x01(\x05\x12.\n\x06levels\x18\x06 \x03(\x0b\x32\x1e.hocba.reporting.v1.LevelCount\";\n\nLevelCount\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x0e\n\x06hidden\x18\x03 \x01(\x08\x32\xa8\x08\n\tReporting\x12\xb9\x01\n\x0bGetCoverage\x12&.hocba.reporting.v1.GetCoverageRequest\x1a\'.hocba.reporting.v1.GetCoverageResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\xa5\x01\n\x0bListMissing\x12&.hocba.reporting.v1.ListMissingRequest\x1a\'.hocba.reporting.v1.ListMissingResponse\"E\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xc2\x01\n\x0eGetClassStatus\x12).hocba.reporting.v1.GetClassStatusRequest\x1a*.hocba.reporting.v1.GetClassStatusResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xb6\x01\n\nGetHistory\x12%.hocba.reporting.v1.GetHistoryRequest\x1a&.hocba.reporting.v1.GetHistoryResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\x99\x01\n\tReconcile\x12$.hocba.reporting.v1.ReconcileRequest\x1a%.hocba.reporting.v1.ReconcileResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\x9c\x01\n\nGetResults\x12%.hocba.reporting.v1.GetResultsRequest\x1a&.hocba.reporting.v1.GetResultsResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operatorb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"hocba/reporting/v1/reporting.proto\x12\x12hocba.reporting.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1chocba/common/v1/common.proto\x1a\x1ehocba/options/v1/options.proto\"\x9d\x01\n\x12GetCoverageRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x11\n\tby_school\x18\x04 \x01(\x08\x12\x10\n\x08\x62y_class\x18\x05 \x01(\x08\x12\x13\n\x0b\x62y_province\x18\x06 \x01(\x08\x12\x10\n\x08\x62y_grade\x18\x07 \x01(\x08\"\xaf\x01\n\x13GetCoverageResponse\x12+\n\x05total\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12+\n\x05parts\x18\x02 \x03(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bschool_year\x18\x04 \x01(\x05\"\x98\x04\n\x08\x43overage\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x10\n\x08\x65nrolled\x18\x05 \x01(\x05\x12\r\n\x05ready\x18\x06 \x01(\x05\x12\x0e\n\x06sealed\x18\x07 \x01(\x05\x12\x17\n\x0fsigned_homeroom\x18\x08 \x01(\x05\x12\x18\n\x10signed_principal\x18\t \x01(\x05\x12\x13\n\x0bsigned_seal\x18\n \x01(\x05\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x05\x12\x10\n\x08rejected\x18\x0c \x01(\x05\x12+\n\x07reasons\x18\r \x03(\x0b\x32\x1a.hocba.reporting.v1.Reason\x12\x19\n\x11\x61pproved_homeroom\x18\x0e \x01(\x05\x12\x1a\n\x12\x61pproved_principal\x18\x0f \x01(\x05\x12\x15\n\rapproved_seal\x18\x10 \x01(\x05\x12\r\n\x05grade\x18\x11 \x01(\x05\x12\x19\n\x11identity_verified\x18\x12 \x01(\x05\x12\x1e\n\x16identity_contradictory\x18\x13 \x01(\x05\x12\x18\n\x10identity_unknown\x18\x14 \x01(\x05\x12\x1f\n\x17without_personal_number\x18\x15 \x01(\x05\x12\x11\n\tsubmitted\x18\x16 \x01(\x05\x12\x14\n\x0c\x61\x63knowledged\x18\x17 \x01(\x05\"d\n\x06Reason\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x10\n\x08who_acts\x18\x03 \x01(\t\x12\x14\n\x0coldest_since\x18\x04 \x01(\t\x12\x14\n\x0cmedian_since\x18\x05 \x01(\t\"N\n\x12ListMissingRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x03 \x01(\t\"L\n\x13ListMissingResponse\x12\x35\n\x06pupils\x18\x01 \x03(\x0b\x32%.hocba.reporting.v1.MissingTranscript\"\x84\x01\n\x11MissingTranscript\x12\x10\n\x08pupil_id\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08who_acts\x18\x04 \x01(\t\x12)\n\x05since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x15GetClassStatusRequest\x12\x10\n\x08\x63lass_id\x18\x01 \x01(\t\"\xa8\x01\n\x16GetClassStatusResponse\x12.\n\x08\x63overage\x18\x01 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\x12-\n\x06sheets\x18\x02 \x03(\x0b\x32\x1d.hocba.reporting.v1.SheetFill\x12/\n\x07unlocks\x18\x03 \x03(\x0b\x32\x1e.hocba.reporting.v1.OpenUnlock\"L\n\tSheetFill\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\x05\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x05\x12\x0e\n\x06\x66illed\x18\x04 \x01(\x05\"\\\n\nOpenUnlock\x12\x11\n\tunlock_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12,\n\x08moved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x10ReconcileRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\"H\n\x11ReconcileResponse\x12\x33\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1e.hocba.reporting.v1.Difference\"H\n\nDifference\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0c\n\x04left\x18\x02 \x01(\x03\x12\r\n\x05right\x18\x03 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xa6\x01\n\x11GetHistoryRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x12GetHistoryResponse\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x30\n\x06points\x18\x02 \x03(\x0b\x32 .hocba.reporting.v1.HistoryPoint\"l\n\x0cHistoryPoint\x12,\n\x08taken_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x63overage\x18\x02 \x01(\x0b\x32\x1c.hocba.reporting.v1.Coverage\"`\n\x11GetResultsRequest\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x13\n\x0bprovince_id\x18\x02 \x01(\t\x12\x0c\n\x04item\x18\x03 \x01(\t\x12\x13\n\x0b\x62y_province\x18\x04 \x01(\x08\"s\n\x12GetResultsResponse\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\x0f\n\x07minimum\x18\x02 \x01(\x05\x12\x37\n\rdistributions\x18\x03 \x03(\x0b\x32 .hocba.reporting.v1.Distribution\"\x8e\x01\n\x0c\x44istribution\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\x05\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x0e\n\x06pupils\x18\x05 \x01(\x05\x12.\n\x06levels\x18\x06 \x03(\x0b\x32\x1e.hocba.reporting.v1.LevelCount\";\n\nLevelCount\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0e\n\x06pupils\x18\x02 \x01(\x05\x12\x0e\n\x06hidden\x18\x03 \x01(\x08\"@\n\x14GetProjectionRequest\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12\x13\n\x0byears_ahead\x18\x02 \x01(\x05\"\xc3\x01\n\x15GetProjectionResponse\x12\x13\n\x0bprovince_id\x18\x01 \x01(\t\x12,\n\x05known\x18\x02 \x03(\x0b\x32\x1d.hocba.reporting.v1.Enrolment\x12\x35\n\x0cprogressions\x18\x03 \x03(\x0b\x32\x1f.hocba.reporting.v1.Progression\x12\x30\n\tprojected\x18\x04 \x03(\x0b\x32\x1d.hocba.reporting.v1.Enrolment\"p\n\tEnrolment\x12\x13\n\x0bschool_year\x18\x01 \x01(\x05\x12\r\n\x05grade\x18\x02 \x01(\x05\x12\x0e\n\x06pupils\x18\x03 \x01(\x05\x12\x0b\n\x03low\x18\x04 \x01(\x05\x12\x0c\n\x04high\x18\x05 \x01(\x05\x12\x14\n\x0chas_interval\x18\x06 \x01(\x08\"Z\n\x0bProgression\x12\r\n\x05grade\x18\x01 \x01(\x05\x12\x13\n\x0bschool_year\x18\x02 \x01(\x05\x12\'\n\x05ratio\x18\x03 \x01(\x0b\x32\x18.hocba.common.v1.Decimal2\xd0\t\n\tReporting\x12\xb9\x01\n\x0bGetCoverage\x12&.hocba.reporting.v1.GetCoverageRequest\x1a\'.hocba.reporting.v1.GetCoverageResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\xa5\x01\n\x0bListMissing\x12&.hocba.reporting.v1.ListMissingRequest\x1a\'.hocba.reporting.v1.ListMissingResponse\"E\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xc2\x01\n\x0eGetClassStatus\x12).hocba.reporting.v1.GetClassStatusRequest\x1a*.hocba.reporting.v1.GetClassStatusResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x10homeroom_teacher\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x0fsystem_operator\x12\xb6\x01\n\nGetHistory\x12%.hocba.reporting.v1.GetHistoryRequest\x1a&.hocba.reporting.v1.GetHistoryResponse\"Y\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\tprincipal\xb2\xb6\x18\tregistrar\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\x99\x01\n\tReconcile\x12$.hocba.reporting.v1.ReconcileRequest\x1a%.hocba.reporting.v1.ReconcileResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\x9c\x01\n\nGetResults\x12%.hocba.reporting.v1.GetResultsRequest\x1a&.hocba.reporting.v1.GetResultsResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operator\x12\xa5\x01\n\rGetProjection\x12(.hocba.reporting.v1.GetProjectionRequest\x1a).hocba.reporting.v1.GetProjectionResponse\"?\xaa\xb6\x18\x04\x65\x64ge\xb2\xb6\x18\x0c\x64oet_officer\xb2\xb6\x18\x10ministry_officer\xb2\xb6\x18\x0fsystem_operatorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,48 +46,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTING'].methods_by_name['Reconcile']._serialized_options = b'\252\266\030\004edge\262\266\030\014doet_officer\262\266\030\020ministry_officer\262\266\030\017system_operator'
   _globals['_REPORTING'].methods_by_name['GetResults']._loaded_options = None
   _globals['_REPORTING'].methods_by_name['GetResults']._serialized_options = b'\252\266\030\004edge\262\266\030\014doet_officer\262\266\030\020ministry_officer\262\266\030\017system_operator'
-  _globals['_GETCOVERAGEREQUEST']._serialized_start=124
-  _globals['_GETCOVERAGEREQUEST']._serialized_end=281
-  _globals['_GETCOVERAGERESPONSE']._serialized_start=284
-  _globals['_GETCOVERAGERESPONSE']._serialized_end=459
-  _globals['_COVERAGE']._serialized_start=462
-  _globals['_COVERAGE']._serialized_end=998
-  _globals['_REASON']._serialized_start=1000
-  _globals['_REASON']._serialized_end=1100
-  _globals['_LISTMISSINGREQUEST']._serialized_start=1102
-  _globals['_LISTMISSINGREQUEST']._serialized_end=1180
-  _globals['_LISTMISSINGRESPONSE']._serialized_start=1182
-  _globals['_LISTMISSINGRESPONSE']._serialized_end=1258
-  _globals['_MISSINGTRANSCRIPT']._serialized_start=1261
-  _globals['_MISSINGTRANSCRIPT']._serialized_end=1393
-  _globals['_GETCLASSSTATUSREQUEST']._serialized_start=1395
-  _globals['_GETCLASSSTATUSREQUEST']._serialized_end=1436
-  _globals['_GETCLASSSTATUSRESPONSE']._serialized_start=1439
-  _globals['_GETCLASSSTATUSRESPONSE']._serialized_end=1607
-  _globals['_SHEETFILL']._serialized_start=1609
-  _globals['_SHEETFILL']._serialized_end=1685
-  _globals['_OPENUNLOCK']._serialized_start=1687
-  _globals['_OPENUNLOCK']._serialized_end=1779
-  _globals['_RECONCILEREQUEST']._serialized_start=1781
-  _globals['_RECONCILEREQUEST']._serialized_end=1841
-  _globals['_RECONCILERESPONSE']._serialized_start=1843
-  _globals['_RECONCILERESPONSE']._serialized_end=1915
-  _globals['_DIFFERENCE']._serialized_start=1917
-  _globals['_DIFFERENCE']._serialized_end=1989
-  _globals['_GETHISTORYREQUEST']._serialized_start=1992
-  _globals['_GETHISTORYREQUEST']._serialized_end=2158
-  _globals['_GETHISTORYRESPONSE']._serialized_start=2160
-  _globals['_GETHISTORYRESPONSE']._serialized_end=2251
-  _globals['_HISTORYPOINT']._serialized_start=2253
-  _globals['_HISTORYPOINT']._serialized_end=2361
-  _globals['_GETRESULTSREQUEST']._serialized_start=2363
-  _globals['_GETRESULTSREQUEST']._serialized_end=2459
-  _globals['_GETRESULTSRESPONSE']._serialized_start=2461
-  _globals['_GETRESULTSRESPONSE']._serialized_end=2576
-  _globals['_DISTRIBUTION']._serialized_start=2579
-  _globals['_DISTRIBUTION']._serialized_end=2721
-  _globals['_LEVELCOUNT']._serialized_start=2723
-  _globals['_LEVELCOUNT']._serialized_end=2782
-  _globals['_REPORTING']._serialized_start=2785
-  _globals['_REPORTING']._serialized_end=3849
+  _globals['_REPORTING'].methods_by_name['GetProjection']._loaded_options = None
+  _globals['_REPORTING'].methods_by_name['GetProjection']._serialized_options = b'\252\266\030\004edge\262\266\030\014doet_officer\262\266\030\020ministry_officer\262\266\030\017system_operator'
+  _globals['_GETCOVERAGEREQUEST']._serialized_start=154
+  _globals['_GETCOVERAGEREQUEST']._serialized_end=311
+  _globals['_GETCOVERAGERESPONSE']._serialized_start=314
+  _globals['_GETCOVERAGERESPONSE']._serialized_end=489
+  _globals['_COVERAGE']._serialized_start=492
+  _globals['_COVERAGE']._serialized_end=1028
+  _globals['_REASON']._serialized_start=1030
+  _globals['_REASON']._serialized_end=1130
+  _globals['_LISTMISSINGREQUEST']._serialized_start=1132
+  _globals['_LISTMISSINGREQUEST']._serialized_end=1210
+  _globals['_LISTMISSINGRESPONSE']._serialized_start=1212
+  _globals['_LISTMISSINGRESPONSE']._serialized_end=1288
+  _globals['_MISSINGTRANSCRIPT']._serialized_start=1291
+  _globals['_MISSINGTRANSCRIPT']._serialized_end=1423
+  _globals['_GETCLASSSTATUSREQUEST']._serialized_start=1425
+  _globals['_GETCLASSSTATUSREQUEST']._serialized_end=1466
+  _globals['_GETCLASSSTATUSRESPONSE']._serialized_start=1469
+  _globals['_GETCLASSSTATUSRESPONSE']._serialized_end=1637
+  _globals['_SHEETFILL']._serialized_start=1639
+  _globals['_SHEETFILL']._serialized_end=1715
+  _globals['_OPENUNLOCK']._serialized_start=1717
+  _globals['_OPENUNLOCK']._serialized_end=1809
+  _globals['_RECONCILEREQUEST']._serialized_start=1811
+  _globals['_RECONCILEREQUEST']._serialized_end=1871
+  _globals['_RECONCILERESPONSE']._serialized_start=1873
+  _globals['_RECONCILERESPONSE']._serialized_end=1945
+  _globals['_DIFFERENCE']._serialized_start=1947
+  _globals['_DIFFERENCE']._serialized_end=2019
+  _globals['_GETHISTORYREQUEST']._serialized_start=2022
+  _globals['_GETHISTORYREQUEST']._serialized_end=2188
+  _globals['_GETHISTORYRESPONSE']._serialized_start=2190
+  _globals['_GETHISTORYRESPONSE']._serialized_end=2281
+  _globals['_HISTORYPOINT']._serialized_start=2283
+  _globals['_HISTORYPOINT']._serialized_end=2391
+  _globals['_GETRESULTSREQUEST']._serialized_start=2393
+  _globals['_GETRESULTSREQUEST']._serialized_end=2489
+  _globals['_GETRESULTSRESPONSE']._serialized_start=2491
+  _globals['_GETRESULTSRESPONSE']._serialized_end=2606
+  _globals['_DISTRIBUTION']._serialized_start=2609
+  _globals['_DISTRIBUTION']._serialized_end=2751
+  _globals['_LEVELCOUNT']._serialized_start=2753
+  _globals['_LEVELCOUNT']._serialized_end=2812
+  _globals['_GETPROJECTIONREQUEST']._serialized_start=2814
+  _globals['_GETPROJECTIONREQUEST']._serialized_end=2878
+  _globals['_GETPROJECTIONRESPONSE']._serialized_start=2881
+  _globals['_GETPROJECTIONRESPONSE']._serialized_end=3076
+  _globals['_ENROLMENT']._serialized_start=3078
+  _globals['_ENROLMENT']._serialized_end=3190
+  _globals['_PROGRESSION']._serialized_start=3192
+  _globals['_PROGRESSION']._serialized_end=3282
+  _globals['_REPORTING']._serialized_start=3285
+  _globals['_REPORTING']._serialized_end=4517
 # @@protoc_insertion_point(module_scope)
