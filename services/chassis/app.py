@@ -37,6 +37,7 @@ from services.chassis.telemetry import log
 
 CHECK_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+CLOSE_SECONDS = 3.0
 
 Background = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """A task that runs until the event it is given is set."""
@@ -129,7 +130,10 @@ class Service:
         await asyncio.sleep(settings.drain_seconds)
         await server.stop(settings.grace_seconds)
         if broker:
-            await broker.stop()
+            try:
+                await asyncio.wait_for(broker.stop(), settings.grace_seconds + CLOSE_SECONDS)
+            except TimeoutError:  # A client that hangs takes no leave; what it has not acknowledged comes again.
+                log.warning("consumers did not stop within the grace time")
         relay.stop()
         if ending := [*tasks, *([relaying] if relaying else [])]:
             _, late = await asyncio.wait(ending, timeout=settings.grace_seconds)

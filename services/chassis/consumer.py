@@ -21,7 +21,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from itertools import count
+from typing import Any, Generic, Literal, TypeVar
 
 import grpc
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -98,6 +99,18 @@ class Record:
     headers: dict[str, str]
 
 
+@dataclass(slots=True)
+class Turn:
+    """A batch under way, for whoever watches that consumers move."""
+
+    number: int
+    stage: Literal["handling", "acknowledging"] = "handling"
+    attempts: int = 0  # of its handlers, so that one that waits for a database is told from one that hangs
+
+
+_TURNS = count()
+
+
 async def _untouched(message: KafkaMessage) -> KafkaMessage:
     """FastStream's decoder hook: the handler gets the message itself, with its raw records and its ack()."""
     return message
@@ -110,8 +123,10 @@ class Subscription:
         self._database, self._group, self._service, self._prefix = database, group, service, topic_prefix
         self._handlers = {event.DESCRIPTOR.full_name: (event, handler) for event, handler in handlers.items()}
         self._parked: set[tuple[str, str]] | None = None
-        self.busy = 0
-        """Batches under way."""
+        self.turns: dict[str, Turn] = {}
+        """Topic -> its batch under way."""
+        self.escaped: Exception | None = None
+        """What no handler was to let out: the process has to end, since its place in the topic is lost."""
         # Each topic has a consumer of its own: without turns, one's look at the table would forget what another just parked.
         self._parking = asyncio.Lock()
         self.topics = sorted({topic_prefix + stream_of(event).topic for event in handlers})
@@ -146,16 +161,23 @@ class Subscription:
                 r.offset,
                 (r.key or b"").decode("utf-8", "replace"),
                 r.value or b"",
-                {name: value.decode("utf-8", "replace") for name, value in r.headers},
+                {name: (value or b"").decode("utf-8", "replace") for name, value in r.headers},
             )
             for r in message.raw_message
         ]
-        self.busy += 1
+        topic = message.raw_message[0].topic
+        turn = self.turns[topic] = Turn(next(_TURNS))
         try:
             await self.handle(records)
+            turn.stage = "acknowledging"
             await _acknowledge(message)
+        except Exception as error:
+            # FastStream would go on with the next batch, and its acknowledgement would pass these records: rather nothing more is read.
+            log.exception("a batch escaped its handlers", topic=topic, error=type(error).__name__)
+            self.escaped = error
+            await asyncio.Event().wait()
         finally:
-            self.busy -= 1
+            del self.turns[topic]
 
     async def handle(self, records: Sequence[Record]) -> None:
         """Apply records in order; returns when each is applied, parked or not for us. Never raises for a record."""
@@ -187,6 +209,8 @@ class Subscription:
     async def _call(self, event: type[Message], handler: Handler, received: Sequence[Received[Any]], sources: Sequence[Record]) -> None:
         failures = attempt = 0
         while True:
+            if turn := self.turns.get(self._prefix + sources[0].topic):
+                turn.attempts += 1
             try:
                 links = [trace.Link(trace.get_current_span(remote_context(r.headers)).get_span_context()) for r in received[:20]]
                 with tracer.start_as_current_span(f"process {event.DESCRIPTOR.full_name}", kind=trace.SpanKind.CONSUMER, links=links):

@@ -25,6 +25,8 @@ BATCH_BYTES = 950 * 1024
 IDLE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 MEASURE_SECONDS = 10.0
+PUBLISH_SECONDS = 45.0
+"""For the rows of one cycle: thrice the producer's own time-out."""
 LOCK_ID = 0x484F4342  # "HOCB": the one relay of a database
 
 
@@ -98,13 +100,15 @@ class Relay:
                 continue
 
     async def _cycle(self, connection: Connection) -> int:
-        producer = await self._ready_producer()
+        async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka's futures may wait for ever after a broker's restart; a new producer does not.
+            producer = await self._ready_producer()
         transaction = connection.transaction()
         await transaction.start()
         try:
             rows = await connection.fetch(QUERIES["take_outbox"], BATCH_ROWS)
             if rows:
-                await self._publish(producer, sorted(rows, key=lambda row: row["id"]))
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await self._publish(producer, sorted(rows, key=lambda row: row["id"]))
         except BaseException:
             if not connection.is_closed():
                 await transaction.rollback()

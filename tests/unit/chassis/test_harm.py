@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -206,3 +207,45 @@ async def test_a_caller_who_gives_up_does_not_cut_off_a_commit() -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     assert seen == ["committed"]
+
+
+async def test_a_relay_whose_producer_hangs_gives_it_up_and_the_rows_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "PUBLISH_SECONDS", 0.05)
+    rolled_back: list[bool] = []
+
+    class Transaction:
+        async def start(self) -> None: ...
+
+        async def rollback(self) -> None:
+            rolled_back.append(True)
+
+    class Connection:
+        def transaction(self) -> Transaction:
+            return Transaction()
+
+        def is_closed(self) -> bool:
+            return False
+
+        async def fetch(self, *_: Any) -> list[dict[str, Any]]:
+            return [{"id": 1, "topic": "t", "key": "k"}]
+
+    class Deaf:
+        async def partitions_for(self, topic: str) -> None:
+            await asyncio.Event().wait()
+
+    relaying = Relay(FakeDatabase(), {}, source="t", topic_prefix="")  # type: ignore[arg-type]
+    relaying._producer = Deaf()
+    with pytest.raises(TimeoutError):
+        await relaying._cycle(Connection())  # type: ignore[arg-type]
+    assert rolled_back
+
+
+async def test_a_batch_that_escapes_its_handlers_is_not_passed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = Subscription(FakeDatabase(), "g", {}, service="t")  # type: ignore[arg-type]
+    monkeypatch.setattr(subscription, "handle", lambda _: 1 / 0)
+    message = SimpleNamespace(raw_message=[SimpleNamespace(topic="t", partition=0, offset=1, key=None, value=None, headers=[("ce_id", None)])])
+    receiving = asyncio.create_task(subscription._receive(message))
+    done, _ = await asyncio.wait({receiving}, timeout=0.05)
+    receiving.cancel()
+    assert not done
+    assert isinstance(subscription.escaped, ZeroDivisionError)
