@@ -21,6 +21,7 @@ from services.grading.application.record_decisions import RecordDecisions
 from services.grading.application.reopen_scope import CloseScope, ReopenScope
 from services.grading.application.seal_class import SealClass
 from services.grading.application.set_subjects import SetSubjects
+from services.grading.application.tally_classes import TallyClasses
 from services.grading.application.withdraw_version import WithdrawVersion
 from services.grading.entrypoints.consumers import GradingConsumers
 from services.grading.entrypoints.rpc import GradingRPC, UseCases
@@ -49,6 +50,11 @@ def use_cases(transactions: PostgresTransactions, clock: Clock, rules: Rules) ->
         reopen_scope=ReopenScope(transactions, clock),
         close_scope=CloseScope(transactions, clock),
     )
+
+
+def tally_classes(service: Service) -> TallyClasses:
+    """The operator's repetition of what seals told."""
+    return TallyClasses(PostgresTransactions(service.database, service.envelope))
 
 
 def build(settings: GradingSettings) -> Service:

@@ -262,6 +262,9 @@ class PostgresWork:
     async def withdraw(self, transcript_id: str, version: int) -> bool:
         return await self._db.fetchval(TALLIES["withdraw"], UUID(transcript_id), version) is not None
 
+    async def sealed_classes(self, school_year: int, after: str, limit: int) -> list[str]:
+        return [row["class_id"] for row in await self._db.fetch(TALLIES["sealed_classes"], NO_TERM, school_year, UUID(after), limit)]
+
     async def tally_results(self, facts: ClassFacts) -> None:
         rows = await self._db.fetch(TALLIES["records_in_force"], UUID(facts.class_id), NO_TERM)
         version = int(await self._db.fetchval(TALLIES["next_tally"], UUID(facts.class_id)))

@@ -15,3 +15,8 @@ WHERE NOT EXISTS (SELECT FROM withdrawn_versions w WHERE w.transcript_id = v.tra
 
 -- name: next_tally
 INSERT INTO result_tallies AS t (class_id, version) VALUES ($1, 1) ON CONFLICT (class_id) DO UPDATE SET version = t.version + 1 RETURNING version
+
+-- name: sealed_classes
+SELECT class_id::text FROM classes c WHERE class_id > $3 AND ($2 = 0 OR school_year = $2)
+    AND EXISTS (SELECT FROM seals s WHERE s.class_id = c.class_id AND s.term = $1)
+ORDER BY c.class_id LIMIT $4

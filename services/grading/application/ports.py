@@ -329,6 +329,10 @@ class Work(Protocol):
         """Keep that a version is withdrawn; False when that was known."""
         ...
 
+    async def sealed_classes(self, school_year: int, after: str, limit: int) -> list[str]:
+        """Classes whose year is sealed, of a school year (0: of all), by id from the one after `after`."""
+        ...
+
     async def tally_results(self, facts: ClassFacts) -> None:
         """Announce how the results of the class's newest seal are spread."""
         ...

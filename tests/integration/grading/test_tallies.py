@@ -10,6 +10,7 @@ from hocba.grading.v1 import events_pb2
 from services.chassis.consumer import Received, handlers_of
 from services.chassis.envelope import Envelope
 from services.chassis.errors import Malformed
+from services.grading.application.tally_classes import TallyClasses
 from services.stack.pki import Keys
 from tests.integration.grading.school import School, new_id
 
@@ -84,3 +85,17 @@ async def test_a_first_terms_seal_tells_no_results(school: School, grading_keys:
     await school.fill(room)
     await school.seal(room, term=common_pb2.TERM_1)
     assert await Tallies(school, grading_keys).told() == []
+
+
+async def test_classes_that_are_sealed_are_told_anew(school: School, grading_keys: Keys) -> None:
+    sealed, unsealed = await school.form(8, 1), await school.form(7, 1)
+    await school.fill(sealed)
+    await school.seal(sealed)
+    heard: list[int] = []
+    again = TallyClasses(school.transactions)
+    assert [await again(2025, heard.append), await again(2024, heard.append), await again(0, heard.append)] == [1, 0, 1]
+    assert heard == [1, 1]
+    told = await Tallies(school, grading_keys).told()
+    assert [version for version, _ in told] == [1, 2, 3]
+    assert told[0][1] == told[2][1]
+    assert {event.class_id for event in await school.events(events_pb2.ResultsTallied)} == {sealed.class_id} != {unsealed.class_id}
