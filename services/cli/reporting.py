@@ -203,6 +203,9 @@ def results(
         typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
         return
     texts = TEXTS["vi"]
+    if not answer.distributions:
+        typer.echo(texts["nothing"])
+        return
     levels = texts["results"]["levels"]
     table = _table(f"Kết quả theo mức, năm học {answer.school_year}-{answer.school_year + 1}", "", "Nội dung", "Khối", "Học sinh", "Mức")
     for one in answer.distributions:
