@@ -1,4 +1,4 @@
-"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, rebuild."""
+"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, results, projection, rebuild."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 
 from services.cli.edge import ask, reported, running, take_local_settings
 from services.reporting.entrypoints.dashboard_look import TEXTS
+from services.reporting.entrypoints.dashboard_results import item_name
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -46,6 +47,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     reporting.command("missing")(missing)
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
+    reporting.command("results")(results)
+    reporting.command("projection")(projection)
     reporting.command("rebuild")(rebuild)
     reporting.command("dashboard")(dashboard)
 
@@ -184,6 +187,58 @@ def reconcile(
         _show(table)
     if answer.differences:
         raise typer.Exit(DIFFERS)
+
+
+def results(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    item: Annotated[str, typer.Option(help="learning, conduct, result, promotion or subject:<code>, such as subject:toan; without it, all.")] = "",
+    by_province: Annotated[bool, typer.Option("--by-province", help="Each province beside the nation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How results are spread by level, item and grade. Small counts, and those from which one could be computed, are hidden (–)."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetResults", reporting_pb2.GetResultsRequest(school_year=year, province_id=province, item=item, by_province=by_province))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    texts = TEXTS["vi"]
+    if not answer.distributions:
+        typer.echo(texts["nothing"])
+        return
+    levels = texts["results"]["levels"]
+    table = _table(f"Kết quả theo mức, năm học {answer.school_year}-{answer.school_year + 1}", "", "Nội dung", "Khối", "Học sinh", "Mức")
+    for one in answer.distributions:
+        told = ", ".join(f"{levels.get(of.level, of.level)} {'–' if of.hidden else of.pupils}" for of in one.levels)
+        where = one.name or one.province_id or "Toàn quốc"
+        table.add_row(where, item_name(one.item, texts), str(one.grade or "tất cả"), str(one.pupils), told)
+    _show(table)
+    typer.echo(texts["results"]["why_hidden"].format(minimum=answer.minimum))
+
+
+def projection(
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    years: Annotated[int, typer.Option(min=1, max=12, help="How many years to look ahead.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Enrolment of coming years by grade, by mean grade progression ratios, with 95 % intervals. Needs two school years, three for intervals."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetProjection", reporting_pb2.GetProjectionRequest(province_id=province, years_ahead=years))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    words = TEXTS["vi"]["projection"]
+    if not answer.projected:
+        typer.echo(words["too_few"])
+        return
+    table = _table(words["title"], "Năm học", "Khối", "Học sinh", words["low"], words["high"])
+    for one in answer.projected:
+        bounds = (str(one.low), str(one.high)) if one.has_interval else ("", "")
+        table.add_row(f"{one.school_year}-{one.school_year + 1}", str(one.grade), str(one.pupils), *bounds)
+    _show(table)
+    typer.echo(words["method"])
 
 
 def rebuild(

@@ -15,7 +15,9 @@ from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
+from services.reporting.application.result_ports import Distribution
 from services.reporting.application.tally_ports import Tally
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
 from services.reporting.domain.counting import REASON_PREFIX, Age, ClassFacts
@@ -53,6 +55,7 @@ from services.reporting.domain.readiness import (
     Office,
 )
 from services.reporting.domain.readiness import SCHOOL_SEAL as SEAL_OFFICE
+from services.reporting.domain.results import ClassTally
 from services.reporting.domain.standing import who_acts
 from services.reporting.domain.tallying import Count
 from services.reporting.domain.unlock_life import MEASURES as UNLOCK_MEASURES
@@ -228,6 +231,12 @@ def unlock_step(event: locking_pb2.UnlockMoved) -> tuple[str, Step]:
     return event.unlock_id, Step(event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat(), event.school_id, event.reason_code)
 
 
+def class_tally(event: grading_pb2.ResultsTallied, tally: grading_pb2.ResultTally) -> tuple[str, ClassTally]:
+    """(class id, how its results are spread)."""
+    counts = {(count.item, count.level): count.pupils for count in tally.counts}
+    return event.class_id, ClassTally(event.version, event.school_year, event.province_id, event.grade, counts)
+
+
 def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
@@ -387,6 +396,48 @@ def unlock_statistics(tally: Tally) -> reporting_pb2.UnlockStatistics:
         counts.append(reporting_pb2.UnlockCounts(month=month, reason=reason, **measures))
     place = tally.place
     return reporting_pb2.UnlockStatistics(province_id=place.province_id, school_id=place.school_id, name=place.name, counts=counts)
+
+
+def results_answer(found: Iterable[Distribution], school_year: int, minimum: int) -> reporting_pb2.GetResultsResponse:
+    """Distributions; a hidden count is zero and says so."""
+    return reporting_pb2.GetResultsResponse(
+        school_year=school_year,
+        minimum=minimum,
+        distributions=[
+            reporting_pb2.Distribution(
+                province_id=one.province_id,
+                name=one.name,
+                grade=one.grade,
+                item=one.item,
+                pupils=one.pupils,
+                levels=[reporting_pb2.LevelCount(level=of.level, pupils=of.pupils or 0, hidden=of.pupils is None) for of in one.levels],
+            )
+            for one in found
+        ],
+    )
+
+
+def projection_answer(outlook: Outlook) -> reporting_pb2.GetProjectionResponse:
+    """Known years, ratios and projection."""
+    return reporting_pb2.GetProjectionResponse(
+        province_id=outlook.province_id,
+        known=[reporting_pb2.Enrolment(school_year=year, grade=grade, pupils=pupils) for year, grade, pupils in outlook.known],
+        progressions=[
+            reporting_pb2.Progression(grade=one.grade, school_year=one.school_year, ratio=common_pb2.Decimal(value=f"{one.ratio:.4f}"))
+            for one in outlook.ratios
+        ],
+        projected=[
+            reporting_pb2.Enrolment(
+                school_year=one.school_year,
+                grade=one.grade,
+                pupils=one.pupils,
+                low=one.low or 0,
+                high=one.high or 0,
+                has_interval=one.low is not None,
+            )
+            for one in outlook.projected
+        ],
+    )
 
 
 def _news_of_class(

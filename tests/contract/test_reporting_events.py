@@ -24,12 +24,14 @@ from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.application.result_ports import Distribution, Level
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
 from services.reporting.domain.readiness import Certified, Employed, Office
+from services.reporting.domain.results import ClassTally
 from services.reporting.domain.unlock_life import Step
-from services.reporting.entrypoints.consumers import ReportingConsumers
+from services.reporting.entrypoints.sealed_consumers import SealedConsumers
 from services.reporting.entrypoints.tally_consumers import TallyConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
@@ -47,9 +49,19 @@ class Recorder:
         self.calls.append((arguments, named))
 
 
+class OpenEnvelope:
+    """Hands out the committed example; the real one is tested with the chassis."""
+
+    def open(self, _: Any, as_type: type[grading_pb2.ResultTally]) -> grading_pb2.ResultTally:
+        return ParseDict(json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8")), as_type())
+
+
 def all_handlers(recorder: Recorder) -> dict[tuple[str, type[Message]], Any]:
     """By consumers and event: some events have two readers."""
-    consumers = (ReportingConsumers(recorder, recorder), TallyConsumers(recorder, recorder, recorder))  # type: ignore[arg-type]  # Stands for the use cases.
+    consumers = (
+        SealedConsumers(recorder, recorder, count=recorder, envelope=OpenEnvelope()),  # type: ignore[arg-type]  # Stands for the use cases.
+        TallyConsumers(recorder, recorder, recorder),  # type: ignore[arg-type]  # Stands for the use cases.
+    )
     return {(type(one).__name__, event): handler for one in consumers for event, handler in handlers_of(one).items()}
 
 
@@ -84,6 +96,19 @@ def test_sealed_class_tells_outcomes_by_class_version() -> None:
     ]
     sheet_id = told["sheets"][0]["sheet"]["sheet_id"]
     assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8), SheetsSealed(2, frozenset({(sheet_id, 1)})), AT)]
+
+
+def test_a_tally_is_a_classs_counts_by_item_and_level() -> None:
+    told = json.loads((EXAMPLES / "ResultsTallied/one_class.json").read_text(encoding="utf-8"))
+    counts = json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8"))
+    class_id, tally = contracts.class_tally(ParseDict(told, grading_pb2.ResultsTallied()), ParseDict(counts, grading_pb2.ResultTally()))
+    assert class_id == CLASS
+    assert tally == ClassTally(3, 2025, "2025-79", 8, {("learning", "good"): 20, ("subject:toan", "from_8_0"): 12})
+
+
+def test_a_hidden_count_is_zero_and_says_so() -> None:
+    answer = contracts.results_answer([Distribution("", "", 8, "learning", 30, [Level("good", 30), Level("fail", None)])], 2025, 10)
+    assert [(of.level, of.pupils, of.hidden) for of in answer.distributions[0].levels] == [("good", 30, False), ("fail", 0, True)]
 
 
 def test_signed_sheets_are_news_of_their_class() -> None:

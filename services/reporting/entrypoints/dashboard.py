@@ -18,11 +18,15 @@ from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_projection import USUAL_YEARS, GetProjection
 from services.reporting.application.get_reconciliation import GetReconciliation
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
-from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
+from services.reporting.entrypoints.dashboard_look import Level, Look, Page, downloaded, exported
+from services.reporting.entrypoints.dashboard_results import projection_table, results_page, results_table
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
+from services.reporting.entrypoints.tables import FORMATS
 from services.reporting.entrypoints.tally_api import TallyAPI
 from services.reporting.entrypoints.tally_look import Sections
 
@@ -36,6 +40,8 @@ class Dashboard:
     GET /                    on to what the reader answers for: the nation, a province or a school
     GET /nation              provinces, as tiles and as a table
     GET /provinces/{id}      its schools
+    GET /results, /provinces/{id}/results   how results are spread, ?item=
+    GET /projection, /provinces/{id}/projection   enrolment of coming years by grade
     GET /schools/{id}        its classes
     GET /classes/{id}        its sheets, and who is missing, by id
     GET /sign-in             where a token is given; POST /session keeps it in a cookie, POST /sign-out forgets it
@@ -51,6 +57,8 @@ class Dashboard:
     get_class_status: GetClassStatus
     list_missing: ListMissing
     get_reconciliation: GetReconciliation
+    get_results: GetResults
+    get_projection: GetProjection
     clock: Clock
     counts: TallyAPI
     trusts_proxy: bool = False
@@ -67,6 +75,10 @@ class Dashboard:
             "/": self.home,
             "/nation": self.nation,
             "/provinces/{id}": self.province,
+            "/results": self.results,
+            "/provinces/{id}/results": self.results,
+            "/projection": self.projection,
+            "/provinces/{id}/projection": self.projection,
             "/schools/{id}": self.school,
             "/classes/{id}": self.of_class,
             "/sign-in": self.sign_in,
@@ -113,6 +125,24 @@ class Dashboard:
             missing = None
         page = Page(Level.CLASS, total, (), year_of(asked), viewer, self.clock.now(), sheets=sheets, unlocks=unlocks, missing=missing)
         return self._answer(request, asked, page)
+
+    async def results(self, request: web.Request) -> web.Response:
+        """How results are spread in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetResults"), arguments(request, *_ASKED, "item"), request.match_info.get("id", "")
+        found, year, minimum = await self.get_results(viewer, year_of(asked), province_id, "", not province_id)
+        page = results_page(found, province_id, asked["item"], year, minimum, viewer, self.clock.now())
+        if asked["format"] in FORMATS:
+            name = f"results-{province_id or 'nation'}-{year}"
+            return downloaded(asked["format"], name, *results_table((*page.grades, *page.provinces), self.look.texts[language(request)]))
+        return html(self.look.results(language(request), page))
+
+    async def projection(self, request: web.Request) -> web.Response:
+        """Enrolment of coming years in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetProjection"), arguments(request, *_ASKED), request.match_info.get("id", "")
+        outlook = await self.get_projection(viewer, province_id, USUAL_YEARS)
+        if asked["format"] in FORMATS:
+            return downloaded(asked["format"], f"projection-{province_id or 'nation'}", *projection_table(outlook, self.look.texts[language(request)]))
+        return html(self.look.projection(language(request), outlook, viewer, self.clock.now()))
 
     async def _coverage(self, request: web.Request, level: Level, province_id: str, school_id: str, by: str) -> web.Response:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)

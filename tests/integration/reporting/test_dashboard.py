@@ -201,6 +201,75 @@ async def test_name_that_a_spreadsheet_would_run_stays_a_text(http: aiohttp.Clie
         assert "'=1+1" in await answer.text()
 
 
+async def test_results_are_told_of_provinces_and_small_counts_of_nobody(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/results", headers=world.bearer(*MINISTRY)) as answer:
+        text = await answer.text()
+        assert "Kết quả học tập: theo khối lớp" in text
+        assert 'title="không công bố"' in text
+    async with http.get(f"/provinces/{PROVINCE}/results?item=subject:toan&lang=en", headers=world.bearer(f"doet_officer@province:{PROVINCE}")) as answer:
+        assert "Mathematics: by grade" in await answer.text()
+    async with http.get("/results?format=csv&lang=en", headers=world.bearer(*MINISTRY)) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="hocba-results-nation-2025.csv"'
+        rows = list(csv.DictReader(io.StringIO((await answer.read()).decode("utf-8-sig"))))
+    told = {(row["Id"], row["Grade"], row["Level"]): row["Pupils"] for row in rows}
+    assert (told[PROVINCE, "0", "Good (Tốt)"], told[PROVINCE, "0", "Not yet (Chưa đạt)"]) == ("30", "")
+    assert told[PROVINCE, "0", "Fair (Khá)"] == "", "from it and the others the small count could be computed"
+    async with http.get("/api/v1/results?by=province&item=learning", headers=world.bearer(*MINISTRY)) as answer:
+        told_by_json = ParseDict(await answer.json(), reporting_pb2.GetResultsResponse())
+    assert told_by_json.minimum == 10
+    hidden = {(one.province_id, of.level) for one in told_by_json.distributions for of in one.levels if of.hidden}
+    assert (PROVINCE, "fail") in hidden
+    assert all(not of.pupils for one in told_by_json.distributions for of in one.levels if of.hidden)
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status"),
+    [
+        ("/api/v1/results", f"principal@school:{SCHOOL}", 403),
+        ("/api/v1/results", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={OTHER_PROVINCE}", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={PROVINCE}", f"doet_officer@province:{PROVINCE}", 200),
+        ("/api/v1/results?by=school", "ministry_officer@nation", 400),
+        (f"/api/v1/results?by=province&province={PROVINCE}", "ministry_officer@nation", 400),
+        ("/results", f"doet_officer@province:{PROVINCE}", 403),
+    ],
+)
+async def test_results_are_told_to_the_province_and_the_ministry(http: aiohttp.ClientSession, world: DashboardWorld, path: str, role: str, status: int) -> None:
+    async with http.get(path, headers=world.bearer(role)) as answer:
+        assert answer.status == status
+
+
+async def test_enrolment_is_projected_from_the_years_that_are_counted(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/projection", headers=world.bearer(*MINISTRY)) as answer:
+        assert "Chưa dự báo được" in await answer.text(), "one year is too few, and the page says so"
+    earlier = [("nation", "", 2023, 9, 40), ("nation", "", 2024, 9, 40), ("nation", "", 2025, 9, 50), ("nation", "", 2024, 10, 32)]
+    async with world.reporting.database.transaction() as connection:
+        statement = "INSERT INTO counters (scope, scope_id, school_year, grade, measure, pupils) VALUES ($1, $2, $3, $4, 'enrolled', $5)"
+        await connection.executemany(statement, earlier)
+    try:
+        async with http.get("/api/v1/projection?years=1", headers=world.bearer(*MINISTRY)) as answer:
+            told = ParseDict(await answer.json(), reporting_pb2.GetProjectionResponse())
+        # Of 40 in grade 9 there were 32 in grade 10 a year later, and of 40 there are 30 now: 0.8 and 0.75, of 50 hence 38.75.
+        assert [(one.school_year, one.grade, one.pupils, one.has_interval) for one in told.projected] == [(2026, 10, 39, True)]
+        assert [(one.grade, one.school_year, one.ratio.value) for one in told.progressions] == [(9, 2023, "0.8000"), (9, 2024, "0.7500")]
+        async with http.get("/projection?lang=en", headers=world.bearer(*MINISTRY)) as answer:
+            assert "2026–2027 (projected)" in await answer.text()
+        async with http.get("/projection?lang=en&format=csv", headers=world.bearer(*MINISTRY)) as answer:
+            rows = list(csv.DictReader(io.StringIO((await answer.read()).decode("utf-8-sig"))))
+        assert [row["Pupils"] for row in rows if row["Kind"] == "projected"] == ["39"]
+    finally:
+        async with world.reporting.database.transaction() as connection:
+            await connection.execute("DELETE FROM counters WHERE school_year < 2025 OR grade = 9")
+    for path, role, status in [
+        ("/api/v1/projection?years=13", *MINISTRY, 400),
+        ("/api/v1/projection", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/projection?province={PROVINCE}", f"doet_officer@province:{PROVINCE}", 200),
+        (f"/provinces/{PROVINCE}/projection", f"principal@school:{SCHOOL}", 403),
+    ]:
+        async with http.get(path, headers=world.bearer(role)) as answer:
+            assert answer.status == status, path
+
+
 async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     async with http.get("/api/v1/coverage?by=province", headers=world.bearer(*MINISTRY)) as answer:
         told = ParseDict(await answer.json(), reporting_pb2.GetCoverageResponse())
@@ -260,4 +329,6 @@ async def test_description_holds_against_any_request(world: DashboardWorld, tmp_
         "/api/v1/reconciliation",
         "/api/v1/staff",
         "/api/v1/unlocks",
+        "/api/v1/results",
+        "/api/v1/projection",
     }

@@ -88,7 +88,9 @@ async def test_page_that_is_watched_follows_the_numbers(visit: Visits, world: Da
         assert named("s2-2") in str(await page.evaluate("document.activeElement.getAttribute('href')")), "the keyboard stays where it was"
 
 
-@pytest.mark.parametrize("path", ["/nation", f"/provinces/{PROVINCE}", f"/schools/{SCHOOL}", f"/classes/{CLASS}", "/sign-in", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/nation", f"/provinces/{PROVINCE}", f"/schools/{SCHOOL}", f"/classes/{CLASS}", "/results", "/projection", "/sign-in", "/nowhere"]
+)
 async def test_nobody_is_kept_out(visit: Visits, world: DashboardWorld, path: str) -> None:
     """By axe-core: labels, contrast, order; in both colour schemes, and nothing is wider than a phone."""
     async with visit(width=360) as page:

@@ -5,7 +5,7 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,9 @@ from google.protobuf.message import Message
 from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
 from services.chassis import kafka as chassis_kafka
 from services.chassis.clock import SystemClock
-from services.chassis.consumer import Subscription, events_of, handlers_of
+from services.chassis.consumer import Received, Subscription, events_of, handlers_of
 from services.chassis.database import Database
+from services.chassis.envelope import Envelope
 from services.chassis.errors import Refused
 from services.chassis.outbox import QUERIES
 from services.chassis.relay import Relay
@@ -30,13 +31,14 @@ from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.app import readers, replaying
 from services.reporting.application.replay_topics import Say
 from services.reporting.application.take_snapshot import TakeSnapshot
-from services.reporting.entrypoints.consumers import ReportingConsumers
-from services.reporting.entrypoints.tally_consumers import TallyConsumers
 from services.reporting.settings import ReportingSettings
+from services.stack import pki
 from services.stack.kafka import Broker
-from tests.integration.reporting.test_read_model import CLASSES, YEAR, HandClock, Reporting, announced_at, named, sealed, whole_term
+from tests.integration.reporting.test_read_model import CLASSES, SCHOOLS, YEAR, HandClock, Reporting, announced_at, named, sealed, whole_term
+from tests.integration.reporting.test_results import Results
 from tests.integration.reporting.test_tallies import Counting, staff_events, unlock_events
 from tests.support.eventually import eventually
+from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 
 ROSTER = "hocba.enrollment.roster.v1"
@@ -46,9 +48,9 @@ def quiet(_: int, __: int) -> None:
     """Tells nobody."""
 
 
-def all_events() -> list[Message]:
-    """Of every kind that reporting counts."""
-    return [*whole_term(), *staff_events(), *unlock_events()]
+def reading(settings: ReportingSettings, database: Database) -> dict[str, object]:
+    """Whoever takes in news, by group."""
+    return readers(settings, database, SystemClock(), Envelope(settings.envelope_readers_file, settings.envelope_key_file, "reporting"))
 
 
 @dataclass
@@ -56,15 +58,21 @@ class ReadModel:
     """Everything that follows from the topics, in one database."""
 
     database: Database
+    settings: ReportingSettings
 
     async def receive(self, events: Sequence[Message]) -> None:
-        """Each kind by whoever takes it."""
-        for reader, kinds in ((Reporting(self.database), events_of(ReportingConsumers)), (Counting(self.database), events_of(TallyConsumers))):
-            await reader.receive([event for event in events if type(event) in kinds], batch=500)
+        """Each kind by whoever takes it, in runs of one kind."""
+        for consumers in reading(self.settings, self.database).values():
+            handlers = handlers_of(consumers)
+            for kind, run in itertools.groupby((event for event in events if type(event) in handlers), type):
+                await handlers[kind]([Received(event, "", "", announced_at(event), {}) for event in run])
 
     async def state(self) -> list[Any]:
         """Of all tables."""
-        return [*await Reporting(self.database).state(), *await Counting(self.database).state()]
+        async with self.database.transaction() as connection:
+            told = await connection.fetch("SELECT * FROM class_results ORDER BY 1")
+            counted = await connection.fetch("SELECT * FROM result_counters WHERE pupils <> 0 ORDER BY 1, 2, 3, 4, 5")
+        return [*await Reporting(self.database).state(), *await Counting(self.database).state(), [*map(tuple, told)], [*map(tuple, counted)]]
 
 
 @dataclass
@@ -73,7 +81,9 @@ class Live:
 
     reporting: ReadModel
     settings: ReportingSettings
-    told: list[Message]
+    events: list[Message]
+    """Of every kind that reporting counts."""
+    told: list[Message] = field(default_factory=list)
 
     async def tell(self, events: Sequence[Message]) -> None:
         names = [stream_of(type(event)).topic for event in events], [key_of(event) for event in events], [event.DESCRIPTOR.full_name for event in events]
@@ -101,6 +111,8 @@ class Live:
             await connection.execute("DELETE FROM counters WHERE scope = 'nation'")
             await connection.execute("UPDATE tallied SET facts = '{}', counts = '[]'")
             await connection.execute("UPDATE tallies SET amount = 0 WHERE scope = 'province'")
+            await connection.execute("UPDATE class_results SET counts = '[]'")
+            await connection.execute("DELETE FROM result_counters")
 
     async def as_told(self, another: ReadModel) -> bool:
         """Whether the rows are those that all events lead to, read one by one."""
@@ -110,19 +122,24 @@ class Live:
 @pytest_asyncio.fixture
 async def live(make_database: DatabaseFactory, kafka: Broker, topic_prefix: str) -> AsyncIterator[Live]:
     databases = make_database("reporting")
-    settings = ReportingSettings.model_construct(
-        database_url=databases.url, owner_url=databases.owner_url, database_password_file=None, owner_password_file=None, database_pool=6,
-        kafka_bootstrap=kafka.bootstrap, kafka_ca_file=None, kafka_replicas=1, topic_prefix=topic_prefix, instance="test",
-    )  # fmt: skip
     database = Database(databases.url, name="test", pool=8)
-    for group, consumers in readers(settings, database, SystemClock()).items():
-        await chassis_kafka.provision(settings, group, (), events_of(type(consumers)))
-    await database.open()
-    relay = Relay(database, {"bootstrap_servers": kafka.bootstrap}, source="test", topic_prefix=topic_prefix)
-    relaying = asyncio.create_task(relay.run())
-    yield Live(ReadModel(database), settings, [])
-    relay.stop()
-    await asyncio.wait_for(relaying, 30)
+    with scratch_places("replay") as places:
+        keys = pki.prepare(places)
+        settings = ReportingSettings.model_construct(
+            database_url=databases.url, owner_url=databases.owner_url, database_password_file=None, owner_password_file=None, database_pool=6,
+            kafka_bootstrap=kafka.bootstrap, kafka_ca_file=None, kafka_replicas=1, topic_prefix=topic_prefix, instance="test",
+            envelope_readers_file=keys.envelope_readers, envelope_key_file=keys.envelope_key("reporting"),
+        )  # fmt: skip
+        for group, consumers in reading(settings, database).items():
+            await chassis_kafka.provision(settings, group, (), events_of(type(consumers)))
+        results = Results(database, keys)
+        tallies = [results.tallied(name, 1, SCHOOLS[school], {("learning", "good"): 20 + number}) for number, (name, school) in enumerate(CLASSES.items())]
+        await database.open()
+        relay = Relay(database, {"bootstrap_servers": kafka.bootstrap}, source="test", topic_prefix=topic_prefix)
+        relaying = asyncio.create_task(relay.run())
+        yield Live(ReadModel(database, settings), settings, [*whole_term(), *staff_events(), *unlock_events(), *tallies])
+        relay.stop()
+        await asyncio.wait_for(relaying, 30)
     await database.close()
 
 
@@ -130,7 +147,7 @@ async def live(make_database: DatabaseFactory, kafka: Broker, topic_prefix: str)
 async def consuming(database: Database, settings: ReportingSettings) -> AsyncIterator[None]:
     """Its groups read meanwhile."""
     broker = KafkaBroker(settings.kafka_bootstrap, logger=None, apply_types=False)
-    for group, consumers in readers(settings, database, SystemClock()).items():
+    for group, consumers in reading(settings, database).items():
         subscription = Subscription(database, group, handlers_of(consumers), service="reporting", topic_prefix=settings.topic_prefix)
         subscription.attach(broker, instance="test")
     await broker.start()
@@ -141,10 +158,10 @@ async def consuming(database: Database, settings: ReportingSettings) -> AsyncIte
 
 
 @pytest_asyncio.fixture
-async def another(make_database: DatabaseFactory) -> AsyncIterator[ReadModel]:
+async def another(make_database: DatabaseFactory, live: Live) -> AsyncIterator[ReadModel]:
     database = Database(make_database("reporting").url, name="test", pool=2)
     await database.open()
-    yield ReadModel(database)
+    yield ReadModel(database, live.settings)
     await database.close()
 
 
@@ -157,8 +174,8 @@ def newcomer(number: int) -> Message:
 async def test_replay_under_live_traffic_leads_to_the_same_rows(live: Live, another: ReadModel) -> None:
     clock = HandClock(datetime(2026, 6, 1, 1, tzinfo=UTC))
     async with consuming(live.reporting.database, live.settings):
-        await live.tell(all_events())
-        await another.receive(all_events())
+        await live.tell(live.events)
+        await another.receive(live.events)
         await eventually(lambda: live.as_told(another), within=60, what="the term end is counted")
         taken = await TakeSnapshot(PostgresHistory(live.reporting.database), clock)()
         await live.harm()
@@ -188,7 +205,7 @@ async def test_replay_under_live_traffic_leads_to_the_same_rows(live: Live, anot
             done = await replay(quiet)
         replayed.set()
         await talking
-        assert done.records >= len(all_events())
+        assert done.records >= len(live.events)
         assert done.parked == 0
         await another.receive(live.told)
         await eventually(lambda: live.as_told(another), within=60, what="the rows are those that the events lead to")
@@ -204,9 +221,9 @@ async def test_replay_under_live_traffic_leads_to_the_same_rows(live: Live, anot
 
 
 async def test_replay_that_is_cut_off_changes_nothing_and_is_begun_anew(live: Live, another: ReadModel) -> None:
-    await live.tell(all_events())
-    await live.reporting.receive(all_events())
-    await another.receive(all_events())
+    await live.tell(live.events)
+    await live.reporting.receive(live.events)
+    await another.receive(live.events)
     await eventually(live.published, what="everything is on the topics")
 
     def cut(_: int, __: int) -> None:
@@ -227,9 +244,9 @@ async def test_replay_that_is_cut_off_changes_nothing_and_is_begun_anew(live: Li
 
 
 async def test_topic_whose_first_records_are_gone_is_refused_by_name(live: Live, another: ReadModel) -> None:
-    await live.tell(all_events())
-    await live.reporting.receive(all_events())
-    await another.receive(all_events())
+    await live.tell(live.events)
+    await live.reporting.receive(live.events)
+    await another.receive(live.events)
     await eventually(live.published, what="everything is on the topics")
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=live.settings.kafka_bootstrap)
     await admin.start()

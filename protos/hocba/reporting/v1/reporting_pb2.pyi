@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from hocba.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -879,3 +880,256 @@ class UnlockCounts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnlockCounts: _TypeAlias = UnlockCounts  # noqa: Y015
+
+@_typing.final
+class GetResultsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    """0: the latest of which results are counted"""
+    province_id: _builtins.str
+    """empty: the nation"""
+    item: _builtins.str
+    """learning, conduct, result, promotion, subject:<code>; empty: all"""
+    by_province: _builtins.bool
+    """each province beside the nation"""
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        province_id: _builtins.str = ...,
+        item: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "item", b"item", "province_id", b"province_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsRequest: _TypeAlias = GetResultsRequest  # noqa: Y015
+
+@_typing.final
+class GetResultsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    DISTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    minimum: _builtins.int
+    """no count from 1 to below this is told"""
+    @_builtins.property
+    def distributions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Distribution]:
+        """by item, grade (all grades first) and province"""
+
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        minimum: _builtins.int = ...,
+        distributions: _abc.Iterable[Global___Distribution] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distributions", b"distributions", "minimum", b"minimum", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsResponse: _TypeAlias = GetResultsResponse  # noqa: Y015
+
+@_typing.final
+class Distribution(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    name: _builtins.str
+    grade: _builtins.int
+    """0: all grades"""
+    item: _builtins.str
+    pupils: _builtins.int
+    """with a result in the item; a number of pupils, and no result, hence never hidden"""
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelCount]:
+        """the best first"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        grade: _builtins.int = ...,
+        item: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        levels: _abc.Iterable[Global___LevelCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "item", b"item", "levels", b"levels", "name", b"name", "province_id", b"province_id", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
+
+@_typing.final
+class LevelCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    """stable code"""
+    pupils: _builtins.int
+    """0 when hidden"""
+    hidden: _builtins.bool
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        hidden: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden", "level", b"level", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LevelCount: _TypeAlias = LevelCount  # noqa: Y015
+
+@_typing.final
+class GetProjectionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    YEARS_AHEAD_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    years_ahead: _builtins.int
+    """1 to 12; 0: five"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        years_ahead: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["province_id", b"province_id", "years_ahead", b"years_ahead"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectionRequest: _TypeAlias = GetProjectionRequest  # noqa: Y015
+
+@_typing.final
+class GetProjectionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
+    PROGRESSIONS_FIELD_NUMBER: _builtins.int
+    PROJECTED_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    @_builtins.property
+    def known(self) -> _containers.RepeatedCompositeFieldContainer[Global___Enrolment]: ...
+    @_builtins.property
+    def progressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Progression]:
+        """none without two school years that follow each other"""
+
+    @_builtins.property
+    def projected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Enrolment]:
+        """empty when there are too few years to project from"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        known: _abc.Iterable[Global___Enrolment] | None = ...,
+        progressions: _abc.Iterable[Global___Progression] | None = ...,
+        projected: _abc.Iterable[Global___Enrolment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known", "progressions", b"progressions", "projected", b"projected", "province_id", b"province_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectionResponse: _TypeAlias = GetProjectionResponse  # noqa: Y015
+
+@_typing.final
+class Enrolment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    HAS_INTERVAL_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    grade: _builtins.int
+    pupils: _builtins.int
+    low: _builtins.int
+    """95 % interval, if there is one"""
+    high: _builtins.int
+    has_interval: _builtins.bool
+    """false for what is known, and where one ratio alone is"""
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        grade: _builtins.int = ...,
+        pupils: _builtins.int = ...,
+        low: _builtins.int = ...,
+        high: _builtins.int = ...,
+        has_interval: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "has_interval", b"has_interval", "high", b"high", "low", b"low", "pupils", b"pupils", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Enrolment: _TypeAlias = Enrolment  # noqa: Y015
+
+@_typing.final
+class Progression(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRADE_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    grade: _builtins.int
+    """from this grade to the next; 0: the first grade over the first grade of the year before"""
+    school_year: _builtins.int
+    """of the grade that is come from"""
+    @_builtins.property
+    def ratio(self) -> _common_pb2.Decimal:
+        """four places"""
+
+    def __init__(
+        self,
+        *,
+        grade: _builtins.int = ...,
+        school_year: _builtins.int = ...,
+        ratio: _common_pb2.Decimal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ratio", b"ratio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "ratio", b"ratio", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Progression: _TypeAlias = Progression  # noqa: Y015

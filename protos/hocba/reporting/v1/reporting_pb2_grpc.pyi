@@ -44,6 +44,10 @@ class ReportingStub:
     """Who of those who sign holds a valid certificate, by office."""
     GetUnlockStatistics: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetUnlockStatisticsRequest, _reporting_pb2.GetUnlockStatisticsResponse]
     """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+    GetResults: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+    GetProjection: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetProjectionRequest, _reporting_pb2.GetProjectionResponse]
+    """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 @_typing.type_check_only
 class ReportingAsyncStub(ReportingStub):
@@ -61,6 +65,10 @@ class ReportingAsyncStub(ReportingStub):
     """Who of those who sign holds a valid certificate, by office."""
     GetUnlockStatistics: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetUnlockStatisticsRequest, _reporting_pb2.GetUnlockStatisticsResponse]  # type: ignore[assignment]
     """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+    GetResults: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]  # type: ignore[assignment]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+    GetProjection: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetProjectionRequest, _reporting_pb2.GetProjectionResponse]  # type: ignore[assignment]
+    """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 class ReportingServicer(metaclass=_abc_1.ABCMeta):
     """Counts what the others did, and says what is missing and who must act. Aggregates and ids; no names, no marks."""
@@ -117,5 +125,21 @@ class ReportingServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reporting_pb2.GetUnlockStatisticsResponse, _abc.Awaitable[_reporting_pb2.GetUnlockStatisticsResponse]]:
         """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+
+    @_abc_1.abstractmethod
+    def GetResults(
+        self,
+        request: _reporting_pb2.GetResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetResultsResponse, _abc.Awaitable[_reporting_pb2.GetResultsResponse]]:
+        """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+
+    @_abc_1.abstractmethod
+    def GetProjection(
+        self,
+        request: _reporting_pb2.GetProjectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetProjectionResponse, _abc.Awaitable[_reporting_pb2.GetProjectionResponse]]:
+        """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 def add_ReportingServicer_to_server(servicer: ReportingServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
