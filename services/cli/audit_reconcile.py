@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 DIFFERS = 1
 """Exit code when something is lost or parked, so that somebody must act."""
-_DATABASES = "HOCBA_AUDIT_DATABASES_FILE"
 _SHOWN = 20
 _COLUMNS = {
     "locked": "Khóa",
@@ -36,12 +34,15 @@ def reconcile(
     province: Annotated[str, typer.Option(help='Of this province, such as "2025-79".')] = "",
     school: Annotated[str, typer.Option(help="Of this school (UUID).")] = "",
     minutes: Annotated[float, typer.Option(min=0, help="What is younger is on its way.")] = 15.0,
+    databases: Annotated[
+        Path | None, typer.Option(envvar="HOCBA_AUDIT_DATABASES_FILE", exists=True, dir_okay=False, help="JSON: service -> URL; else the local stack's.")
+    ] = None,
     keep: Annotated[bool, typer.Option(help="Hand the result to reporting, for the dashboard and the alert.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Compare what locking, grading, signing, archive, log and reporting hold, version by version, and name every pupil on which they differ.
 
-    Runs beside reporting with its settings and the databases that HOCBA_AUDIT_DATABASES_FILE names (JSON: service -> URL), else with the local stack's.
+    Runs beside reporting with its settings and those --databases, else with the local stack's.
     Exit code 0 when nothing differs but what is on its way, 1 when something is lost or parked, 2 when it could not be found out.
     """
     from services.audit.reconcile import Range
@@ -49,7 +50,7 @@ def reconcile(
 
     with reported():
         take_local_settings("reporting")
-        found = asyncio.run(_run(Range(province, school), timedelta(minutes=minutes), keep=keep, quiet=as_json))
+        found = asyncio.run(_run(Range(province, school), timedelta(minutes=minutes), _urls(databases), keep=keep, quiet=as_json))
     if as_json:
         typer.echo(json.dumps(_plain(found), ensure_ascii=False, default=str))
     else:
@@ -58,7 +59,7 @@ def reconcile(
         raise typer.Exit(DIFFERS)
 
 
-async def _run(wanted: "Range", grace: timedelta, *, keep: bool, quiet: bool) -> "Comparison":
+async def _run(wanted: "Range", grace: timedelta, urls: dict[str, str], *, keep: bool, quiet: bool) -> "Comparison":
     from rich.console import Console
 
     from services.audit.reconcile import reconcile
@@ -69,7 +70,7 @@ async def _run(wanted: "Range", grace: timedelta, *, keep: bool, quiet: bool) ->
 
     settings = reporting.SETTINGS.load()
     with Console(stderr=True, quiet=quiet).status("Đối soát (reconciling)") as status:
-        async with Stores.at(_databases(), connection_options(settings), settings.topic_prefix) as stores:
+        async with Stores.at(urls, connection_options(settings), settings.topic_prefix) as stores:
             found = await reconcile(stores, wanted, SystemClock(), grace=grace, say=lambda what: status.update(f"Đối soát (reconciling): {what}"))
         if keep:
             service = reporting.build(settings)
@@ -81,9 +82,17 @@ async def _run(wanted: "Range", grace: timedelta, *, keep: bool, quiet: bool) ->
     return found
 
 
-def _databases() -> dict[str, str]:
-    file = os.environ.get(_DATABASES)
-    return dict(json.loads(Path(file).read_text())) if file else dict(running().databases)
+def _urls(file: Path | None) -> dict[str, str]:
+    from services.chassis.errors import Malformed
+
+    if file is None:
+        return dict(running().databases)
+    wanted = ("locking", "grading", "signing", "archive", "reporting")
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+        return {service: str(given[service]) for service in wanted}
+    except (ValueError, KeyError, TypeError) as error:
+        raise Malformed(f"{file}: a JSON object with the database URL of each of {', '.join(wanted)}; it lacks {error}") from error
 
 
 def _plain(found: "Comparison") -> dict[str, Any]:
