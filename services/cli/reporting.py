@@ -10,6 +10,7 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from services.cli.edge import ask, reported, running, take_local_settings
+from services.reporting.domain.quality import FLAWS
 from services.reporting.entrypoints.dashboard_look import TEXTS
 from services.reporting.entrypoints.dashboard_results import item_name
 
@@ -30,11 +31,6 @@ _STEPS = (
 )
 _LATER = (("identity_verified", "Đã xác thực"), ("submitted", "Đã nộp"), ("acknowledged", "Kho nhận"))
 """Steps that have a column only where there is somebody to count."""
-_QUALITY = (
-    ("without_personal_number", "không có số định danh cá nhân", "bổ sung số định danh, hoặc ghi lí do chưa có"),
-    ("identity_contradictory", "thông tin khác với CSDL dân cư", "đối chiếu giấy khai sinh, sửa hồ sơ rồi xác thực lại"),
-    ("identity_unknown", "CSDL dân cư không có số này", "kiểm tra số định danh với công an xã"),
-)
 REASONS, WHO = TEXTS["vi"]["reasons"], TEXTS["vi"]["who"]
 
 
@@ -80,28 +76,29 @@ def quality(
     school: Annotated[str, typer.Option(help="Of this school's classes.")] = "",
     as_json: Json = False,
 ) -> None:
-    """How good the identities are on which transcripts rest: how many lack a number or contradict the population register, and the cure."""
+    """How good the data are on which transcripts rest: identities that are unverified or contradictory, fields that are missing, each with its cure."""
     from hocba.reporting.v1 import reporting_pb2
 
     parts = {"by_class": bool(school), "by_school": bool(province) and not school, "by_province": not province and not school}
     answer = _ask("GetCoverage", reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, **parts))
-    counted = ("enrolled", "identity_verified", *(field for field, _, _ in _QUALITY))
 
-    def plain(part: Any) -> dict[str, Any]:
-        ids = {key: getattr(part, key) for key in ("province_id", "school_id", "class_id", "name")}
-        return ids | {field: getattr(part, field) for field in counted}
+    def told(part: Any) -> dict[str, Any]:
+        ids = {key: getattr(part, key) for key in ("province_id", "school_id", "class_id", "name", "enrolled", "identity_verified")}
+        return ids | {flaw.code: flaw.pupils for flaw in part.flaws}
 
     if as_json:
-        cures = {field: cure for field, _, cure in _QUALITY}
-        typer.echo(json.dumps({"total": plain(answer.total), "parts": [plain(part) for part in answer.parts], "cures": cures}, ensure_ascii=False))
+        cures = {code: flaw.cure_vi for code, flaw in FLAWS.items()}
+        typer.echo(json.dumps({"total": told(answer.total), "parts": [told(part) for part in answer.parts], "cures": cures}, ensure_ascii=False))
         return
-    table = _table("Chất lượng dữ liệu định danh", "", "Học sinh", "Đã xác thực", "Không có số", "Mâu thuẫn", "Không rõ")
+    found = [flaw.code for flaw in answer.total.flaws]
+    table = _table("Chất lượng dữ liệu", "", "Học sinh", "Đã xác thực", *(FLAWS[code].vi for code in found))
     for part in (*answer.parts, answer.total):
-        table.add_row(part.name or part.class_id or part.school_id or "Cộng", *(str(getattr(part, field)) for field in counted))
+        counts = told(part)
+        name = part.name or part.class_id or part.school_id or "Cộng"
+        table.add_row(name, str(part.enrolled), str(part.identity_verified), *(str(counts.get(code, 0)) for code in found))
     _show(table)
-    for field, words, cure in _QUALITY:
-        if number := getattr(answer.total, field):
-            typer.echo(f"{number} học sinh {words}: {cure}")
+    for flaw in answer.total.flaws:
+        typer.echo(f"{flaw.pupils} học sinh {FLAWS[flaw.code].vi}: {flaw.cure}")
 
 
 def history(

@@ -41,6 +41,7 @@ from services.reporting.domain.facts import (
     Trouble,
 )
 from services.reporting.domain.history import LEGAL_TIME
+from services.reporting.domain.quality import flaws_of
 from services.reporting.domain.readiness import (
     ANY_OFFICE,
     EXPIRED,
@@ -91,7 +92,8 @@ def pupils_enrolled(event: enrollment_pb2.PupilsEnrolled, at: datetime) -> Batch
     hint = ClassNews(event.class_id, ClassFacts(0, "", event.school_id, event.school_year))
     news = []
     for pupil in event.pupils:
-        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number, pupil.identity_state)):
+        identified = Identified(pupil.version, pupil.has_personal_number, pupil.identity_state, tuple(pupil.missing_fields))
+        for item in (Placed(pupil.version, True, event.class_id, event.school_id), identified):
             news.append(PupilNews(event.class_id, pupil.pupil_id, event.school_year, item, at))
     return news, [hint]
 
@@ -278,6 +280,7 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         without_personal_number=counts.get("without_number", 0),
         submitted=counts.get("submitted", 0),
         acknowledged=counts.get("acknowledged", 0),
+        flaws=[reporting_pb2.Flaw(code=code, pupils=pupils, cure=flaw.cure_vi, cure_en=flaw.cure_en) for code, pupils, flaw in flaws_of(counts)],
     )
 
 

@@ -20,6 +20,7 @@ from services.reporting.application.ports import Coverage, Missing, Point, Viewe
 from services.reporting.application.reconciliation_ports import LastRun
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
+from services.reporting.domain.quality import flaws_of
 from services.reporting.domain.standing import who_acts
 from services.reporting.entrypoints.dashboard_results import ResultsPage, by_levels, item_name, projection_grid
 from services.reporting.entrypoints.tables import FORMATS, Cell, table_file
@@ -112,7 +113,9 @@ class Look:
             "local": lambda at: at.astimezone(_VIET_NAM),
             "number": _number,
             "percent": _percent,
+            "flaws": flaws_of,
         }
+        environment.tests["flawed"] = lambda counts: bool(flaws_of(counts))
         names = ("coverage", "results", "projection", "sign_in", "message")
         self._coverage, self._results, self._projection, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in names)
 

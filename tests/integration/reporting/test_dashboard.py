@@ -165,6 +165,16 @@ async def test_page_says_who_can_sign_where_the_reader_may_look(http: aiohttp.Cl
         assert "2 of 5 teachers and principals" in await answer.text()
 
 
+async def test_page_and_json_say_what_is_wrong_with_the_data_and_how_it_is_mended(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    for lang, words in {"vi": ("thiếu nơi sinh", "ghi như trên giấy khai sinh"), "en": ("birth place missing", "write it as on the birth certificate")}.items():
+        async with http.get(f"/nation?lang={lang}", headers=world.bearer(*MINISTRY)) as answer:
+            text = await answer.text()
+        assert all(word in text for word in words)
+    async with http.get(f"/api/v1/coverage?school={SCHOOL}", headers=world.bearer(f"principal@school:{SCHOOL}")) as answer:
+        flaws = (await answer.json())["total"]["flaws"]
+    assert [(flaw["code"], flaw["pupils"]) for flaw in flaws] == [("without_number", 1), ("without_birth_place", 2)]
+
+
 async def test_unchanged_page_is_not_sent_again(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     headers = world.bearer(*MINISTRY)
     async with http.get("/nation", headers=headers) as answer:

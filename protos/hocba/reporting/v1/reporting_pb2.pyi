@@ -118,6 +118,7 @@ class Coverage(_message.Message):
     WITHOUT_PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
     SUBMITTED_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    FLAWS_FIELD_NUMBER: _builtins.int
     province_id: _builtins.str
     school_id: _builtins.str
     class_id: _builtins.str
@@ -150,6 +151,10 @@ class Coverage(_message.Message):
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """of those who are not archived in their latest version; with `archived` they sum up to `enrolled`"""
 
+    @_builtins.property
+    def flaws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Flaw]:
+        """of the data: a pupil may count in several"""
+
     def __init__(
         self,
         *,
@@ -176,10 +181,11 @@ class Coverage(_message.Message):
         without_personal_number: _builtins.int = ...,
         submitted: _builtins.int = ...,
         acknowledged: _builtins.int = ...,
+        flaws: _abc.Iterable[Global___Flaw] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "grade", b"grade", "identity_contradictory", b"identity_contradictory", "identity_unknown", b"identity_unknown", "identity_verified", b"identity_verified", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal", "submitted", b"submitted", "without_personal_number", b"without_personal_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "flaws", b"flaws", "grade", b"grade", "identity_contradictory", b"identity_contradictory", "identity_unknown", b"identity_unknown", "identity_verified", b"identity_verified", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal", "submitted", b"submitted", "without_personal_number", b"without_personal_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,6 +223,35 @@ class Reason(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
+
+@_typing.final
+class Flaw(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    CURE_EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """identity_contradictory, identity_unknown, identity_unchecked, without_number, without_<field>"""
+    pupils: _builtins.int
+    cure: _builtins.str
+    cure_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        cure: _builtins.str = ...,
+        cure_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "cure", b"cure", "cure_en", b"cure_en", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Flaw: _TypeAlias = Flaw  # noqa: Y015
 
 @_typing.final
 class ListMissingRequest(_message.Message):
