@@ -100,7 +100,7 @@ async def _deep(wanted: "Range", processes: int, resume: Path | None, *, quiet: 
         total = await deep.count(database, wanted)
         with Stage(quiet=quiet).act("Kiểm tra lại tài liệu lưu trữ (archived documents)", total) as step:
             return await deep.audit(
-                database, vault, deep.Law(settings.trust_dir, tuple(archive.role_orders(settings.role_orders))), wanted, processes, resume, step.advance
+                database, vault, deep.Law(settings.trust_dir, archive.orders_of(settings.role_orders)), wanted, processes, resume, step.advance
             )
     finally:
         await database.close()
@@ -150,7 +150,7 @@ async def _files(sample: float, seed: str, *, quiet: bool) -> "list[Finding]":
             check = archive.check_log(settings, service)
             findings = [*await files_hold(check, sample, seed, lambda what, done, total: progress.update(bars[what], completed=done, total=total))]
         if settings.log_policy_file is not None:
-            outsider = Outsider(settings.trust_dir, settings.log_policy_file, tuple(archive.role_orders(settings.role_orders)))
+            outsider = Outsider(settings.trust_dir, settings.log_policy_file, archive.orders_of(settings.role_orders))
             vault, proofs = archive.vault(settings, service), archive.proofs(settings, service)
             findings.append(await outsiders_agree(service.database, vault, proofs, outsider, seed))
         return findings
