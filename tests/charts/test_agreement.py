@@ -36,7 +36,9 @@ def unknown_commands(objects: Objects, command: Any) -> list[str]:
         here, words = command, list(checks.our_container(thing)["args"])
         for word in words:
             if thing["kind"] == "CronJob" and here is not None and not hasattr(here, "commands"):
-                if word.startswith("-") and word.partition("=")[0] not in {option for parameter in here.params for option in parameter.opts + parameter.secondary_opts}:
+                if word.startswith("-") and word.partition("=")[0] not in {
+                    option for parameter in here.params for option in parameter.opts + parameter.secondary_opts
+                }:
                     faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` has no option {word}")
                 continue
             here = getattr(here, "commands", {}).get(word)

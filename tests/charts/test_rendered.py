@@ -232,7 +232,10 @@ def test_a_province_submits_to_the_register_it_names(render: Callable[[str], Obj
     [
         (("--set", "schedules.archive-check.beside=printing"), "schedules.archive-check.beside names printing"),
         (("--set", "schedules.register-submission.enabled=true"), "which province submits"),
-        (("--set", "schedules.archive.beside=archive,schedules.archive.schedule=@daily,schedules.archive.command={archive,fsck}"), "the name of an entry of services"),
+        (
+            ("--set", "schedules.archive.beside=archive,schedules.archive.schedule=@daily,schedules.archive.command={archive,fsck}"),
+            "the name of an entry of services",
+        ),
         (("--set", "schedules.archive-check.schedule=daily"), "schedule"),
     ],
 )
