@@ -312,10 +312,10 @@ def build(settings: ArchiveSettings) -> Service:
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     get_status, get_transcript = GetStatus(catalogue, SystemClock()), GetTranscript(catalogue, documents)
-    get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
+    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
+    get_evidence = GetEvidence(catalogue, copies, ledger, BatchRecords(ledger, evidence_records))
     get_proof = proofs(settings, service)
     get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
-    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     record = recording(service)
     rpc = ArchiveRPC(
         get_transcript=get_transcript,

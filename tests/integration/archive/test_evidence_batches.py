@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from services.archive.adapters import evidence_records
+from services.archive.adapters.copies import PostgresCopies
 from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.time_authority import HTTPTimeAuthority
@@ -88,7 +89,7 @@ class World:
 
     @property
     def get(self) -> GetEvidence:
-        return GetEvidence(self.archive.catalogue, self.ledger, self.records)
+        return GetEvidence(self.archive.catalogue, PostgresCopies(self.archive.database), self.ledger, self.records)
 
     def stamping(self, most: int = 10_000) -> StampBatches:
         return StampBatches(self.ledger, self.desk, self.clock, most, timedelta(minutes=10))
