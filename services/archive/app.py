@@ -77,7 +77,7 @@ from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
 from services.archive.application.submission_ports import DepartmentKey, NationalRegister
 from services.archive.application.submit_transcripts import SubmitTranscripts
-from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Profile, order_of, transcript_of
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Profile, RoleOrder, role_orders, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.retention import Kind
 from services.archive.domain.signed_note import NoteError
@@ -112,13 +112,13 @@ def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocum
 
 def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
     """The check of transcripts, by each order of signatures that policy knows."""
-    return CheckByRoles({roles: document_check(settings.trust_dir, transcript_of(roles)) for roles in role_orders(settings.role_orders)})
+    return CheckByRoles({order: document_check(settings.trust_dir, transcript_of(order.roles)) for order in orders_of(settings.role_orders)})
 
 
-def role_orders(text: str) -> list[tuple[str, ...]]:
+def orders_of(text: str) -> tuple[RoleOrder, ...]:
     """Orders of roles out of the setting; Malformed names the one that can't be."""
     try:
-        return [order_of(part) for part in text.split(";")]
+        return role_orders(text)
     except ValueError as error:
         raise Malformed(f"role_orders: {error}", code="settings") from None
 

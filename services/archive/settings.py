@@ -18,7 +18,8 @@ class ArchiveSettings(ServiceSettings):
     store_url: str = Field(description="the archive's own store, written once: a folder, or a URL such as s3://bucket/prefix")
     role_orders: str = Field(
         "homeroom_teacher,principal,school_seal",
-        description="orders of signatures that some policy of signing asks for, `;` between them: a transcript with any other is refused",
+        description="orders of signatures that some policy of signing asks for, `;` between them, each with `province,province:` before it unless it holds "
+        "everywhere as the first does: a transcript with any other is refused",
     )
     trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
     log_url: str = Field(

@@ -45,6 +45,8 @@ class _Metrics:
         self.parked = meter.create_counter("hocba.consumer.parked", unit="{event}", description="events put aside, by type")
         self.unproven = meter.create_gauge("hocba.archive.unproven", unit="s", description="how long the oldest document has waited for a time stamp")
         self.backlog = meter.create_gauge("hocba.work.backlog", unit="{document}", description="work that waits or is under way, by lane and state")
+        self.discrepancies = meter.create_gauge("hocba.reconcile.differences", unit="{transcript}", description="found by the last whole comparison, by state")
+        self.reconciled = meter.create_gauge("hocba.reconcile.age", unit="s", description="how long ago that was")
         self.event_age = meter.create_histogram("hocba.consumer.event_age", unit="s", description="from announcement to application")
 
 

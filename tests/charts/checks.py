@@ -210,7 +210,7 @@ def migrations_run_first(objects: Objects) -> list[str]:
     made = {f"{thing['kind']}/{thing['metadata']['name']}" for thing in objects}
     for thing in of_kind(objects, "Job"):
         if name_of(thing) in hooked:
-            account = f"ServiceAccount/{pod(thing)['serviceAccountName']}"
+            account = f"ServiceAccount/{pod(thing).get('serviceAccountName', 'default')}"
             if account in made and account not in hooked:
                 faults.append(f"{name_of(thing)}: needs {account}, which is made after it")
         if not any(name.endswith("_OWNER_PASSWORD_FILE") for name in variables(thing)):

@@ -35,11 +35,9 @@ def unknown_commands(objects: Objects, command: Any) -> list[str]:
     for thing in checks.of_kind(objects, *checks.POD_KINDS):
         here, words = command, list(checks.our_container(thing)["args"])
         for word in words:
-            if thing["kind"] == "CronJob" and here is not None and not hasattr(here, "commands"):
-                if word.startswith("-") and word.partition("=")[0] not in {
-                    option for parameter in here.params for option in parameter.opts + parameter.secondary_opts
-                }:
-                    faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` has no option {word}")
+            if here is not None and not hasattr(here, "commands"):
+                if not takes(here, word):
+                    faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` takes no {word}")
                 continue
             here = getattr(here, "commands", {}).get(word)
             if here is None:
@@ -48,6 +46,13 @@ def unknown_commands(objects: Objects, command: Any) -> list[str]:
         if here is not None and hasattr(here, "commands"):
             faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` is only a group of commands")
     return faults
+
+
+def takes(command: Any, word: str) -> bool:
+    """Whether a word after the command is an option of it, or an argument where it has one."""
+    if word.startswith("-"):
+        return word.partition("=")[0] in {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return any(parameter.param_type_name == "argument" for parameter in command.params)
 
 
 def service_of(thing: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import yaml
 from tests.charts import checks
 from tests.charts.conftest import CHART, CI_FILES, Objects, objects_of, rendered_text, run_helm, template
 
-KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "KafkaTopic"}
+KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "PrometheusRule", "KafkaTopic"}
 KUBERNETES = ("1.30", "1.37")
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 PAGES = ("archive", "reporting")
@@ -212,7 +212,8 @@ def test_what_runs_by_the_calendar_has_the_files_of_its_service(render: Callable
         (beside,) = [other for other in checks.of_kind(objects, "Deployment") if checks.component(other) == VALUES["schedules"][name]["beside"]]
         served = {name: value for name, value in checks.variables(beside).items() if not name.endswith("PAGE_LISTEN")}
         assert checks.variables(thing) == served
-        assert checks.our_container(thing)["volumeMounts"] == checks.our_container(beside)["volumeMounts"]
+        more = [mount for mount in checks.our_container(thing)["volumeMounts"] if mount not in checks.our_container(beside)["volumeMounts"]]
+        assert {mount["name"] for mount in more} == set(VALUES["schedules"][name].get("secrets", {}).get("more", {}))
         (policy,) = [other for other in checks.of_kind(objects, "NetworkPolicy") if checks.component(other) == name]
         assert policy["spec"]["ingress"] == []
 
