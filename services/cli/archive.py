@@ -532,15 +532,14 @@ def fsck(
         for name in found.mended:
             typer.secho(f"made again: {name}", fg="yellow")
         root = found.root_database.hex() if found.root_database else "-"
-        typer.echo(
-            f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, root {root}: {'whole' if found.whole else 'NOT whole'}"
-        )
+        counts = f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, {found.dossiers} received dossiers"
+        typer.echo(f"{counts}, root {root}: {'whole' if found.whole else 'NOT whole'}")
     if not found.whole:
         raise typer.Exit(REFUSED)
 
 
 def _inspection(found: Any) -> dict[str, Any]:
     roots = {name: value.hex() if (value := getattr(found, name)) else None for name in ("root_signed", "root_database", "root_tiles")}
-    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "mended")}
+    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "dossiers", "mended")}
     faults = [{"code": fault.code, "where": fault.where, "detail": fault.detail} for fault in found.faults]
     return {"whole": found.whole, **counts, **roots, "faults": faults}
