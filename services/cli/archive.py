@@ -83,9 +83,8 @@ def verify(
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
-    from services.archive.adapters.evidence_tokens import read_algorithms
     from services.archive.adapters.record_tables import xml_table
-    from services.archive.adapters.trust_store import TrustUnreadable, read_trust
+    from services.archive.adapters.trust_store import TrustUnreadable, read_algorithms, read_trust
     from services.archive.adapters.trusted_proofs import read_policies
     from services.archive.application.check_document import Announced, CheckDocument
     from services.archive.domain.bundle import is_bundle

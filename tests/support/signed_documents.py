@@ -73,7 +73,7 @@ class Pki:
 
 def make_pki(*, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for: timedelta = timedelta(days=365), kind: str = "ec") -> Pki:
     """A PKI whose end certificates are valid from `valid_from` for `valid_for`; their keys are `ec` (P-256) or `rsa`."""
-    early, late = SIGNED_AT - timedelta(days=3650), SIGNED_AT + timedelta(days=3650)
+    early, late = SIGNED_AT - timedelta(days=3650), max(SIGNED_AT + timedelta(days=3650), valid_from + valid_for)
     root = _issue("Gốc thử nghiệm", None, early, late, ca=True)
     issuing = _issue("CA cấp phát thử nghiệm", root, early, late, ca=True)
     people = {role: _issue(f"Người ký {role}", issuing, valid_from, valid_from + valid_for, ca=False, kind=kind) for role in ROLES}

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+NEVER, FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""Ends of what isn't named, and of what has no end that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,16 @@ class AlgorithmPolicy:
 
     def digest_good(self, name: str, at: datetime) -> bool:
         """Whether a digest algorithm (`sha256`, ...) is good at a moment."""
-        if name not in self.digests:
-            return False
-        until = self.digests[name]
-        return until is None or at < until
+        return at < self.digest_until(name)
+
+    def digest_until(self, name: str) -> datetime:
+        """The first moment at which a digest algorithm is no longer good."""
+        return self.digests.get(name, NEVER) or FOR_EVER
 
     def key_good(self, kind: str, bits: int, at: datetime) -> bool:
         """Whether signatures by such a key are good at a moment."""
-        return any(row.kind == kind and bits >= row.bits and (row.until is None or at < row.until) for row in self.keys)
+        return at < self.key_until(kind, bits)
+
+    def key_until(self, kind: str, bits: int) -> datetime:
+        """The first moment at which signatures by such a key are no longer good."""
+        return max((row.until or FOR_EVER for row in self.keys if row.kind == kind and bits >= row.bits), default=NEVER)

@@ -20,10 +20,10 @@ import pytest_asyncio
 from services.archive import app
 from services.archive.adapters import evidence_records
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.revocations import PostgresRevocations
-from services.archive.adapters.trust_store import trust_of
+from services.archive.adapters.trust_store import read_algorithms, trust_of
 from services.archive.adapters.trusted_proofs import evidence_proof
 from services.archive.application.confirm_revocation import ConfirmRevocation
 from services.archive.application.evidence_ports import Token

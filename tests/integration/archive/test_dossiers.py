@@ -17,9 +17,9 @@ import pytest_asyncio
 
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.dossiers import PostgresDossiers
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.note_keys import verifier_of
-from services.archive.adapters.trust_store import read_trust
+from services.archive.adapters.trust_store import read_algorithms, read_trust
 from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.application.check_bundle import CheckBundle
 from services.archive.application.check_document import CheckDocument

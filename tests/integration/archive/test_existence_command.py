@@ -30,6 +30,7 @@ from tests.support.stamping import Root, first_chains
 ENDED, SIGNED = SIGNED_AT - timedelta(days=300), SIGNED_AT - timedelta(days=350)
 OLD = make_pki(valid_from=SIGNED_AT - timedelta(days=400), valid_for=timedelta(days=100))
 ROOT = Root.make(SIGNED_AT - timedelta(days=4000), SIGNED_AT + timedelta(days=4000))
+ROOT_WITH_RSA = Root.make(SIGNED_AT - timedelta(days=5000), SIGNED_AT + timedelta(days=4000), "rsa2048")
 STAMPING = ROOT.authority(SIGNED_AT - timedelta(days=3000), SIGNED_AT + timedelta(days=3000))
 RECORD: dict[str, Any] = {
     "pupil": {"name": "Nguyễn Thị Hoa", "born_on": "2012-03-04", "personal_number": "001312000017"},
@@ -128,6 +129,23 @@ def test_a_revocation_list_at_hand_asks_for_a_proof_from_before_it(tmp_path: Pat
     proof: list[str | Path] = ["--evidence", evidence(tmp_path, data, days_ago(stamped))] if stamped else []
     found, report = told(file, "--trust", trust, *proof)
     assert (found, reasons(report)) == (code, ["existence_unproven"] * code), report
+
+
+def test_the_end_of_an_algorithm_in_the_directory_of_trust_asks_for_a_proof_as_well(tmp_path: Path, trust: Path) -> None:
+    """The signers' certificates are in force for months to come; their kind of key was broken two days ago."""
+    file, ended = tmp_path / "hoc-ba.pdf", days_ago(2).date()
+    file.write_bytes(signed(days_ago(7), by_old=False))
+    assert verify(file, "--trust", trust)[0] == 0
+    digests = "".join(f'[[digest]]\nname = "{name}"\n' for name in ("sha256", "sha512"))
+    (trust / "algorithms.toml").write_text(f'{digests}[[key]]\nkind = "ec"\nbits = 256\nuntil = {ended}\n[[key]]\nkind = "rsa"\nbits = 2048\n')
+    code, report = told(file, "--trust", trust)
+    assert (code, reasons(report)) == (1, ["existence_unproven"] * 3), report
+    assert {signer["in_force_until"] for signer in report["signers"]} == {f"{ended}T00:00:00+00:00"}
+    stamping = ROOT_WITH_RSA.authority(SIGNED_AT - timedelta(days=300), SIGNED_AT + timedelta(days=3000), "rsa2048")
+    ROOT_WITH_RSA.write(trust)
+    record = tmp_path / "rsa.er"
+    record.write_bytes(encode(first_chains([[file.read_bytes()], [b"another"]], stamping, days_ago(6))[0]))
+    assert told(file, "--trust", trust, "--evidence", record)[0] == 0
 
 
 def test_bundles_and_dossiers_prove_it_by_their_evidence(tmp_path: Path, proving: Proving, trust: Path) -> None:
