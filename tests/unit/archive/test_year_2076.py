@@ -20,7 +20,7 @@ from services.archive.domain.algorithms import AlgorithmPolicy, KeyRow
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.evidence import Chain, Proof, Reason, verify
 from services.archive.domain.findings import Reason as DocumentReason
-from tests.support.signed_documents import SIGNED_AT, make_pki, record_bytes, shared_pki, signed_transcript, unsigned_body
+from tests.support.signed_documents import SIGNED_AT, Pki, make_pki, record_bytes, shared_pki, signed_transcript, unsigned_body
 from tests.support.stamping import Root, Stamping, day, first_chains, stamps_renewed, tree_renewed
 
 POLICY = AlgorithmPolicy(
@@ -150,10 +150,11 @@ LONG = make_pki(valid_for=timedelta(days=80 * 365))
 BY_LONG = LONG.sign(unsigned_body(record_bytes()))
 
 
-def judged_with_algorithms(now: datetime, since: datetime | None, policy: AlgorithmPolicy = POLICY) -> Verdict:
-    """What is said of a document by LONG, whose certificates never end before `now`."""
-    store = trust_of([LONG.root.certificate], algorithms=policy)
-    verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Standing(now)))(BY_LONG)
+def judged_with_algorithms(now: datetime, since: datetime | None, policy: AlgorithmPolicy = POLICY, pki: Pki = LONG) -> Verdict:
+    """What is said of a document whose signers' certificates never end before `now`."""
+    store = trust_of([pki.root.certificate], algorithms=policy)
+    data = BY_LONG if pki is LONG else pki.sign(unsigned_body(record_bytes()))
+    verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Standing(now)))(data)
     return verdict.over_time(since, now)
 
 
@@ -194,6 +195,14 @@ def test_keys_end_by_kind_and_size_anywhere_in_the_path() -> None:
     for policy in (replace(POLICY, keys=[KeyRow("ec", 384)]), replace(POLICY, digests={"sha512": None})):
         found = judged_with_algorithms(day("2031-01-01"), day("2027-01-01"), policy)
         assert {finding.reason for finding in found.findings} == {DocumentReason.SIGNATURE_INVALID}
+
+
+def test_the_digest_of_a_path_and_that_of_a_signature_below_it_end_each_by_themselves() -> None:
+    under_sha512 = make_pki(valid_for=timedelta(days=80 * 365), hashed=hashes.SHA512())
+    for name, ended in (("sha256", (True, True)), ("sha512", (False, True))):
+        policy = replace(POLICY, digests={"sha256": None, "sha512": None} | {name: day("2030-01-01")})
+        for pki, refused in zip((LONG, under_sha512), ended, strict=True):
+            assert judged_with_algorithms(day("2031-01-01"), None, policy, pki).accepted is not refused, name
 
 
 def test_who_signs_with_what_is_no_longer_good_is_refused_at_once() -> None:
