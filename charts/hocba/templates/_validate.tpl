@@ -78,4 +78,7 @@
 {{- if and (eq .Values.telemetry.export "otlp") (not .Values.telemetry.otlpEndpoint) -}}
 {{- fail "telemetry.export is otlp: set telemetry.otlpEndpoint to host:port of a collector" -}}
 {{- end -}}
+{{- if and .Values.alerts.enabled (ne .Values.telemetry.export "otlp") -}}
+{{- fail "alerts.enabled is on: set telemetry.export to otlp, or there are no metrics for them" -}}
+{{- end -}}
 {{- end }}

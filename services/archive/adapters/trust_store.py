@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from services.archive.domain.algorithms import NEVER, AlgorithmPolicy, KeyRow
+from services.archive.domain.algorithms import FOR_EVER, NEVER, AlgorithmPolicy, KeyRow
 from services.chassis.errors import Unavailable
 
 LONGEST_CHAIN = 6
@@ -84,10 +84,10 @@ class TrustStore:
         key, hashed = certificate.public_key(), certificate.signature_hash_algorithm
         until = NEVER  # Of kinds that no signature here is accepted from.
         if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            until = self.algorithms.key_until("rsa" if isinstance(key, rsa.RSAPublicKey) else "ec", key.key_size)
+            until = self.algorithms.key_until("rsa" if isinstance(key, rsa.RSAPublicKey) else "ec", key.key_size) or FOR_EVER
         if certificate in self.anchors:
             return until
-        return min(until, NEVER if hashed is None else self.algorithms.digest_until(hashed.name.replace("-", "_")))
+        return min(until, NEVER if hashed is None else self.algorithms.digest_until(hashed.name.replace("-", "_")) or FOR_EVER)
 
     def _revoked_at(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, datetime | None]:
         """(whether a genuine list of this issuer is at hand, when it says the certificate was revoked)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 NEVER, FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-"""Ends of what isn't named, and of what has no end that is known."""
+"""Ends of what isn't named, and of what has none that is known, for those who compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,17 @@ class AlgorithmPolicy:
 
     def digest_good(self, name: str, at: datetime) -> bool:
         """Whether a digest algorithm (`sha256`, ...) is good at a moment."""
-        return at < self.digest_until(name)
+        return at < (self.digest_until(name) or FOR_EVER)
 
-    def digest_until(self, name: str) -> datetime:
-        """The first moment at which a digest algorithm is no longer good."""
-        return self.digests.get(name, NEVER) or FOR_EVER
+    def digest_until(self, name: str) -> datetime | None:
+        """Until when a digest algorithm is good; the beginning of time for one that isn't accepted."""
+        return self.digests.get(name, NEVER)
+
+    def key_until(self, kind: str, bits: int) -> datetime | None:
+        """Until when signatures by such a key are."""
+        ends = [row.until for row in self.keys if row.kind == kind and bits >= row.bits]
+        return None if None in ends else max((end for end in ends if end), default=NEVER)
 
     def key_good(self, kind: str, bits: int, at: datetime) -> bool:
         """Whether signatures by such a key are good at a moment."""
-        return at < self.key_until(kind, bits)
-
-    def key_until(self, kind: str, bits: int) -> datetime:
-        """The first moment at which signatures by such a key are no longer good."""
-        return max((row.until or FOR_EVER for row in self.keys if row.kind == kind and bits >= row.bits), default=NEVER)
+        return at < (self.key_until(kind, bits) or FOR_EVER)
