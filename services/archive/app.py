@@ -27,7 +27,7 @@ from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.dossiers import PostgresDossiers
 from services.archive.adapters.duties import PostgresDuties
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.log_state import PostgresLogState, alone
 from services.archive.adapters.note_keys import read_signer, verifier_of
 from services.archive.adapters.object_stores import open_staging, open_store
@@ -37,7 +37,7 @@ from services.archive.adapters.revocations import PostgresRevocations
 from services.archive.adapters.submissions import AttachedNumbers, PostgresSubmissions
 from services.archive.adapters.tile_objects import open_tiles
 from services.archive.adapters.time_authority import HTTPTimeAuthority
-from services.archive.adapters.trust_store import TrustDirectory, TrustUnreadable
+from services.archive.adapters.trust_store import TrustDirectory, TrustUnreadable, read_algorithms
 from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.adapters.vault import EncryptedVault
 from services.archive.adapters.witness_client import HTTPWitnesses
@@ -346,10 +346,10 @@ def build(settings: ArchiveSettings) -> Service:
     ledger = PostgresEvidence(service.database)
     catalogue, documents, log_state = PostgresCatalogue(service.database), vault(settings, service), PostgresLogState(service.database)
     get_status, get_transcript = GetStatus(catalogue, SystemClock()), GetTranscript(catalogue, documents)
-    get_evidence = GetEvidence(catalogue, ledger, BatchRecords(ledger, evidence_records))
+    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
+    get_evidence = GetEvidence(catalogue, copies, ledger, BatchRecords(ledger, evidence_records))
     get_proof = proofs(settings, service)
     get_bundle = GetBundle(get_transcript, get_proof, get_evidence)
-    revocations, copies = PostgresRevocations(service.database), PostgresCopies(service.database)
     record = recording(service)
     rpc = ArchiveRPC(
         get_transcript=get_transcript,

@@ -212,7 +212,7 @@ def ordered_extract(request: archive_pb2.OrderExtractRequest) -> tuple[str, str,
     return request.copy_id, request.transcript_id, request.version, list(request.parts)
 
 
-def copy_id(request: archive_pb2.GetCopyRequest) -> str:
+def copy_id(request: archive_pb2.GetCopyRequest | archive_pb2.GetEvidenceRequest) -> str:
     """The id of a copy; Malformed when it can't be one."""
     _uuid("copy_id", request.copy_id)
     return request.copy_id

@@ -16,7 +16,6 @@ from typing import Any
 
 from services.archive.application.check_log import CheckLog, Progress
 from services.archive.application.get_proof import GetProof
-from services.archive.application.log_ports import KeptPack
 from services.archive.application.ports import Location, Vault
 from services.archive.domain.document import RoleOrder
 from services.archive.domain.statement import Statement
@@ -48,10 +47,10 @@ async def files_hold(check: CheckLog, share: float, seed: str, progress: Progres
     """I7 and I11 by the files: the objects of the sample, and all of the log."""
     in_sample, objects = drawn(share, seed), 0
 
-    def wanted(pack: KeptPack) -> bool:
+    def wanted(digest: bytes) -> bool:
         nonlocal objects
-        objects += in_sample(pack.digest)
-        return in_sample(pack.digest)
+        objects += in_sample(digest)
+        return in_sample(digest)
 
     found = await check(progress, wanted=wanted)
     told = {
@@ -59,7 +58,7 @@ async def files_hold(check: CheckLog, share: float, seed: str, progress: Progres
         for name in ("I7", "I11")
     }
     return (
-        Finding("I7", "stored objects are what was admitted", found.documents, told["I7"], [f"{objects} objects hashed anew"]),
+        Finding("I7", "stored objects are what was admitted", found.documents + found.dossiers, told["I7"], [f"{objects} objects hashed anew"]),
         Finding("I11", "the log's files and checkpoints are what was signed", found.leaves, told["I11"], [f"{found.checkpoints} checkpoints"]),
     )
 

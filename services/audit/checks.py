@@ -1,6 +1,6 @@
 """The invariants, each a function from the stores to what speaks against it.
 
-    I1  nothing lost: what was sealed is known to signing, what was signed to the end is archived or openly rejected
+    I1  nothing lost: what was sealed, or ordered as a copy or an extract, is known to signing, what was signed to the end is archived or openly rejected
     I2  one signed document per version, and it is the one that the intent and the archive name
     I5  the keys did nothing else: every intent is announced, void with a reason, or still open
     I6  no mark changed after its seal without an unlock that two persons carried; the audit trail's chain holds
@@ -45,13 +45,16 @@ class Finding:
 
 
 Key = tuple[str, int]
+WANTED = ("grading.sealed_versions", "archive.ordered_copies")
+"""What is to be signed and issued: versions that grading has sealed, certified copies and extracts that the archive has numbered."""
+ISSUED = ("archive.transcripts", "archive.sheets", "archive.copies")
 
 
 async def nothing_lost(stores: Stores) -> Finding:
     """I1."""
-    sealed = {(row["id"], row["version"]): row["class_id"] for row in await stores.rows("grading.sealed_versions")}
+    sealed = {(row["id"], row["version"]): row["class_id"] for name in WANTED for row in await stores.rows(name)}
     signing = {(row["id"], row["version"]): row for row in await stores.rows("signing.transcripts")}
-    archived: set[Key] = {(row["id"], row["version"]) for name in ("archive.transcripts", "archive.sheets") for row in await stores.rows(name)}
+    archived: set[Key] = {(row["id"], row["version"]) for name in ISSUED for row in await stores.rows(name)}
     rejected: set[Key] = {(row["id"], row["version"]) for row in await stores.rows("archive.rejected")}
     parked = await stores.parked_keys()
     missing = [(key, sealed[key], "signing", "sealed {} v{} is unknown to signing") for key in sorted(sealed.keys() - signing.keys())]
@@ -77,11 +80,11 @@ async def nothing_lost(stores: Stores) -> Finding:
 async def one_document_per_version(stores: Stores) -> Finding:
     """I2."""
     digests: dict[Key, set[str]] = defaultdict(set)
-    for name in ("signing.completions", "archive.transcripts", "archive.sheets"):
+    for name in ("signing.completions", *ISSUED):
         for row in await stores.rows(name):
             digests[row["id"], row["version"]].add(row["sha256"])
     contents: dict[Key, set[str]] = defaultdict(set)
-    for name in ("grading.sealed_versions", "signing.transcripts", "archive.transcripts", "archive.sheets"):
+    for name in (*WANTED, "signing.transcripts", *ISSUED):
         for row in await stores.rows(name):
             contents[row["id"], row["version"]].add(row["digest"])
     problems = [f"{key[0]} v{key[1]} has {len(found)} signed forms" for key, found in digests.items() if len(found) > 1]
@@ -140,7 +143,7 @@ async def no_change_without_unlock(stores: Stores) -> Finding:
 async def each_version_is_one_leaf(stores: Stores) -> Finding:
     """I7, the log's part."""
     leaves = await stores.rows("archive.leaves")
-    documents = [row for name in ("archive.transcripts", "archive.sheets") for row in await stores.rows(name)]
+    documents = [row for name in ISSUED for row in await stores.rows(name)]
     logged = Counter((row["id"], row["version"]) for row in leaves if row["id"])
     problems = [f"archived {row['id']} v{row['version']} is no leaf of the log" for row in documents if (row["id"], row["version"]) not in logged]
     problems += [f"{key[0]} v{key[1]} is {count} leaves of the log" for key, count in logged.items() if count > 1]
@@ -149,7 +152,7 @@ async def each_version_is_one_leaf(stores: Stores) -> Finding:
         for row in leaves
         if row["id"] and document_of(bytes(row["statement"])) != row["sha256"]
     ]
-    admissions = {str(kind).encode() for kind in (Kind.ISSUE, Kind.SUPERSEDE, Kind.SHEET)}
+    admissions = {str(kind).encode() for kind in (Kind.ISSUE, Kind.SUPERSEDE, Kind.SHEET, Kind.COPY, Kind.EXTRACT)}
     problems += [
         f"leaf {row['log_index']} tells of an admission that the index doesn't hold"
         for row in leaves

@@ -26,7 +26,7 @@ from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.trust_store import TrustStore, read_trust
 from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.application.ports import Location, Vault
-from services.archive.domain.document import CLASS_SHEET, ROLES, Profile, RoleOrder, transcript_of
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, ROLES, Profile, RoleOrder, transcript_of
 from services.chassis.clock import SystemClock
 from services.chassis.database import SYSTEM, Database, Queries
 from services.chassis.errors import Malformed, NotFound, Refused, Unavailable
@@ -215,9 +215,8 @@ def judge(pdf: bytes, document: Archived, law: Law) -> list[tuple[str, str]]:
 
     Policy may know several orders of signatures in a province: the one under which least speaks against it counts.
     """
-    profiles = (
-        [CLASS_SHEET] if document.kind == "sheet" else [transcript_of(order.roles) for order in law.role_orders if order.holds_in(document.place.province_id)]
-    )
+    sealed = {"sheet": CLASS_SHEET, "copy": COPY, "extract": EXTRACT}.get(document.kind)
+    profiles = [sealed] if sealed else [transcript_of(order.roles) for order in law.role_orders if order.holds_in(document.place.province_id)]
     return min((_found(pdf, document, profile, _trusted(law.trust)) for profile in profiles), key=len)
 
 

@@ -25,7 +25,6 @@ SELECT stream, number, hash FROM audit_heads
 
 -- name: signing.transcripts
 SELECT transcript_id::text AS id, version, class_id::text AS class_id, state, encode(content_digest, 'hex') AS digest, failure FROM transcript
-WHERE kind <> 'copy' -- copies are ordered by the archive, never sealed
 
 -- name: signing.sheet_needs
 -- The class-subject sheets that each transcript's rows stand in.
@@ -52,6 +51,15 @@ FROM transcripts t ORDER BY transcript_id, version
 -- Class-subject sheets: documents as well, whose versions stand side by side.
 SELECT sheet_id::text AS id, version, encode(sha256, 'hex') AS sha256, encode(content_digest, 'hex') AS digest FROM sheets
 
+-- name: archive.ordered_copies
+-- Certified copies and extracts, which nobody seals: the archive orders them.
+SELECT copy_id::text AS id, 1 AS version, class_id::text AS class_id, encode(content_digest, 'hex') AS digest FROM copies
+
+-- name: archive.copies
+-- Those that are issued.
+SELECT copy_id::text AS id, 1 AS version, encode(i.sha256, 'hex') AS sha256, encode(c.content_digest, 'hex') AS digest
+FROM issued_copies i JOIN copies c USING (copy_id)
+
 -- name: archive.documents
 -- A page of the documents of a range in the order of admission: those behind $8, and those of $9 that could not be read before.
 SELECT d.leaf_id, d.kind, d.name, d.version, d.sha256, d.size, d.content_digest, p.object_name, d.pack_offset, d.owner_id, d.province_id, p.cipher
@@ -60,6 +68,8 @@ FROM (
         pupil_id::text AS owner_id, province_id, school_id, class_id, admitted_at FROM transcripts
     UNION ALL SELECT 'sheet', sheet_id::text, version, sha256, size, content_digest, pack_digest, pack_offset, leaf_id,
         class_id::text, province_id, school_id, class_id, admitted_at FROM sheets
+    UNION ALL SELECT CASE WHEN c.parts = '{}' THEN 'copy' ELSE 'extract' END, copy_id::text, 1, i.sha256, i.size, c.content_digest, i.pack_digest, i.pack_offset,
+        i.leaf_id, c.pupil_id::text, i.province_id, i.school_id, c.class_id, i.admitted_at FROM issued_copies i JOIN copies c USING (copy_id)
 ) d JOIN packs p ON p.digest = d.pack_digest
 WHERE ($1 = '' OR d.province_id = $1) AND ($2 = '' OR d.school_id::text = $2) AND ($3 = '' OR d.class_id::text = $3)
     AND ($4::timestamptz IS NULL OR d.admitted_at >= $4) AND ($5::timestamptz IS NULL OR d.admitted_at < $5)
@@ -72,6 +82,7 @@ ORDER BY d.leaf_id LIMIT $10
 SELECT count(*) FROM (
     SELECT sha256, province_id, school_id, class_id, admitted_at FROM transcripts
     UNION ALL SELECT sha256, province_id, school_id, class_id, admitted_at FROM sheets
+    UNION ALL SELECT i.sha256, i.province_id, i.school_id, c.class_id, i.admitted_at FROM issued_copies i JOIN copies c USING (copy_id)
 ) d
 WHERE ($1 = '' OR d.province_id = $1) AND ($2 = '' OR d.school_id::text = $2) AND ($3 = '' OR d.class_id::text = $3)
     AND ($4::timestamptz IS NULL OR d.admitted_at >= $4) AND ($5::timestamptz IS NULL OR d.admitted_at < $5)
@@ -82,9 +93,10 @@ SELECT transcript_id::text AS id, version, reason FROM rejected
 
 -- name: archive.leaves
 -- In the log's order, those without a place last, with the document that the index gives each.
-SELECT l.log_index, l.statement, coalesce(t.transcript_id, s.sheet_id)::text AS id, coalesce(t.version, s.version) AS version,
-       encode(coalesce(t.sha256, s.sha256), 'hex') AS sha256
-FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id) ORDER BY l.log_index NULLS LAST, l.leaf_id
+SELECT l.log_index, l.statement, coalesce(t.transcript_id, s.sheet_id, c.copy_id)::text AS id,
+       coalesce(t.version, s.version, CASE WHEN c.copy_id IS NOT NULL THEN 1 END) AS version, encode(coalesce(t.sha256, s.sha256, c.sha256), 'hex') AS sha256
+FROM leaves l LEFT JOIN transcripts t USING (leaf_id) LEFT JOIN sheets s USING (leaf_id) LEFT JOIN issued_copies c USING (leaf_id)
+ORDER BY l.log_index NULLS LAST, l.leaf_id
 
 -- name: archive.checkpoints
 SELECT size, root, note FROM checkpoints ORDER BY size

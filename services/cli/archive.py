@@ -76,15 +76,15 @@ def verify(
 ) -> None:
     """Check signed transcripts, class-subject sheets, certified copies and extracts offline: structure, coverage, certification, signatures, embedded
     data, that each subject's row is proven to stand in its sheet, and a copy's original as well. Of a bundle or a transfer dossier also
-    its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists.
+    its proofs: that it stands in a log that is trusted, that it is the latest version, since when it exists. A newer --evidence, --proof or
+    --status takes the place of the one in a bundle.
 
     Exit code 0: all are what hocba issues; 1: at least one is not; 2: the check could not be made.
     """
     # Imported here so that every other command starts without the libraries for certificates.
     from services.archive.adapters.cms_signatures import CmsSignatures
-    from services.archive.adapters.evidence_tokens import read_algorithms
     from services.archive.adapters.record_tables import xml_table
-    from services.archive.adapters.trust_store import TrustUnreadable, read_trust
+    from services.archive.adapters.trust_store import TrustUnreadable, read_algorithms, read_trust
     from services.archive.adapters.trusted_proofs import read_policies
     from services.archive.application.check_document import Announced, CheckDocument
     from services.archive.domain.bundle import is_bundle
@@ -123,11 +123,22 @@ def verify(
         if original and not claimed.is_extract:
             typer.secho(f"--original is for extracts, and {file} is none", err=True, fg="red")
             raise typer.Exit(FAILED)
-        if is_bundle(data) or is_dossier(data):
-            reports.append(judging.file(file, data))
-            continue
-        reports.append(judging.single(file, data, checked(data), evidence))
-        whole = original.read_bytes() if original else archive_life.original_of(data, claimed)
+        container = "bundle" if is_bundle(data) else "dossier" if is_dossier(data) else ""
+        of_pdf, of_bundle = {"--sha256": sha256}, {"--evidence": evidence, "--proof": proof, "--status": status, "--statement": later}
+        if container and (unused := [name for name, told in (of_pdf if container == "bundle" else of_pdf | of_bundle).items() if told]):
+            part = "PDF" if container == "bundle" else "bundle"
+            typer.secho(
+                f"{', '.join(unused)} can't be told of a {container}: {file} is a ZIP; take the {part} out of it that you mean, and check that",
+                err=True,
+                fg="red",
+            )
+            raise typer.Exit(FAILED)
+        if container:
+            beside = {"evidence": evidence, "proof": proof, "status": status}
+            reports.append(judging.file(file, data, {name: part.read_bytes() for name, part in beside.items() if part}))
+        else:
+            reports.append(judging.single(file, data, checked(data), evidence))
+        whole = None if container else original.read_bytes() if original else archive_life.original_of(data, claimed)
         if whole is not None:
             found = CheckDocument(transcript, signatures, None, xml_table().difference)(whole, Announced())
             differs = archive_life.compared(data, found.sha256, found.record) if original else None
@@ -140,11 +151,11 @@ def verify(
         elif original_evidence:
             typer.secho(f"{file} holds no original, which --original-evidence would be about", err=True, fg="red")
             raise typer.Exit(FAILED)
-        if proof:
+        if proof and not container:
             reports[-1]["log"] = logged = judging.standing(proof.read_bytes(), status.read_bytes() if status else None, reports[-1]["sha256"])
             reports[-1]["accepted"] = reports[-1]["accepted"] and logged["problem"] is None and logged["standing"] in ("latest", "unknown")
         if later:
-            reports[-1]["later"] = said = archive_life.stated(later, policies[0], reports[-1]["sha256"])
+            reports[-1]["later"] = said = archive_life.stated(later, policies[0], reports[-1].get("sha256", ""))
             # What is superseded or revoked was issued all the same, and is worth nothing as a transcript any more.
             reports[-1]["accepted"] = reports[-1]["accepted"] and said["status"] is None and not said["problems"]
     if as_json:
@@ -523,15 +534,14 @@ def fsck(
         for name in found.mended:
             typer.secho(f"made again: {name}", fg="yellow")
         root = found.root_database.hex() if found.root_database else "-"
-        typer.echo(
-            f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, root {root}: {'whole' if found.whole else 'NOT whole'}"
-        )
+        counts = f"{found.leaves} leaves, {found.checkpoints} checkpoints, {found.documents} documents, {found.dossiers} received dossiers"
+        typer.echo(f"{counts}, root {root}: {'whole' if found.whole else 'NOT whole'}")
     if not found.whole:
         raise typer.Exit(REFUSED)
 
 
 def _inspection(found: Any) -> dict[str, Any]:
     roots = {name: value.hex() if (value := getattr(found, name)) else None for name in ("root_signed", "root_database", "root_tiles")}
-    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "mended")}
+    counts = {name: getattr(found, name) for name in ("leaves", "checkpoints", "documents", "dossiers", "mended")}
     faults = [{"code": fault.code, "where": fault.where, "detail": fault.detail} for fault in found.faults]
     return {"whole": found.whole, **counts, **roots, "faults": faults}

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -149,14 +150,14 @@ class Judging:
             report |= {"evidence": archive_evidence.plain(proof), "accepted": report["accepted"] and proof.whole}
         return report
 
-    def file(self, file: Path, data: bytes) -> dict[str, Any]:
-        """The report on a bundle or a dossier."""
+    def file(self, file: Path, data: bytes, beside: Mapping[str, bytes]) -> dict[str, Any]:
+        """The report on a bundle or a dossier; the parts `beside` a bundle (`evidence`, `proof`, `status`) take the place of those in it."""
         from services.archive.domain.bundle import Bundle, UnreadableBundle, is_bundle
         from services.archive.domain.dossier import Dossier
 
         try:
             if is_bundle(data):
-                return self._bundle(file, Bundle.read(data))
+                return self._bundle(file, replace(Bundle.read(data), **beside))
             chain = Dossier.read(data)
         except UnreadableBundle as error:
             return {"file": str(file), "accepted": False, "reason": "container_unreadable", "detail": str(error)}

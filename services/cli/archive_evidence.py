@@ -24,9 +24,12 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
 
 
 def evidence(
-    document_id: Annotated[uuid.UUID, typer.Argument(help="The transcript's id, or with --sheet a class-subject sheet's.", metavar="ID")],
+    document_id: Annotated[
+        uuid.UUID, typer.Argument(help="The transcript's id, with --sheet a class-subject sheet's, with --copy a copy's or an extract's.", metavar="ID")
+    ],
     out: Annotated[Path, typer.Option(help="Where to write the evidence record (DER): a file, or a folder.")],
     sheet: Annotated[bool, typer.Option("--sheet", help="The id is that of a class-subject sheet.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="The id is that of a certified copy or an extract.")] = False,
     version: Annotated[int, typer.Option(help="The version; 0 is the latest.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -36,7 +39,9 @@ def evidence(
     """
     from hocba.archive.v1 import archive_pb2, archive_pb2_grpc
 
-    named = {"sheet_id" if sheet else "transcript_id": str(document_id)}
+    if sheet and copy:
+        raise typer.BadParameter("an id is a sheet's or a copy's")
+    named = {"sheet_id" if sheet else "copy_id" if copy else "transcript_id": str(document_id)}
 
     async def question(channel: Any, metadata: Any) -> archive_pb2.GetEvidenceResponse:
         stub: Any = archive_pb2_grpc.ArchiveStub(channel)

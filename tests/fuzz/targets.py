@@ -21,10 +21,10 @@ from typing import Any
 from services.archive.adapters.cms_containers import Containers, Refused, parsed, parsed_token
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.evidence_records import decode, encode
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.note_keys import verifier_of
 from services.archive.adapters.record_tables import xml_table
-from services.archive.adapters.trust_store import trust_of
+from services.archive.adapters.trust_store import read_algorithms, trust_of
 from services.archive.application.check_document import CheckDocument
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.class_sheets import UNREADABLE, proofs_of, read_sheet_facts, row_findings, sheet_findings

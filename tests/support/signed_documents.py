@@ -71,12 +71,17 @@ class Pki:
         return body
 
 
-def make_pki(*, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for: timedelta = timedelta(days=365), kind: str = "ec") -> Pki:
-    """A PKI whose end certificates are valid from `valid_from` for `valid_for`; their keys are `ec` (P-256) or `rsa`."""
-    early, late = SIGNED_AT - timedelta(days=3650), SIGNED_AT + timedelta(days=3650)
-    root = _issue("Gốc thử nghiệm", None, early, late, ca=True)
-    issuing = _issue("CA cấp phát thử nghiệm", root, early, late, ca=True)
-    people = {role: _issue(f"Người ký {role}", issuing, valid_from, valid_from + valid_for, ca=False, kind=kind) for role in ROLES}
+Hashed = hashes.SHA256 | hashes.SHA512
+
+
+def make_pki(
+    *, valid_from: datetime = SIGNED_AT - timedelta(days=30), valid_for: timedelta = timedelta(days=365), kind: str = "ec", hashed: Hashed = hashes.SHA256()
+) -> Pki:
+    """A PKI whose end certificates are valid from `valid_from` for `valid_for`; their keys are `ec` (P-256) or `rsa`, their digests as given."""
+    early, late = SIGNED_AT - timedelta(days=3650), max(SIGNED_AT + timedelta(days=3650), valid_from + valid_for)
+    root = _issue("Gốc thử nghiệm", None, early, late, ca=True, hashed=hashed)
+    issuing = _issue("CA cấp phát thử nghiệm", root, early, late, ca=True, hashed=hashed)
+    people = {role: _issue(f"Người ký {role}", issuing, valid_from, valid_from + valid_for, ca=False, kind=kind, hashed=hashed) for role in ROLES}
     return Pki(root, issuing, people)
 
 
@@ -189,7 +194,7 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _issue(name: str, issuer: Identity | None, start: datetime, end: datetime, *, ca: bool, kind: str = "ec") -> Identity:
+def _issue(name: str, issuer: Identity | None, start: datetime, end: datetime, *, ca: bool, kind: str = "ec", hashed: Hashed = hashes.SHA256()) -> Identity:
     key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -216,7 +221,7 @@ def _issue(name: str, issuer: Identity | None, start: datetime, end: datetime, *
             critical=True,
         )
     )
-    certificate = builder.sign(issuer.key if issuer else key, hashes.SHA256())
+    certificate = builder.sign(issuer.key if issuer else key, hashed)
     return Identity(key, certificate)
 
 

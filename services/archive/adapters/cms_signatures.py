@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from services.archive.adapters.cms_containers import UNREADABLE, Container, Containers, Refused, Signatory, parsed_token
 from services.archive.adapters.trust_store import Chain, TrustStore, read_certificate
 from services.archive.application.ports import Judge, SignatureVerdict, Signer, TimeVerdict
+from services.archive.domain.algorithms import FOR_EVER
 from services.archive.domain.document import FiledSignature
 from services.archive.domain.existence import TimeStamp
 from services.archive.domain.findings import Finding, Reason
@@ -65,7 +66,7 @@ class _Judge:
         subject, issuer, serial = container.signatory.names
         # What can't be known is said, never taken for good.
         revocation = "good" if chain.revocation_known else "unknown"
-        return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation, chain.in_force_until))
+        return SignatureVerdict((), Signer(signature.role, subject, issuer, serial, signature.claimed_at, revocation, self._in_force_until(chain)))
 
     def check_time(self, stamp: FiledSignature, certificates: Sequence[bytes]) -> TimeVerdict:
         """The verdict on one time stamp: what it covers, its value, its authority's certificate at the time that it names."""
@@ -78,7 +79,16 @@ class _Judge:
             chain = self._judge_certificate(container, at, [_readable(der) for der in certificates])
         except Refused as refused:
             return TimeVerdict((Finding(Reason.TIME_STAMP_INVALID, f"the time stamp in field {stamp.field}: {refused}"),), None)
-        return TimeVerdict((), TimeStamp(at, chain.in_force_until))
+        return TimeVerdict((), TimeStamp(at, self._in_force_until(chain)))
+
+    def _in_force_until(self, chain: Chain) -> datetime:
+        """The first moment at which a signature below this path is worth nothing without a proof that it is older."""
+        return min(chain.in_force_until, self._digest_until)
+
+    @property
+    def _digest_until(self) -> datetime:
+        """Of the digest that every signature here is over."""
+        return self.trust.algorithms.digest_until(_SHA256.name) or FOR_EVER
 
     def _judge_certificate(self, container: Container, claimed_at: datetime | None, known: Sequence[x509.Certificate] = ()) -> Chain:
         signatory = container.signatory
@@ -90,6 +100,8 @@ class _Judge:
         begins, ends = chain.in_force
         if not begins <= claimed_at <= ends:
             raise Refused(Reason.CERTIFICATE_NOT_IN_FORCE, "a certificate was not valid at the time of signing")
+        if claimed_at >= min(chain.algorithms_until, self._digest_until):
+            raise Refused(Reason.SIGNATURE_INVALID, "a digest or a key of its path was no longer good at the time of signing; see algorithms.toml")
         if chain.revoked_at is not None and chain.revoked_at <= claimed_at:
             raise Refused(Reason.CERTIFICATE_REVOKED, "its certificate had been revoked")
         return chain

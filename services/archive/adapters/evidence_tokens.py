@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from asn1crypto import algos, cms, keys, tsp, x509
@@ -20,36 +18,14 @@ from pyhanko_certvalidator.errors import PathError, ValidationError
 from pyhanko_certvalidator.policy_decl import AlgorithmUsageConstraint, AlgorithmUsagePolicy
 
 from services.archive.adapters.evidence_records import digest_name
-from services.archive.adapters.trust_store import TrustStore, TrustUnreadable, read_certificate
-from services.archive.domain.algorithms import AlgorithmPolicy, KeyRow
+from services.archive.adapters.trust_store import TrustStore, read_certificate
+from services.archive.domain.algorithms import AlgorithmPolicy
 from services.archive.domain.evidence import Stamp
 
 # What they log of a token that isn't good is in the answer.
 logging.getLogger("pyhanko.sign.validation.generic_cms").setLevel(logging.CRITICAL)
 
-POLICY_FILE = "algorithms.toml"
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
-
-
-def read_algorithms(trust_dir: Path) -> AlgorithmPolicy:
-    """The policy in the directory of trust anchors, else the one that comes with this code. TrustUnreadable when it is written wrongly."""
-    own = trust_dir / POLICY_FILE
-    file = own if own.exists() else Path(__file__).with_name(POLICY_FILE)
-    try:
-        told = tomllib.loads(file.read_text(encoding="utf-8"))
-        digests = {str(row["name"]): _moment(row.get("until")) for row in told["digest"]}
-        rows = tuple(KeyRow(str(row["kind"]), int(row["bits"]), _moment(row.get("until"))) for row in told["key"])
-    except (OSError, *_UNREADABLE) as error:
-        raise TrustUnreadable(f"{file} is no table of algorithms: {error}; mend or remove it") from error
-    return AlgorithmPolicy(digests, rows)
-
-
-def _moment(until: object) -> datetime | None:
-    if until is None:
-        return None
-    if not isinstance(until, date) or isinstance(until, datetime):
-        raise ValueError(f"until is a date such as 2040-01-01, not {until!r}")  # noqa: TRY004  # What is wrong is a file.
-    return datetime.combine(until, time(), UTC)
 
 
 @dataclass

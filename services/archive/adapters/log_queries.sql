@@ -73,6 +73,14 @@ ORDER BY p.object_name, d.pack_offset
 -- name: kept_documents_count
 SELECT (SELECT count(*) FROM transcripts) + (SELECT count(*) FROM sheets) + (SELECT count(*) FROM issued_copies)
 
+-- name: kept_dossiers
+-- Where each dossier that came from elsewhere lies, a page at a time. Each is in an object of its own, whose name holds the object's digest.
+SELECT object_name, pack_offset, size, sha256, pupil_id AS owner_id, province_id, school_id, true AS cipher FROM received_dossiers
+WHERE (school_id, pupil_id, sha256) > ($1::uuid, $2::uuid, $3::bytea) ORDER BY school_id, pupil_id, sha256 LIMIT $4
+
+-- name: kept_dossiers_count
+SELECT count(*) FROM received_dossiers
+
 -- name: places_of
 -- The leaves of documents by their SHA-256, as far as they stand in the log.
 SELECT l.log_index, l.statement FROM leaves l

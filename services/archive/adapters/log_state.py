@@ -1,5 +1,6 @@
 """The log's rows in PostgreSQL."""
 
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from services.archive.adapters.catalogue import place_of
 from services.archive.adapters.revocations import decided
 from services.archive.adapters.statements import QUERIES
 from services.archive.application.log_ports import KeptPack, LogHead, PlacedLeaf, SignedCheckpoint
+from services.archive.application.ports import Location
 from services.archive.domain.revocation import revoking
 from services.chassis.database import Connection, Database
 from services.chassis.errors import Conflict
@@ -149,6 +151,25 @@ class PostgresLogState:
         """Transcripts and sheets."""
         async with self.database.transaction() as connection:
             count: int = await connection.fetchval(QUERIES["kept_documents_count"])
+        return count
+
+    async def dossiers(self) -> AsyncIterator[Location]:
+        """Page by page, by school and pupil."""
+        nobody = uuid.UUID(int=0)
+        after: tuple[Any, ...] = (nobody, nobody, b"")
+        while True:
+            async with self.database.transaction() as connection:
+                rows = await connection.fetch(QUERIES["kept_dossiers"], *after, _PACKS_AT_ONCE)
+            if not rows:
+                return
+            for row in rows:
+                yield place_of(row, str(row["owner_id"]))
+            after = rows[-1]["school_id"], rows[-1]["owner_id"], rows[-1]["sha256"]
+
+    async def count_dossiers(self) -> int:
+        """Those of all schools."""
+        async with self.database.transaction() as connection:
+            count: int = await connection.fetchval(QUERIES["kept_dossiers_count"])
         return count
 
     async def _locked(self, connection: Connection, epoch: int) -> Any:

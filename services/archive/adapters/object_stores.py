@@ -48,7 +48,11 @@ class ObjectStore:
             raise Unavailable(f"the archive's store can't be written ({type(error).__name__})", code="vault_down") from error
         if self.folder is not None:
             # The library leaves a local file in the page cache; only after this is it safe to say "archived".
-            await asyncio.to_thread(_make_durable, self.folder, self.folder / name)
+            try:
+                await asyncio.to_thread(_make_durable, self.folder, self.folder / name)
+            except OSError as error:
+                # Some file systems find out only here that the disk is full.
+                raise Unavailable(f"the archive's store can't be written ({error.strerror})", code="vault_down") from error
 
     async def read(self, name: str, offset: int, size: int) -> bytes:
         """The bytes [offset, offset + size)."""

@@ -1,9 +1,10 @@
-"""The certificates that the archive trusts, read from a directory of PEM and DER files."""
+"""The certificates that the archive trusts, read from a directory of PEM and DER files, and until when it trusts algorithms."""
 
 import os
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -11,10 +12,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from services.archive.domain.algorithms import FOR_EVER, NEVER, AlgorithmPolicy, KeyRow
 from services.chassis.errors import Unavailable
 
 LONGEST_CHAIN = 6
+POLICY_FILE = "algorithms.toml"
 _KNOWN_RULES = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.CertificatePolicies, x509.SubjectAlternativeName)
 """Extensions that are heeded here or say nothing about whether a certificate may be believed."""
 _SUFFIXES = {".pem", ".crt", ".cer", ".der", ".crl"}
@@ -33,6 +37,8 @@ class Chain:
     """Whether a genuine revocation list is at hand for each certificate but the anchor."""
     revoked_at: datetime | None
     """The earliest time at which one of them was revoked."""
+    algorithms_until: datetime
+    """The first moment at which a key of it, or a digest under a signature in it, is no longer good."""
 
     @cached_property
     def in_force(self) -> tuple[datetime, datetime]:
@@ -41,8 +47,8 @@ class Chain:
 
     @cached_property
     def in_force_until(self) -> datetime:
-        """The earlier of the end of `in_force` and the first revocation."""
-        ends = self.in_force[1]
+        """The earliest of the end of `in_force`, the first revocation, and the end of its algorithms."""
+        ends = min(self.in_force[1], self.algorithms_until)
         return ends if self.revoked_at is None else min(ends, self.revoked_at)
 
 
@@ -51,6 +57,7 @@ class TrustStore:
     """Anchors (self-signed), known intermediates and revocation lists; paths once found are remembered."""
 
     anchors: tuple[x509.Certificate, ...]
+    algorithms: AlgorithmPolicy
     intermediates: tuple[x509.Certificate, ...] = ()
     revocations: tuple[x509.CertificateRevocationList, ...] = ()
     _chains: dict[bytes, Chain | None] = field(default_factory=dict, repr=False)
@@ -69,7 +76,18 @@ class TrustStore:
 
     def _chain(self, path: tuple[x509.Certificate, ...]) -> Chain:
         answers = [self._revoked_at(certificate, issuer) for certificate, issuer in pairwise(path)]
-        return Chain(path, all(listed for listed, _ in answers), min((at for _, at in answers if at is not None), default=None))
+        revoked_at = min((at for _, at in answers if at is not None), default=None)
+        return Chain(path, all(listed for listed, _ in answers), revoked_at, min(self._good_until(one) for one in path))
+
+    def _good_until(self, certificate: x509.Certificate) -> datetime:
+        """Of its key, and of the digest that its issuer signed; what an anchor says of itself needs no signature."""
+        key, hashed = certificate.public_key(), certificate.signature_hash_algorithm
+        until = NEVER  # Of kinds that no signature here is accepted from.
+        if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            until = self.algorithms.key_until("rsa" if isinstance(key, rsa.RSAPublicKey) else "ec", key.key_size) or FOR_EVER
+        if certificate in self.anchors:
+            return until
+        return min(until, NEVER if hashed is None else self.algorithms.digest_until(hashed.name.replace("-", "_")) or FOR_EVER)
 
     def _revoked_at(self, certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, datetime | None]:
         """(whether a genuine list of this issuer is at hand, when it says the certificate was revoked)."""
@@ -162,17 +180,43 @@ def read_trust(directory: Path) -> TrustStore:
                 certificates.append(x509.load_der_x509_certificate(data))
         except ValueError as error:
             raise TrustUnreadable(f"{path} holds no certificate that can be read: {error}; remove or replace it") from error
-    return trust_of(certificates, revocations)
+    return trust_of(certificates, revocations, read_algorithms(directory))
 
 
-def trust_of(certificates: Iterable[x509.Certificate], revocations: Iterable[x509.CertificateRevocationList] = ()) -> TrustStore:
+def read_algorithms(trust_dir: Path) -> AlgorithmPolicy:
+    """The policy in the directory of trust anchors, else the one that comes with this code. TrustUnreadable when it is written wrongly."""
+    own = trust_dir / POLICY_FILE
+    file = own if own.exists() else Path(__file__).with_name(POLICY_FILE)
+    try:
+        told = tomllib.loads(file.read_text(encoding="utf-8"))
+        digests = {str(row["name"]): _moment(row.get("until")) for row in told["digest"]}
+        rows = tuple(KeyRow(str(row["kind"]), int(row["bits"]), _moment(row.get("until"))) for row in told["key"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TrustUnreadable(f"{file} is no table of algorithms: {error}; mend or remove it") from error
+    return AlgorithmPolicy(digests, rows)
+
+
+def _moment(until: object) -> datetime | None:
+    if until is None:
+        return None
+    if not isinstance(until, date) or isinstance(until, datetime):
+        raise ValueError(f"until is a date such as 2040-01-01, not {until!r}")  # noqa: TRY004  # What is wrong is a file.
+    return datetime.combine(until, time(), UTC)
+
+
+_SHIPPED = read_algorithms(Path(__file__).parent)
+
+
+def trust_of(
+    certificates: Iterable[x509.Certificate], revocations: Iterable[x509.CertificateRevocationList] = (), algorithms: AlgorithmPolicy = _SHIPPED
+) -> TrustStore:
     """A store of these certificates; refused when there is no anchor among them."""
     all_of_them = list(certificates)
     anchors = tuple(certificate for certificate in all_of_them if certificate.subject == certificate.issuer)
     if not anchors:
         raise TrustUnreadable("there is no self-signed certificate among the trust anchors; add the root certificates")
     rest = tuple(certificate for certificate in all_of_them if certificate.subject != certificate.issuer)
-    return TrustStore(anchors, rest, tuple(revocations))
+    return TrustStore(anchors, algorithms, rest, tuple(revocations))
 
 
 def read_certificate(certificate: bytes) -> x509.Certificate:

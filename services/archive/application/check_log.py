@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.archive.application.check_status import CheckStatus
 from services.archive.application.log_ports import KeptPack, LogState, Objects, PlacedLeaf, SignedCheckpoint, TileStore
 from services.archive.application.log_tiles import files_of
-from services.archive.application.ports import Vault
+from services.archive.application.ports import Location, Vault
 from services.archive.domain.checkpoint import Checkpoint
 from services.archive.domain.merkle import Frontier, leaf_hash
 from services.archive.domain.signed_note import NoteError, NoteVerifier, read_note, verified
@@ -17,7 +17,8 @@ from services.chassis.errors import ServiceError
 
 CHUNK = 64 * WIDTH
 """Leaves that are held at a time: 5 MB or so."""
-Wanted = Callable[[KeptPack], bool]
+Wanted = Callable[[bytes], bool]
+"""Whether the pack or the dossier with this SHA-256 is to be read."""
 Progress = Callable[[str, int, int], None]
 """Told what is looked at (`leaves` or `documents`), how many are done, and of how many."""
 
@@ -38,6 +39,8 @@ class LogInspection:
     leaves: int = 0
     checkpoints: int = 0
     documents: int = 0
+    dossiers: int = 0
+    """Those that came from elsewhere."""
     root_signed: bytes | None = None
     root_database: bytes | None = None
     root_tiles: bytes | None = None
@@ -70,7 +73,7 @@ class CheckLog:
     async def __call__(
         self, progress: Progress = lambda *_: None, *, documents: bool = True, mend: bool = False, wanted: Wanted = lambda _: True
     ) -> LogInspection:
-        """What was found, and mended; of the packs those that are `wanted` are read."""
+        """What was found, and mended; of packs and dossiers those that are `wanted` are read."""
         files = await self._tree(progress)
         found = files.found
         if self.store is not None and mend and files.broken and found.root_database == found.root_signed:
@@ -167,13 +170,18 @@ class CheckLog:
         return True
 
     async def _documents(self, found: LogInspection, progress: Progress, wanted: Wanted) -> None:
-        total = await self.state.count_documents()
+        total = await self.state.count_documents() + await self.state.count_dossiers()
         async for pack in self.state.packs():
-            if not wanted(pack):
+            if not wanted(pack.digest):
                 continue
             await self._compare_pack(found, pack)
             found.documents += len(pack.documents)
             progress("documents", found.documents, total)
+        async for place in self.state.dossiers():
+            if wanted(place.sha256):
+                await self._compare_stored(found, place, "dossier")
+                found.dossiers += 1
+                progress("documents", found.documents + found.dossiers, total)
 
     async def _compare_pack(self, found: LogInspection, pack: KeptPack) -> None:
         try:
@@ -184,11 +192,14 @@ class CheckLog:
             return
         for place in pack.documents:
             # Opened too: a pack that is whole is of no use without its data keys.
-            try:
-                if hashlib.sha256(await self.vault.read(place)).digest() != place.sha256:
-                    found.faults.append(Fault("object_differs", pack.name, f"document {place.sha256.hex()}"))
-            except ServiceError as error:
-                found.faults.append(Fault(error.code, pack.name, f"document {place.sha256.hex()}: {error.message}"))
+            await self._compare_stored(found, place, "document")
+
+    async def _compare_stored(self, found: LogInspection, place: Location, what: str) -> None:
+        try:
+            if hashlib.sha256(await self.vault.read(place)).digest() != place.sha256:
+                found.faults.append(Fault("object_differs", place.pack_name, f"{what} {place.sha256.hex()}"))
+        except ServiceError as error:
+            found.faults.append(Fault(error.code, place.pack_name, f"{what} {place.sha256.hex()}: {error.message}"))
 
 
 class _Files:

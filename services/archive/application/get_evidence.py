@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.archive.application.copy_ports import Copies
 from services.archive.application.evidence_ports import BatchStamp, EvidenceLedger, RecordCodec
 from services.archive.application.ports import Catalogue, Entry, SheetEntry, Viewer
+from services.archive.domain.copies import CertifiedCopy
 from services.archive.domain.evidence import ArchiveTimeStamp, Chain, HashTree, Lists
 from services.chassis.errors import NotFound
 
@@ -69,6 +71,7 @@ class GetEvidence:
     """For whoever may see the document."""
 
     catalogue: Catalogue
+    copies: Copies
     ledger: EvidenceLedger
     records: BatchRecords
 
@@ -85,6 +88,16 @@ class GetEvidence:
         if entry is None:
             raise NotFound(f"the archive holds no such version of sheet {sheet_id} that you may see", code="no_sheet")
         return entry, await self._of(entry.ref.version, entry.sha256)
+
+    async def of_copy(self, viewer: Viewer, copy_id: str) -> tuple[CertifiedCopy, Evidence]:
+        """Of a certified copy or an extract. NotFound as above, and while it waits for the seal."""
+        found = await self.copies.place(viewer, copy_id)
+        if found is None:
+            raise NotFound(f"the archive knows no copy {copy_id} that you may see", code="no_copy")
+        copy, place = found
+        if place is None:
+            raise NotFound(f"copy {copy_id} waits for the school's seal; there is evidence once it is issued", code="copy_not_issued")
+        return copy, await self._of(1, place.sha256)
 
     async def _of(self, version: int, sha256: bytes) -> Evidence:
         found = await self.ledger.place_of(sha256)

@@ -116,6 +116,14 @@ class LogState(Protocol):
         """How many documents there are."""
         ...
 
+    def dossiers(self) -> AsyncIterator[Location]:
+        """Every dossier that came from elsewhere."""
+        ...
+
+    async def count_dossiers(self) -> int:
+        """How many they are."""
+        ...
+
 
 class Objects(Protocol):
     """The store's objects as they are, encrypted."""

@@ -28,7 +28,7 @@ class Signer:
     revocation: str
     """`good` or `unknown`; a certificate that was revoked before the claimed time is a finding."""
     in_force_until: datetime
-    """The first moment at which a certificate of its path has ended or, as far as is known, is revoked."""
+    """The first moment at which a certificate of its path has ended or, as far as is known, is revoked, or one of their algorithms is no longer good."""
 
 
 @dataclass(frozen=True, slots=True)

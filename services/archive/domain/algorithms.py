@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER, FOR_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""Ends of what isn't named, and of what has none that is known, for those who compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,17 @@ class AlgorithmPolicy:
 
     def digest_good(self, name: str, at: datetime) -> bool:
         """Whether a digest algorithm (`sha256`, ...) is good at a moment."""
-        if name not in self.digests:
-            return False
-        until = self.digests[name]
-        return until is None or at < until
+        return at < (self.digest_until(name) or FOR_EVER)
 
     def digest_until(self, name: str) -> datetime | None:
         """Until when a digest algorithm is good; the beginning of time for one that isn't accepted."""
-        return self.digests.get(name, _NEVER)
+        return self.digests.get(name, NEVER)
 
     def key_until(self, kind: str, bits: int) -> datetime | None:
         """Until when signatures by such a key are."""
         ends = [row.until for row in self.keys if row.kind == kind and bits >= row.bits]
-        return None if None in ends else max((end for end in ends if end), default=_NEVER)
+        return None if None in ends else max((end for end in ends if end), default=NEVER)
 
     def key_good(self, kind: str, bits: int, at: datetime) -> bool:
         """Whether signatures by such a key are good at a moment."""
-        return any(row.kind == kind and bits >= row.bits and (row.until is None or at < row.until) for row in self.keys)
+        return at < (self.key_until(kind, bits) or FOR_EVER)

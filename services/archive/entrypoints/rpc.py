@@ -25,6 +25,7 @@ from services.archive.application.receive_dossier import ReceiveDossier
 from services.archive.application.record_access import RecordAccess
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.domain.access_line import ReadDocument
+from services.archive.domain.revocation import IssuedVersion
 from services.chassis.identity import current_actor
 from services.chassis.telemetry import current_traceparent
 
@@ -88,8 +89,11 @@ class ArchiveRPC(archive_pb2_grpc.ArchiveServicer):
 
     async def GetEvidence(self, request: archive_pb2.GetEvidenceRequest, context: Any) -> archive_pb2.GetEvidenceResponse:
         viewer = contracts.viewer_of(current_actor())
-        entry: Entry | SheetEntry
-        if request.HasField("sheet_id"):
+        entry: Entry | SheetEntry | IssuedVersion
+        if request.HasField("copy_id"):
+            copy, evidence = await self.get_evidence.of_copy(viewer, contracts.copy_id(request))
+            entry = copy.source
+        elif request.HasField("sheet_id"):
             entry, evidence = await self.get_evidence.of_sheet(viewer, request.sheet_id, request.version)
         else:
             entry, evidence = await self.get_evidence.of_transcript(viewer, request.transcript_id, request.version)

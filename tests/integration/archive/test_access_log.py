@@ -148,9 +148,9 @@ async def proven(archive: Archive) -> Any:
     place = pack.object_name(2023), pack.places["dossier.zip"].offset, len(came), digest(came), PUPILS[0].pupil_id, "2025-01"
     whose = Recipient(Caller(Person("registrar", "r"), Viewer(schools=(SCHOOL,))), SCHOOL, "2025-01", PUPILS[0].pupil_id)
     await dossiers.add(whose, Location(*place, encrypted=True), "{}", now.now())
-    get_evidence = GetEvidence(archive.catalogue, evidence, BatchRecords(evidence, evidence_records))
+    get_evidence = GetEvidence(archive.catalogue, PostgresCopies(archive.database), evidence, BatchRecords(evidence, evidence_records))
     get_bundle = GetBundle(archive.get, GetProof(archive.catalogue, world.tiles, world.state), get_evidence)
-    parts = {"get_bundle": get_bundle, "get_dossier": GetDossier(archive.catalogue, get_bundle, dossiers, vault)}
+    parts = {"get_bundle": get_bundle, "get_evidence": get_evidence, "get_dossier": GetDossier(archive.catalogue, get_bundle, dossiers, vault)}
     return replace(door(archive), **parts, get_copy=GetCopy(PostgresCopies(archive.database), vault))
 
 
@@ -166,6 +166,10 @@ async def test_bundle_dossier_and_copy_leave_a_line_for_each_transcript(archive:
     order = OrderCopy(archive.get, PostgresCopies(archive.database), open_store(str(archive.folder / "staging")), new_public_id, SystemClock())
     await order(Caller(Person("clerk", "c"), Viewer(schools=(SCHOOL,))), copy_id, transcript_id, 0)
     await as_(PRINCIPAL, rpc.GetCopy, archive_pb2.GetCopyRequest(copy_id=copy_id))
+    with pytest.raises(NotFound, match="waits for the school's seal"):
+        await as_(PRINCIPAL, rpc.GetEvidence, archive_pb2.GetEvidenceRequest(copy_id=copy_id))
+    with pytest.raises(Malformed):
+        await as_(PRINCIPAL, rpc.GetEvidence, archive_pb2.GetEvidenceRequest(copy_id="no id"))
     lines = (await as_(PRINCIPAL, rpc.ListAccesses, archive_pb2.ListAccessesRequest())).entries
     assert sorted((line.action, line.document_id, line.version, line.entries, line.purpose) for line in lines) == sorted(
         [
@@ -180,6 +184,7 @@ async def test_bundle_dossier_and_copy_leave_a_line_for_each_transcript(archive:
         (rpc.GetBundle, archive_pb2.GetBundleRequest(transcript_id=transcript_id)),
         (rpc.GetDossier, archive_pb2.GetDossierRequest(pupil_id=PUPILS[0].pupil_id)),
         (rpc.GetCopy, archive_pb2.GetCopyRequest(copy_id=copy_id)),
+        (rpc.GetEvidence, archive_pb2.GetEvidenceRequest(copy_id=copy_id)),
     ):
         with pytest.raises(NotFound):
             await as_(STRANGER, call, request)

@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -18,10 +18,16 @@ import pytest
 import pytest_asyncio
 
 from services.archive import app
+from services.archive.adapters import evidence_records
 from services.archive.adapters.evidence_ledger import PostgresEvidence
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.object_stores import open_staging
 from services.archive.adapters.revocations import PostgresRevocations
+from services.archive.adapters.trust_store import read_algorithms, trust_of
+from services.archive.adapters.trusted_proofs import evidence_proof
 from services.archive.application.confirm_revocation import ConfirmRevocation
+from services.archive.application.evidence_ports import Token
+from services.archive.application.get_evidence import BatchRecords, GetEvidence
 from services.archive.application.ports import Viewer
 from services.archive.application.request_revocation import RequestRevocation
 from services.archive.application.revocation_ports import Caller
@@ -45,7 +51,12 @@ from tests.support.printed_text import printed
 from tests.support.records import canonical, example
 from tests.support.signed_pages import an_office as a_school
 from tests.support.signed_pages import document_of
+from tests.support.stamping import Root
 from tests.support.trust import Trust, trust_in
+
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+ROOT = Root.make(NOW - timedelta(days=9), NOW + timedelta(days=99))
+STAMPING = ROOT.authority(NOW - timedelta(days=9), NOW + timedelta(days=9))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -68,6 +79,12 @@ async def test_a_copy_is_numbered_sealed_issued_and_logged(office: Office, tmp_p
     assert await office.order(CLERK, copy_id, transcript_id, 0) == ordered, "a repeat is the same copy"
     assert await office.status(ordered.ref.public_id) is None, "nobody sees a copy before it is issued"
     assert await office.get(CLERK.viewer, copy_id) == (ordered, b"")
+    ledger = PostgresEvidence(office.database)
+    evidence = GetEvidence(office.catalogue, office.copies, ledger, BatchRecords(ledger, evidence_records))
+    with pytest.raises(NotFound, match="waits for the school's seal"):
+        await evidence.of_copy(CLERK.viewer, copy_id)
+    with pytest.raises(NotFound, match="that you may see"):
+        await evidence.of_copy(Viewer(schools=(str(uuid.uuid4()),)), copy_id)
     (signed,) = await office.sealed()
     assert [await office.admit(signed) for _ in range(2)] == [1, 0]
     assert await office.sealed() == [], "the same order again makes nothing"
@@ -100,8 +117,16 @@ async def test_a_copy_is_numbered_sealed_issued_and_logged(office: Office, tmp_p
     with pytest.raises(Refused, match="revoked"):
         await office.order(CLERK, str(uuid.uuid4()), transcript_id, 0)
     # Evidence is over it as over every document, and finds it again when a hash tree is renewed.
-    ledger = PostgresEvidence(office.database)
+    assert (await evidence.of_copy(CLERK.viewer, copy_id))[1].record == b"", "it waits for its time stamp"
     assert await ledger.cut("sha256", 100, SystemClock().now()) == len(office.issued) + 1
+    [wanted] = await ledger.unstamped(10)
+    await ledger.keep(wanted.stamp_id, Token(STAMPING.token("sha256", wanted.imprint, NOW), NOW, NOW + timedelta(days=9)), NOW)
+    entry, proven = await evidence.of_copy(CLERK.viewer, copy_id)
+    assert (entry, proven.sha256, proven.stamped_at) == (copy, copy.sha256, (NOW,))
+    algorithms = read_algorithms(Path())
+    tokens = TrustedTokens(lambda: trust_of([ROOT.identity.certificate]), lambda: algorithms)
+    for file_of, whole in ((data, True), (original, False)):
+        assert (await asyncio.to_thread(evidence_proof, proven.record, file_of, tokens, NOW)).whole is whole
     places = await ledger.locations(1, 0, 100)
     assert copy.sha256 in [place.sha256 for place in places if place.owner_id == copy.source.ref.pupil_id]
     assert [sha256(await office.vault.read(place)).digest() for place in places] == [place.sha256 for place in places]
@@ -109,7 +134,7 @@ async def test_a_copy_is_numbered_sealed_issued_and_logged(office: Office, tmp_p
     world = make_world(office.database, office.owner_url, office.folder)
     await world.grow(0)
     found = await world.check(documents=True)
-    assert (found.whole, found.documents, found.leaves) == (True, len(office.issued) + 1, len(office.issued) + 2), found.faults
+    assert (found.whole, found.documents, found.leaves) == (True, len(office.issued) + 1, len(office.issued) + 3), found.faults
     for witnessing in world.witnesses.by_url.values():
         witnessing.ledger.close()
 

@@ -1,7 +1,7 @@
 """Admission and the evidence role are killed before their first step, their second, and so on until they come to their end; each repeat makes it whole.
 
 A step is a statement of the database; besides, admission leaves a pack that no index names, which the repeat uses or replaces. The log's
-integrator is killed in the same way in test_transparency_log.py.
+integrator is killed in the same way in test_transparency_log.py, both renewals of evidence in test_renewal_crash_points.py.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ import asyncpg
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.archive.application.admit_transcripts import Admission
-from services.archive.application.renew_evidence import RenewStamps
 from services.archive.domain.statement import Kind, Statement
 from services.chassis.database import Database
 from tests.integration.archive import dying_admission
 from tests.integration.archive.test_admission import EVERYTHING, PUPILS, Archive, archive, staged, unique
-from tests.integration.archive.test_evidence_batches import LATER, ROOT, World, world
+from tests.integration.archive.test_evidence_batches import World, world
 from tests.support.signed_documents import shared_pki
 from tests.support.stamping import day
 
@@ -92,22 +91,6 @@ async def test_evidence_killed_at_every_step_stamps_each_document_once(world: Wo
             break
     assert step > 10, "the steps are counted"
     await all_is_stamped_once(world, documents)
-    # Then all of it is renewed, killed in the same way from where the one before was.
-    world.clock.time, world.desk.authority = LATER, ROOT.authority(day("2030-01-01"), day("2045-01-01"))
-    step = 0
-    while await killed_at(
-        step := step + 1, world.archive.database, lambda own: renewing(replace(world, archive=replace(world.archive, database=own)))(day("2031-06-01"))
-    ):
-        assert step < 200
-    assert (await renewing(world)(day("2031-06-01"))).batches == 0
-    await all_is_stamped_once(world, documents)
-    found = await world.ledger.place_of(documents[0])
-    assert found is not None
-    assert len((await world.records.chains(found[0], [found[1]]))[0][0]) == 2
-
-
-def renewing(world: World) -> RenewStamps:
-    return RenewStamps(world.ledger, world.stamping(), world.clock)
 
 
 async def all_is_stamped_once(world: World, documents: list[bytes]) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ import pytest_asyncio
 
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.dossiers import PostgresDossiers
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.note_keys import verifier_of
-from services.archive.adapters.trust_store import read_trust
+from services.archive.adapters.trust_store import read_algorithms, read_trust
 from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.application.check_bundle import CheckBundle
 from services.archive.application.check_document import CheckDocument
+from services.archive.application.check_log import CheckLog
 from services.archive.application.check_standing import CheckStanding
 from services.archive.application.dossier_ports import Recipient
 from services.archive.application.ports import Viewer
@@ -32,9 +33,11 @@ from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.revocation import Person
 from services.archive.domain.status_list import Mark
+from services.audit.archive import files_hold
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.errors import Refused
+from tests.integration.archive.log_world import make_world
 from tests.support.postgres import DatabaseFactory
 from tests.support.proven import NOW, Proving
 from tests.support.signed_documents import record_bytes, signed_transcript
@@ -99,6 +102,33 @@ async def test_a_chain_of_two_installations_is_kept_once_and_comes_back_as_it_ca
     assert await world.dossiers.of_pupil(stranger.viewer, PUPIL) == []
     with pytest.raises(Refused, match="isn't yours"):
         await world.receive(recipient(stranger), data, NUMBER)
+
+
+async def test_fsck_opens_every_received_dossier(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.archive.adapters.log_state._PACKS_AT_ONCE", 1)
+    for year, pupil in ((2022, PUPIL), (2023, PUPIL), (2024, str(uuid.uuid4()))):
+        to = replace(recipient(), pupil_id=pupil)
+        await world.receive(to, Dossier.of(world.here.bundles([transcript(year)])).encoded(), NUMBER)
+    log = make_world(world.database, world.owner_url, tmp_path)
+    steps: list[tuple[str, int, int]] = []
+    vault = a_vault(tmp_path, world.database)
+    check = CheckLog(log.state, None, vault.objects, vault, None)
+    found = await check(lambda *step: steps.append(step))
+    assert (found.whole, found.dossiers, found.documents, steps) == (True, 3, 0, [("documents", done, 3) for done in (1, 2, 3)])
+    first, second = sorted((tmp_path / "vault").rglob("*.zip"))[:2]
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 1
+    first.chmod(0o644)
+    first.write_bytes(data)
+    second.unlink()
+    found = await check()
+    assert sorted(fault.code for fault in found.faults) == ["archive_damaged", "object_missing"]
+    assert all(fault.detail.startswith("dossier ") for fault in found.faults)
+    assert {fault.where for fault in found.faults} == {str(path.relative_to(tmp_path / "vault")) for path in (first, second)}
+    objects, _ = await files_hold(check, 1.0, "", lambda *_: None)
+    assert (objects.invariant, objects.checked, len(objects.problems)) == ("I7", 3, 2)
+    for witnessing in log.witnesses.by_url.values():
+        witnessing.ledger.close()
 
 
 async def test_what_is_kept_can_not_be_changed(world: World) -> None:

@@ -15,10 +15,11 @@ import pytest
 import pytest_asyncio
 
 from services.archive.adapters import evidence_records
+from services.archive.adapters.copies import PostgresCopies
 from services.archive.adapters.evidence_ledger import PostgresEvidence
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.time_authority import HTTPTimeAuthority
-from services.archive.adapters.trust_store import TrustDirectory, trust_of
+from services.archive.adapters.trust_store import TrustDirectory, read_algorithms, trust_of
 from services.archive.application.evidence_ports import Member, Token
 from services.archive.application.evidence_window import LOOK_AGAIN, EvidenceWindow
 from services.archive.application.get_evidence import BatchRecords, GetEvidence
@@ -88,7 +89,7 @@ class World:
 
     @property
     def get(self) -> GetEvidence:
-        return GetEvidence(self.archive.catalogue, self.ledger, self.records)
+        return GetEvidence(self.archive.catalogue, PostgresCopies(self.archive.database), self.ledger, self.records)
 
     def stamping(self, most: int = 10_000) -> StampBatches:
         return StampBatches(self.ledger, self.desk, self.clock, most, timedelta(minutes=10))

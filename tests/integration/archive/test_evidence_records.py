@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.archive.adapters.evidence_records import decode, encode
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
-from services.archive.adapters.trust_store import trust_of
+from services.archive.adapters.evidence_tokens import TrustedTokens
+from services.archive.adapters.trust_store import read_algorithms, trust_of
 from services.archive.domain.evidence import Proof, verify
 from tests.support.judges import bouncycastle
 from tests.support.stamping import Root, day, first_chains, stamps_renewed, tree_renewed

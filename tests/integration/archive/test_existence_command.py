@@ -17,6 +17,7 @@ from services.archive.adapters.evidence_records import encode
 from services.archive.domain.copies import content_of
 from services.archive.domain.dossier import Dossier
 from services.archive.domain.revocation import IssuedVersion
+from services.archive.domain.status_list import Mark
 from services.archive.domain.transcript import TranscriptRef
 from services.stack.signer_pki import SignerPki
 from tests.support.packed_documents import Section, transcript
@@ -29,6 +30,7 @@ from tests.support.stamping import Root, first_chains
 ENDED, SIGNED = SIGNED_AT - timedelta(days=300), SIGNED_AT - timedelta(days=350)
 OLD = make_pki(valid_from=SIGNED_AT - timedelta(days=400), valid_for=timedelta(days=100))
 ROOT = Root.make(SIGNED_AT - timedelta(days=4000), SIGNED_AT + timedelta(days=4000))
+ROOT_WITH_RSA = Root.make(SIGNED_AT - timedelta(days=5000), SIGNED_AT + timedelta(days=4000), "rsa2048")
 STAMPING = ROOT.authority(SIGNED_AT - timedelta(days=3000), SIGNED_AT + timedelta(days=3000))
 RECORD: dict[str, Any] = {
     "pupil": {"name": "Nguyễn Thị Hoa", "born_on": "2012-03-04", "personal_number": "001312000017"},
@@ -129,6 +131,23 @@ def test_a_revocation_list_at_hand_asks_for_a_proof_from_before_it(tmp_path: Pat
     assert (found, reasons(report)) == (code, ["existence_unproven"] * code), report
 
 
+def test_the_end_of_an_algorithm_in_the_directory_of_trust_asks_for_a_proof_as_well(tmp_path: Path, trust: Path) -> None:
+    """The signers' certificates are in force for months to come; their kind of key was broken two days ago."""
+    file, ended = tmp_path / "hoc-ba.pdf", days_ago(2).date()
+    file.write_bytes(signed(days_ago(7), by_old=False))
+    assert verify(file, "--trust", trust)[0] == 0
+    digests = "".join(f'[[digest]]\nname = "{name}"\n' for name in ("sha256", "sha512"))
+    (trust / "algorithms.toml").write_text(f'{digests}[[key]]\nkind = "ec"\nbits = 256\nuntil = {ended}\n[[key]]\nkind = "rsa"\nbits = 2048\n')
+    code, report = told(file, "--trust", trust)
+    assert (code, reasons(report)) == (1, ["existence_unproven"] * 3), report
+    assert {signer["in_force_until"] for signer in report["signers"]} == {f"{ended}T00:00:00+00:00"}
+    stamping = ROOT_WITH_RSA.authority(SIGNED_AT - timedelta(days=300), SIGNED_AT + timedelta(days=3000), "rsa2048")
+    ROOT_WITH_RSA.write(trust)
+    record = tmp_path / "rsa.er"
+    record.write_bytes(encode(first_chains([[file.read_bytes()], [b"another"]], stamping, days_ago(6))[0]))
+    assert told(file, "--trust", trust, "--evidence", record)[0] == 0
+
+
 def test_bundles_and_dossiers_prove_it_by_their_evidence(tmp_path: Path, proving: Proving, trust: Path) -> None:
     """The evidence in these is of yesterday: early enough for who signed a week ago, too late for whose certificates have ended."""
     good, late = proving.bundles([signed(days_ago(7), by_old=False), signed(SIGNED)])
@@ -136,6 +155,34 @@ def test_bundles_and_dossiers_prove_it_by_their_evidence(tmp_path: Path, proving
         (tmp_path / name).write_bytes(file)
         found, report = told(tmp_path / name, "--trust", trust)
         assert (found, report["reason"]) == (code, "existence_unproven" if code else None), report
+
+
+def test_what_is_told_beside_a_bundle_takes_the_place_of_what_is_in_it(tmp_path: Path, proving: Proving, trust: Path) -> None:
+    """Who has got a renewed record or a newer proof since needs no other bundle for it."""
+    data = signed(SIGNED)
+    [late] = proving.bundles([data])
+    file, dossier = tmp_path / "late.asice", tmp_path / "late.zip"
+    file.write_bytes(late.encoded())
+    dossier.write_bytes(Dossier.of([late]).encoded())
+    good = evidence(tmp_path, data, days_ago(320))
+    code, report = told(file, "--trust", trust, "--evidence", good)
+    assert (code, report["accepted"], report["evidence"]["proven_since"]) == (0, True, days_ago(320).isoformat()), report
+    code, report = told(file, "--trust", trust, "--evidence", evidence(tmp_path, b"another", days_ago(320)))
+    assert (code, report["evidence"]["findings"][0]["reason"]) == (1, "document_not_covered"), report
+    # The log has said since that it is revoked.
+    [_, revoked] = proving.bundles([signed(days_ago(7), by_old=False), data], {1: Mark.REVOKED})
+    for name in ("proof", "status"):
+        (tmp_path / name).write_bytes(getattr(revoked, name))
+    code, report = told(file, "--trust", trust, "--evidence", good, "--proof", tmp_path / "proof", "--status", tmp_path / "status")
+    assert (code, report["reason"], report["log"]["standing"]) == (1, "revoked", "revoked"), report
+    # What can't be used is refused, and never left aside in silence.
+    assert told(file, "--trust", trust, "--evidence", good, "--statement", tmp_path / "proof")[1]["later"]["problems"][0]["problem"].startswith("the statement")
+    unused: list[list[str | Path]] = [[file, "--sha256", digest(data).hex()], [dossier, "--evidence", good], [dossier, "--statement", tmp_path / "proof"]]
+    for arguments in unused:
+        code, words = verify(*arguments, "--trust", trust)
+        assert (code, str(arguments[1]) in words, "ZIP" in words) == (2, True, True), words
+    code, words = verify(file, "--trust", trust, "--original-evidence", good)
+    assert (code, "holds no original" in words) == (2, True), words
 
 
 def test_a_certified_copys_original_needs_a_proof_of_its_own(tmp_path: Path, trust: Path) -> None:

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import pikepdf
 import pytest
@@ -25,10 +26,14 @@ from services.archive.domain.pack import build_pack
 from services.archive.domain.revocation import IssuedVersion
 from services.archive.domain.statement import Kind, Statement
 from services.archive.domain.transcript import TranscriptRef
+from services.audit import deep
+from services.audit.checks import each_version_is_one_leaf, nothing_lost, one_document_per_version
+from services.audit.stores import QUERIES
 from services.chassis.errors import Conflict, Malformed, NotFound, Refused
 from services.stack.postgresql import Server
 from tests.integration.archive.copy_office import CLERK, OFFICER, Office, an_office
 from tests.integration.archive.log_world import make_world
+from tests.integration.archive.test_deep_audit import Harmed
 from tests.integration.signing.world import PROVINCE, SCHOOL
 from tests.support import forgeries
 from tests.support.judges import dss, openssl, pdfsig, pyhanko, qpdf, verapdf
@@ -41,6 +46,28 @@ from tests.support.signed_pages import document_of
 from tests.support.trust import Trust, trust_in
 
 PARTS = ["results", "subjects.toan"]
+
+
+@dataclass(frozen=True)
+class AsStores:
+    """The stores of an office for the audit's checks; that grading has sealed what signing was told of is not this test's matter."""
+
+    office: Office
+
+    async def rows(self, name: str) -> list[Any]:
+        if name == "grading.sealed_versions":
+            ordered = {row["id"] for row in await self.rows("archive.ordered_copies")}
+            return [row for row in await self.rows("signing.transcripts") if row["id"] not in ordered]
+        database = self.office.world.database if name.startswith("signing.") else self.office.database
+        async with database.transaction() as connection:
+            return list(await connection.fetch(QUERIES[name]))
+
+    async def parked_keys(self) -> dict[str, set[str]]:
+        return {}
+
+    async def problems(self) -> list[str]:
+        found = [await check(self) for check in (nothing_lost, one_document_per_version, each_version_is_one_leaf)]  # type: ignore[arg-type]  # Stands for Stores.
+        return [problem for finding in found for problem in finding.problems]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -189,3 +216,28 @@ async def test_judges_and_the_offline_check_accept_an_extract_and_compare_it_wit
     assert (code, told["accepted"], told["compared"], told["original"]["accepted"]) == (0, True, {"problem": None}, True)  # type: ignore[index]
     code, told = await verified("--original", str(other))
     assert (code, told["accepted"], told["compared"]) == (1, False, {"problem": "it is an extract of another file"})
+
+
+async def test_audits_visit_copies_and_extracts(office: Office, signers: Trust) -> None:
+    transcript_id = next(iter(office.issued))
+    (copy_id, _), (extract_id, extract) = await office.copy(transcript_id), await office.copy(transcript_id, PARTS)
+    law, ids = deep.Law(signers.pki.anchors), {copy_id, extract_id}
+    before = len(office.issued) + len([copy for copy in await office.list(OFFICER.viewer, SCHOOL, 0) if copy.issued_at])
+    report = await deep.audit(office.database, office.vault, law, deep.Range(), 1, None, lambda _: None)
+    assert (report.checked, report.faulty) == (before, 0), report.listed
+    assert await deep.count(office.database, deep.Range(school=SCHOOL)) == before
+    harmed = Harmed(office.vault, sha256(extract).digest(), forgeries.flipped_bit)
+    report = await deep.audit(office.database, harmed, law, deep.Range(), 1, None, lambda _: None)
+    assert [verdict.document for verdict in report.listed] == [f"extract {extract_id} v1"]
+    assert report.by_finding["sha256_differs"] == 1
+    # Each step of a copy's way is asked for.
+    stores, next_id = AsStores(office), str(uuid.uuid4())
+    assert await stores.problems() == []
+    assert ids <= {row["id"] for row in await stores.rows("archive.leaves")}
+    await office.order(CLERK, next_id, transcript_id, 0)
+    assert await stores.problems() == [f"sealed {next_id} v1 is unknown to signing"]
+    signed = await office.sealed()
+    assert await stores.problems() == [f"signed {next_id} v1 is neither archived nor rejected"]
+    for one in signed:
+        await office.admit(one)
+    assert await stores.problems() == []

@@ -1,5 +1,7 @@
 """Staging and vault behave alike on every kind of store: written once, read by range, honest about what is missing."""
 
+import errno
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -70,6 +72,21 @@ async def test_store_that_cannot_be_written_is_unavailable_rather_than_an_answer
     (tmp_path / "vault" / "packs").write_bytes(b"")
     with pytest.raises(Unavailable):
         await vault.keep(NAME, b"x")
+
+
+async def test_store_that_finds_the_disk_full_only_when_it_syncs_is_unavailable_and_the_repeat_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    vault = open_store(str(tmp_path / "vault"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            await vault.keep(NAME, b"x")
+    await vault.keep(NAME, b"x")
+    assert await vault.read(NAME, 0, 1) == b"x"
 
 
 async def test_staging_and_vault_may_be_named_by_url(tmp_path: Path) -> None:

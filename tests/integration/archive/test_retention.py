@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 
 from services.archive.adapters.access_ledger import PostgresAccesses
@@ -24,11 +26,12 @@ from services.archive.domain.pack import build_pack
 from services.archive.domain.retention import RETENTION, Kind
 from services.archive.entrypoints.retention import RetentionKeeper
 from services.chassis.clock import SystemClock
-from services.chassis.errors import Conflict, Malformed
+from services.chassis.errors import Conflict, Malformed, Unavailable
 from tests.integration.archive.test_access_log import problems
 from tests.integration.archive.test_admission import PUPILS, SCHOOL, Archive, archive, staged, unique
 from tests.integration.archive.test_evidence_batches import At
 from tests.support.eventually import eventually
+from tests.support.s3 import S3
 
 __all__ = ["archive"]
 OTHER_SCHOOL = str(uuid.uuid4())
@@ -171,6 +174,48 @@ async def test_a_staged_pack_goes_once_the_archive_has_issued_all_that_it_holds(
     # Its document stays where it is, and its event may come again.
     assert (await archive.get(Viewer(everything=True), PUPILS[0].transcript_id, 1))[1] == first[1]
     assert await problems(archive) == []
+
+
+async def test_staging_on_s3_is_swept_by_the_same_rules(archive: Archive, s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store notes when an object came and can't be told otherwise, so it is the archive's clock that goes on."""
+    for name, value in s3_server.variables.items():
+        monkeypatch.setenv(name, value)
+    first, second = unique(PUPILS[0], 1), unique(PUPILS[1], 1)
+    await archive.admit(staged(archive, first, second))
+    ours = f"{s3_server.url}/{uuid.uuid4()}"
+    staging, neighbours = open_staging(f"{ours}/staging").store, open_staging(f"{ours}/staging-of-others").store
+    settled = build_pack({announced.file_name: data for announced, data in (first, second)}).data
+    needed = build_pack({f"{PUPILS[2].transcript_id}-v1.pdf": b"page"}).data
+    for store, name, data in (
+        (staging, f"{SCHOOL}/settled.zip", settled),
+        (staging, f"{SCHOOL}/needed.zip", needed),
+        (staging, "notes.txt", b"not ours"),
+        (neighbours, f"{SCHOOL}/settled.zip", settled),
+    ):
+        await obstore.put_async(store, name, data)
+
+    async def names(store: Any) -> set[str]:
+        return {found["path"] async for batch in obstore.list(store) for found in batch}
+
+    office, packs = Office(archive), ObjectPacks(staging)
+    apply = replace(office.apply({Kind.STAGED_PACKS: timedelta(days=30)}), packs=packs, clock=At(NOW + timedelta(days=29)))
+    assert (await apply()).outcomes[0].deleted == 0, "nothing is old enough"
+    apply = replace(apply, clock=At(datetime.now(UTC) + timedelta(days=31)))
+    [dry] = (await apply(dry_run=True)).outcomes
+    assert ((dry.deleted, dry.needed), len(await names(staging))) == ((1, 2), 3)
+    office.list_of_holds.write_text(PUPILS[1].pupil_id)
+    [held] = (await apply()).outcomes
+    assert ((held.deleted, held.held), len(await names(staging))) == ((0, 1), 3)
+    office.list_of_holds.write_text("")
+    assert [(await apply()).outcomes[0].deleted for _ in range(2)] == [1, 0]
+    assert await names(staging) == {f"{SCHOOL}/needed.zip", "notes.txt"}
+    assert await names(neighbours) == {f"{SCHOOL}/settled.zip"}
+    assert await office.told() == [("staged_packs", SCHOOL, 1)]
+    assert await problems(archive) == []
+    # A store that doesn't answer stops the sweep and takes nothing for swept.
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(Unavailable, match="staging can't be listed"):
+        await replace(apply, packs=ObjectPacks(open_staging(f"{ours}/staging").store))()
 
 
 async def test_one_process_deletes_at_a_time(archive: Archive) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -335,27 +334,6 @@ async def test_lost_checkpoint_file_is_put_back(world: LogWorld, content: bytes 
     assert [(fault.code, fault.where) for fault in (await world.check()).faults] == [(code, "checkpoint")]
     mended = await world.check(mend=True)
     assert (mended.whole, mended.mended, file.read_bytes()) == (True, ["checkpoint"], whole)
-
-
-async def test_full_disk_stops_the_log_and_nothing_else(world: LogWorld) -> None:
-    await world.grow(10)
-    await world.queue(300)
-    extend = world.extend()
-    epoch = await extend.take_over()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The kernel refuses to write any file beyond this size, as a full disk does.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        with pytest.raises(Unavailable, match="can't be written"):
-            await extend(epoch)
-        await world.queue(1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (await world.state.head()).signed == 10
-    assert not [name for name in world.files() if "/." in name], "no draft is left"
-    assert await extend(epoch) == 301, "what was placed before the disk was full, and what came meanwhile"
-    assert (await world.grow(0)).published == 311
-    assert (await world.check()).whole
 
 
 async def test_old_backup_of_the_database_forks_nothing(world: LogWorld, make_database: DatabaseFactory) -> None:

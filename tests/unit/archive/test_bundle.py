@@ -16,9 +16,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from services.archive.adapters.cms_signatures import CmsSignatures
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
+from services.archive.adapters.evidence_tokens import TrustedTokens
 from services.archive.adapters.note_keys import verifier_of
-from services.archive.adapters.trust_store import TrustUnreadable, read_trust
+from services.archive.adapters.trust_store import TrustUnreadable, read_algorithms, read_trust
 from services.archive.adapters.trusted_proofs import evidence_proof, read_policies
 from services.archive.application.check_bundle import BundleVerdict, CheckBundle
 from services.archive.application.check_document import CheckDocument

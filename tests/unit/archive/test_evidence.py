@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.archive.adapters.evidence_records import decode, encode
-from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
-from services.archive.adapters.trust_store import trust_of
+from services.archive.adapters.evidence_tokens import TrustedTokens
+from services.archive.adapters.trust_store import read_algorithms, trust_of
 from services.archive.domain.algorithms import AlgorithmPolicy
 from services.archive.domain.evidence import MOST_LEAVES, Chain, HashTree, Proof, Reason, digest, group, verify
 from tests.support.stamping import Root, day, first_chains, new_key, stamps_renewed, tree_renewed

@@ -1,7 +1,7 @@
 """Documents with proof of time behind the last signature: exactly two revisions, and time stamps that are what they seem."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.trust_store import trust_of
 from services.archive.application.check_document import CheckDocument, Verdict
+from services.archive.domain.algorithms import AlgorithmPolicy, KeyRow
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.findings import Reason
 from services.archive.domain.known_shapes import KnownShapes
@@ -98,6 +99,29 @@ def test_document_with_two_time_stamps_is_accepted_and_says_when() -> None:
     assert verdict.findings == ()
     assert verdict.proven_at == STAMPED_AT.astimezone(UTC)
     assert verdict_on(base().data).proven_at is None
+
+
+def test_a_time_stamp_counts_while_its_algorithms_are_good() -> None:
+    """The authority has an RSA key, the signers have others."""
+    for days, reasons in ((3, set()), (0, {Reason.TIME_STAMP_INVALID})):
+        until = STAMPED_AT.astimezone(UTC) + timedelta(days=days)
+        algorithms = AlgorithmPolicy({"sha256": None}, [KeyRow("rsa", 2048, until), KeyRow("ec", 256)])
+        trust = trust_of([shared_pki().root.certificate], algorithms=algorithms)
+        clock = At(STAMPED_AT + timedelta(days=9))
+        verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda store=trust: store, clock))(document())  # type: ignore[misc]  # Bound in the loop.
+        assert {finding.reason for finding in verdict.findings} == reasons, verdict.findings
+        assert [stamp.in_force_until for stamp in verdict.stamps] == ([] if reasons else [until] * 2)
+        assert reasons or verdict.over_time(None, clock.now()).proven_at is None, "past that end it proves nothing more"
+
+
+@dataclass(frozen=True)
+class At:
+    """A clock that stands still."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
 
 
 def test_validation_data_that_is_no_certificate_is_refused() -> None:

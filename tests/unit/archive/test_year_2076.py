@@ -5,7 +5,7 @@ The rule: time stamps are renewed in the year before their authority ends, hash 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,7 +20,7 @@ from services.archive.domain.algorithms import AlgorithmPolicy, KeyRow
 from services.archive.domain.document import TRANSCRIPT
 from services.archive.domain.evidence import Chain, Proof, Reason, verify
 from services.archive.domain.findings import Reason as DocumentReason
-from tests.support.signed_documents import shared_pki, signed_transcript
+from tests.support.signed_documents import SIGNED_AT, Pki, make_pki, record_bytes, shared_pki, signed_transcript, unsigned_body
 from tests.support.stamping import Root, Stamping, day, first_chains, stamps_renewed, tree_renewed
 
 POLICY = AlgorithmPolicy(
@@ -143,6 +143,75 @@ def test_whose_signers_and_their_root_ended_decades_ago_is_valid_by_what_was_ren
     assert shared_pki().root.certificate.not_valid_after_utc < day("2076-11-25")
     verdict = judged_in_2076(record(BY_RULE))
     assert (verdict.findings, verdict.proven_at) == ((), BORN)
+
+
+LONG = make_pki(valid_for=timedelta(days=80 * 365))
+"""Signers whose certificates are still in force in 2076, with P-256 keys: what ends is SHA-256, in 2040."""
+BY_LONG = LONG.sign(unsigned_body(record_bytes()))
+
+
+def judged_with_algorithms(now: datetime, since: datetime | None, policy: AlgorithmPolicy = POLICY, pki: Pki = LONG) -> Verdict:
+    """What is said of a document whose signers' certificates never end before `now`."""
+    store = trust_of([pki.root.certificate], algorithms=policy)
+    data = BY_LONG if pki is LONG else pki.sign(unsigned_body(record_bytes()))
+    verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Standing(now)))(data)
+    return verdict.over_time(since, now)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A clock that stands still."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@pytest.mark.parametrize(
+    ("now", "since", "good"),
+    [
+        ("2039-12-31", None, True),
+        ("2040-01-01", None, False),
+        ("2076-11-25", None, False),
+        ("2076-11-25", "2039-12-31", True),
+        ("2076-11-25", "2040-01-01", False),
+    ],
+)
+def test_past_the_end_of_their_digest_signatures_need_a_proof_from_before_it(now: str, since: str | None, *, good: bool) -> None:
+    verdict = judged_with_algorithms(day(now), day(since) if since else None)
+    assert [finding.reason for finding in verdict.findings] == ([] if good else [DocumentReason.EXISTENCE_UNPROVEN] * 3)
+    assert {signer.in_force_until for signer in verdict.signers} == {day("2040-01-01")}
+
+
+def test_keys_end_by_kind_and_size_anywhere_in_the_path() -> None:
+    until = day("2030-01-01")
+    rows = [KeyRow("rsa", 2048), KeyRow("ec", 256, until)]
+    verdict = judged_with_algorithms(day("2031-01-01"), None, replace(POLICY, keys=rows))
+    assert {signer.in_force_until for signer in verdict.signers} == {until}
+    assert not verdict.accepted
+    assert judged_with_algorithms(day("2031-01-01"), None, replace(POLICY, keys=[KeyRow("ec", 256)])).accepted
+    # Not named: never good, whatever proves its age.
+    for policy in (replace(POLICY, keys=[KeyRow("ec", 384)]), replace(POLICY, digests={"sha512": None})):
+        found = judged_with_algorithms(day("2031-01-01"), day("2027-01-01"), policy)
+        assert {finding.reason for finding in found.findings} == {DocumentReason.SIGNATURE_INVALID}
+
+
+def test_the_digest_of_a_path_and_that_of_a_signature_below_it_end_each_by_themselves() -> None:
+    under_sha512 = make_pki(valid_for=timedelta(days=80 * 365), hashed=hashes.SHA512())
+    for name, ended in (("sha256", (True, True)), ("sha512", (False, True))):
+        policy = replace(POLICY, digests={"sha256": None, "sha512": None} | {name: day("2030-01-01")})
+        for pki, refused in zip((LONG, under_sha512), ended, strict=True):
+            assert judged_with_algorithms(day("2031-01-01"), None, policy, pki).accepted is not refused, name
+
+
+def test_who_signs_with_what_is_no_longer_good_is_refused_at_once() -> None:
+    """Admission asks nothing about later, and this is no matter of later."""
+    early = replace(POLICY, digests={"sha256": SIGNED_AT, "sha512": None})
+    store = trust_of([LONG.root.certificate], algorithms=early)
+    verdict = CheckDocument(TRANSCRIPT, CmsSignatures(lambda: store, Standing(SIGNED_AT + timedelta(days=1))))(BY_LONG)
+    assert {finding.reason for finding in verdict.findings} == {DocumentReason.SIGNATURE_INVALID}
+    assert "algorithms.toml" in verdict.findings[0].detail
 
 
 @pytest.mark.parametrize("evidence", [None, record({key: step for key, step in BY_RULE.items() if key != "2047"})])

@@ -37,15 +37,16 @@ class KeptInMemory:
 
 
 def file(number: int) -> str:
-    """The digest of an archived file; the sheet's is 9."""
+    """The digest of an archived file; the sheet's is 9, the copy's 8."""
     return bytes([number] * 32).hex()
 
 
 def leaf(index: int, number: int, kind: Kind, previous: int | None = None) -> dict[str, Any]:
-    """The leaf of version `number`, or of the sheet."""
+    """The leaf of version `number`, of the sheet or of the copy."""
     before = None if previous is None else bytes.fromhex(file(previous))
-    said = Statement(kind, f"pub{number}", 1 if number == 9 else number, bytes.fromhex(file(number)), b"c" * 32, before, "s", AT).canonical()
-    return {"log_index": index, "statement": said, "id": "s" if number == 9 else "t", "version": 1 if number == 9 else number, "sha256": file(number)}
+    version = 1 if number > 7 else number
+    said = Statement(kind, f"pub{number}", version, bytes.fromhex(file(number)), b"c" * 32, before, "s", AT).canonical()
+    return {"log_index": index, "statement": said, "id": {8: "k", 9: "s"}.get(number, "t"), "version": version, "sha256": file(number)}
 
 
 def checkpoint(leaves: list[dict[str, Any]]) -> dict[str, Any]:
@@ -59,26 +60,30 @@ def told_of(line: access_line.AccessLine) -> bytes:
 
 
 def whole() -> Rows:
-    """One transcript in two versions, a correction between them, everything told to everybody."""
+    """One transcript in two versions, a correction between them, a copy of the first one, everything told to everybody."""
     versions: list[dict[str, Any]] = [{"id": "t", "version": n, "class_id": "c", "digest": f"content-{n}"} for n in (1, 2)]
-    leaves = [leaf(0, 9, Kind.SHEET), leaf(1, 1, Kind.ISSUE), leaf(2, 2, Kind.SUPERSEDE, previous=1)]
+    leaves = [leaf(0, 9, Kind.SHEET), leaf(1, 1, Kind.ISSUE), leaf(2, 8, Kind.COPY, previous=1), leaf(3, 2, Kind.SUPERSEDE, previous=1)]
     line = trail.next_line(trail.Head("school:s", 0, trail.GENESIS), AT, "unlock", {"unlock_id": "u"})
     read = [access_line.line_behind("r", 1, access_line.GENESIS, READING, AT, bytes(16))]
     read.append(access_line.line_behind("r", 2, read[0].hash, READING, AT, bytes(16)))
     sheet = {"id": "s", "version": 1, "digest": "sheet", "class_id": "c"}
+    copy = {"id": "k", "version": 1, "digest": "copy", "class_id": "c"}
     return {
         "grading.sealed_versions": [sheet, *versions],
-        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (sheet, *versions)],
+        "signing.transcripts": [row | {"state": "signed", "failure": ""} for row in (sheet, copy, *versions)],
         "signing.sheet_needs": [{"id": "t", "version": n, "sheet_id": "s", "sheet_version": 1} for n in (1, 2)],
-        "signing.completions": [{"id": "s", "version": 1, "sha256": file(9)}] + [{"id": "t", "version": n, "sha256": file(n)} for n in (1, 2)],
+        "signing.completions": [{"id": "k", "version": 1, "sha256": file(8)}, {"id": "s", "version": 1, "sha256": file(9)}]
+        + [{"id": "t", "version": n, "sha256": file(n)} for n in (1, 2)],
         "archive.sheets": [sheet | {"sha256": file(9)}],
+        "archive.ordered_copies": [copy],
+        "archive.copies": [copy | {"sha256": file(8)}],
         "signing.intents": [{"intent_id": "i", "to_be_signed": "d", "fate": "announced"}],
         "archive.transcripts": [row | {"supersedes": row["version"] - 1, "sha256": file(row["version"]), "revoked": False} for row in versions],
         "archive.rejected": [],
         "archive.void_versions": [],
         "archive.leaves": leaves,
         "archive.checkpoints": [checkpoint(leaves[:1]), checkpoint(leaves)],
-        "archive.log_head": [{"sequenced": 3, "signed": 3, "published": 3}],
+        "archive.log_head": [{"sequenced": 4, "signed": 4, "published": 4}],
         "grading.changes_after_seal": [{"unlock_id": "u", "first_at": AT, "last_at": AT, "changes": 1}],
         "locking.unlocks": [
             {
@@ -134,6 +139,10 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "a transcript was archived without its sheet": (without_its_sheet, {"I1"}),
     "a sheet has two signed forms": (lambda r: r["archive.sheets"][0].update(sha256="other"), {"I2"}),
     "signing never heard of a seal": (lambda r: r["signing.transcripts"].pop(), {"I1"}),
+    "signing never heard of a copy": (lambda r: r["archive.ordered_copies"].append({"id": "l", "version": 1, "digest": "l", "class_id": "c"}), {"I1"}),
+    "a sealed copy never reached the archive": (lambda r: r["archive.copies"].pop(), {"I1"}),
+    "the archive holds another copy than was sealed": (lambda r: r["archive.copies"][0].update(sha256="other"), {"I2"}),
+    "a copy is no leaf": (lambda r: r["archive.leaves"][2].update(id=None, version=None), {"I7"}),
     "a signed version never reached the archive": (lambda r: r["archive.transcripts"].pop(), {"I1"}),
     "the archive holds another file than was signed": (lambda r: r["archive.transcripts"][0].update(sha256="other"), {"I2", "I8"}),
     "the archive holds another content than was sealed": (lambda r: r["archive.transcripts"][0].update(digest="other"), {"I2"}),
@@ -148,13 +157,13 @@ HARM: dict[str, tuple[Callable[[Rows], Any], set[str]]] = {
     "a leaf names another document": (lambda r: r["archive.leaves"][1].update(statement=leaf(1, 3, Kind.ISSUE)["statement"]), {"I7", "I11"}),
     "the log was cut short": (lambda r: r["archive.leaves"].pop(), {"I7", "I11"}),
     "a version stands twice in the log": (lambda r: r["archive.leaves"].append(r["archive.leaves"][1] | {"log_index": None}), {"I7"}),
-    "the log tells of an admission that nobody knows": (lambda r: r["archive.leaves"].append(leaf(3, 5, Kind.ISSUE) | {"log_index": None, "id": None}), {"I7"}),
-    "a leaf was taken out of the middle": (lambda r: r["archive.leaves"][2].update(log_index=3), {"I11"}),
+    "the log tells of an admission that nobody knows": (lambda r: r["archive.leaves"].append(leaf(4, 5, Kind.ISSUE) | {"log_index": None, "id": None}), {"I7"}),
+    "a leaf was taken out of the middle": (lambda r: r["archive.leaves"][3].update(log_index=4), {"I11"}),
     "a checkpoint was rewritten": (lambda r: r["archive.checkpoints"][0].update(root=bytes(32)), {"I11"}),
     "a checkpoint's note was rewritten": (lambda r: r["archive.checkpoints"][0].update(note=r["archive.checkpoints"][1]["note"]), {"I11"}),
-    "a checkpoint of more leaves than there are": (lambda r: r["archive.checkpoints"].append({"size": 4, "root": bytes(32), "note": b""}), {"I11"}),
+    "a checkpoint of more leaves than there are": (lambda r: r["archive.checkpoints"].append({"size": 5, "root": bytes(32), "note": b""}), {"I11"}),
     "the head names a checkpoint that nobody signed": (lambda r: r["archive.log_head"][0].update(published=2), {"I11"}),
-    "the log supersedes another version": (lambda r: r["archive.leaves"][2].update(leaf(2, 2, Kind.SUPERSEDE, previous=9)), {"I8", "I11"}),
+    "the log supersedes another version": (lambda r: r["archive.leaves"][3].update(leaf(3, 2, Kind.SUPERSEDE, previous=9)), {"I8", "I11"}),
     "a version supersedes nothing": (lambda r: r["archive.transcripts"][1].update(supersedes=0), {"I8"}),
     "a version between two is nowhere": (skipped, {"I8"}),
     "reporting counts one too many": (lambda r: r["reporting.archived_by_class"][0].update(archived=2), {"I9"}),
@@ -197,7 +206,7 @@ async def test_a_seal_parked_by_signing_is_accounted_for() -> None:
     rows = whole()
     for name in ("signing.transcripts", "signing.completions", "archive.transcripts", "archive.leaves", "archive.checkpoints"):
         rows[name].pop()
-    rows["archive.log_head"] = [{"sequenced": 2, "signed": 1, "published": 1}]
+    rows["archive.log_head"] = [{"sequenced": 3, "signed": 1, "published": 1}]
     assert await broken(rows) == {"I1"}
     rows["parked"] = [{"service": "signing", "key": "c"}]
     assert await broken(rows) == set()

@@ -559,9 +559,12 @@ class GetEvidenceRequest(_message.Message):
 
     TRANSCRIPT_ID_FIELD_NUMBER: _builtins.int
     SHEET_ID_FIELD_NUMBER: _builtins.int
+    COPY_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     transcript_id: _builtins.str
     sheet_id: _builtins.str
+    copy_id: _builtins.str
+    """of a certified copy or an extract; these have one version"""
     version: _builtins.int
     """0: the latest"""
     def __init__(
@@ -569,13 +572,14 @@ class GetEvidenceRequest(_message.Message):
         *,
         transcript_id: _builtins.str = ...,
         sheet_id: _builtins.str = ...,
+        copy_id: _builtins.str = ...,
         version: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "sheet_id", b"sheet_id", "transcript_id", b"transcript_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "document", b"document", "sheet_id", b"sheet_id", "transcript_id", b"transcript_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "sheet_id", b"sheet_id", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy_id", b"copy_id", "document", b"document", "sheet_id", b"sheet_id", "transcript_id", b"transcript_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_document: _TypeAlias = _typing.Literal["transcript_id", "sheet_id"]  # noqa: Y015
+    _WhichOneofReturnType_document: _TypeAlias = _typing.Literal["transcript_id", "sheet_id", "copy_id"]  # noqa: Y015
     _WhichOneofArgType_document: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_document) -> _WhichOneofReturnType_document | None: ...
 
