@@ -92,7 +92,8 @@ class Rows(_Alike):
         self._wrapping: itemgetter[Any] = itemgetter(self._index[_named(columns)], self._index[-1], *author)
         self._kinds = [_RowKind(edges, columns, size, air) for size, air in variants]
         self._frames = _Frames(len(columns))
-        self._uprights = [number(x) for x in edges]
+        self._uprights = b"/Artifact BMC\n" + b"".join([number(x) + b"0 m " + number(x) + b"%b l S\n" for x in edges]) + CLOSE
+        self._edges = len(edges)
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """Heights of all rows."""
@@ -110,8 +111,7 @@ class Rows(_Alike):
         written[stride - 1 :: stride] = map(kind.ends.__getitem__, own)
         out += written
         # The uprights are drawn once, through all rows above.
-        total = number(sum(own))
-        out.append(b"/Artifact BMC\n" + b"".join([b"%b 0 m %b %b l S\n" % (x, x, total) for x in self._uprights]) + CLOSE)
+        out.append(self._uprights % ((number(sum(own)),) * self._edges))
         return mcid + len(rows) * len(self._index)
 
     def branch(self, shape: Any, part: range, mcid: int, nodes: list[Element]) -> int:
@@ -343,7 +343,7 @@ class Groups:
         self._source, self._heading, self._heads = spec["source"], spec["heading"], spec["head"]
         self._edges = [edge - frame.left for edge in frame.columns(spec["columns"])]
         self._variants = variants
-        self._pieces = [Pieces(partial(self._drawn, size, air)) for size, air in variants]
+        self._pieces = [_Heights(partial(self._drawn, size, air)) for size, air in variants]
         self._heights = [_Heights(partial(self._height, size, air)) for size, air in variants]
         self._head = Pieces(self._drawn_head)
 
@@ -368,18 +368,14 @@ class Groups:
         return heights
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:
-        """Groups; their numbers are put in while writing, since a piece holds many."""
+        """Groups; a piece holds many cells, so it is remembered with the number of its first."""
         size, air = self._variants[variant]
         for index in part:
             if index == 0:
                 out.append(self._head[size, air, mcid])
                 mcid += 1 + len(self._heads)
-            group = sheet[self._source][index]
-            *cells, rules = self._pieces[variant][group].split(b"\x00")
-            for piece in cells:
-                out += (TD[mcid], piece, CLOSE)
-                mcid += 1
-            out.append(rules)
+            mcid, piece = self._pieces[variant][mcid, sheet[self._source][index]]
+            out.append(piece)
         return mcid
 
     def _drawn_head(self, key: tuple[float, float, int]) -> bytes:
@@ -396,10 +392,10 @@ class Groups:
         out.append(artifact(frame + path((ends[0], 0), (ends[1], 0)) + path((ends[0], -height), (ends[1], -height))) + moved(height))
         return b"".join(out)
 
-    def _drawn(self, size: float, air: float, group: Group) -> bytes:
-        """The cells' contents with zero bytes between them, then rules and the move."""
-        caption, rows, remark = group
-        row, small = self._row(size, air, group), max(size - 0.4, 6.8)
+    def _drawn(self, size: float, air: float, key: tuple[int, Group]) -> tuple[int, bytes]:
+        """The next free number, and the cells from the one in the key on, then rules and the move."""
+        mcid, (caption, rows, remark) = key
+        row, small = self._row(size, air, key[1]), max(size - 0.4, 6.8)
         edges = self._edges
         top = -(leading(size) + 2 * air) if caption else 0.0
         cells, rules = [], [path((edges[0], 0), (edges[0], top)), path((edges[-1], 0), (edges[-1], top)), path((edges[0], top), (edges[-1], top))]
@@ -415,7 +411,8 @@ class Groups:
                 cells.append(lines(edges[2] + _INSET, top - air - small * 0.93, wrapped, small))
         bottom = top - row * len(rows)
         rules += [path((x, top), (x, bottom)) for x in edges]
-        return b"\x00".join([*cells, artifact(b"".join(rules)) + moved(-bottom)])
+        drawn = [TD[place] + content + CLOSE for place, content in enumerate(cells, mcid)]
+        return mcid + len(cells), b"".join([*drawn, artifact(b"".join(rules)), moved(-bottom)])
 
     def shape(self, sheet: Mapping[str, Any]) -> Hashable:
         """Whether each group has a caption, and how many rows."""
