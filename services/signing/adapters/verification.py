@@ -32,6 +32,8 @@ from services.signing.domain.copy_of_document import is_copy, is_extract, known_
 from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
+_Written = dict[tuple[int, int], dict[str, object]]
+"""What objects say, by number and generation: each key with its value as the file writes it."""
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
 _Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 _PADES = "/ETSI.CAdES.detached"
@@ -113,6 +115,7 @@ class DocumentVerifier:
     _containers: dict[tuple[bytes, int], _Container] = field(default_factory=dict)
     _kinds: dict[Hashable, _Kind] = field(default_factory=dict)
     _fixed_parts: dict[bytes, _Fixed] = field(default_factory=dict)
+    _unsigned: dict[Hashable, _Written] = field(default_factory=dict)
     in_full: int = 0
     """How many documents were read the long way."""
 
@@ -179,7 +182,8 @@ class DocumentVerifier:
         for revision in revisions:
             check_layout(pdf, revision)
         containers: list[_Container] = []
-        with pikepdf.open(io.BytesIO(pdf)) as document, pikepdf.open(io.BytesIO(pdf[: revisions[0].end])) as unsigned:
+        before = self._written_before(pdf, revisions[0])
+        with pikepdf.open(io.BytesIO(pdf)) as document:
             beside = _check_content(document, expected)
             fields = _fields(document)
             if [name for name, _ in fields] != list(expected.fields):
@@ -187,27 +191,43 @@ class DocumentVerifier:
             signed = [(name, widget) for name, widget in fields if "/V" in widget]
             if [name for name, _ in signed] != [e.field for e in expected.signatures]:
                 raise NotAsIntended(f"signed fields are {[name for name, _ in signed]}")
-            _check_unchanged("catalogue", document.Root, unsigned.Root, {"/Perms"} if signed else set())
+            _check_unchanged("catalogue", document.Root, before, {"/Perms"} if signed else set())
             for index, ((_, widget), wanted) in enumerate(zip(signed, expected.signatures, strict=True)):
                 value = widget.V
-                _check_unchanged(wanted.field, widget, unsigned.get_object(widget.objgen), {"/V", "/AP"})
+                _check_unchanged(wanted.field, widget, before, {"/V", "/AP"})
                 _check_permissions(document, value, wanted, expected)
                 _check_written(revisions, index, widget, document)
                 covered, container = _covered(pdf, value, revisions[index + 1], index)
                 containers.append(self._check_cms(container, covered, wanted))
                 _check_time(value, wanted)
         if _attached(pdf, revisions[0]) is not None:
-            self._remember(pdf, revisions, expected, containers, beside)
+            self._remember(pdf, revisions, expected, containers, beside, before)
 
-    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], beside: str) -> None:
+    def _written_before(self, pdf: bytes, base: Revision) -> _Written:
+        """What the catalogue and the fields of the unsigned page say; pages that share a fixed part say the same."""
+        fixed = self._fixed(pdf)
+        known = self._unsigned.get(_shared(fixed, base)) if fixed else None
+        if known is not None:
+            return known
+        with pikepdf.open(io.BytesIO(pdf[: base.end])) as unsigned:
+            return {one.objgen: {key: _said(value) for key, value in one.items()} for one in (unsigned.Root, *unsigned.Root.AcroForm.Fields)}
+
+    def _remember(
+        self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], beside: str, before: _Written
+    ) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
             self._fixed_parts.clear()
+            self._unsigned.clear()
         fixed = self._fixed(pdf)
         if fixed is None:
             content = pdf[: _fixed_length(pdf)]
             fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), beside)
+        own = revisions[0].stands_from(len(fixed.content))
+        if any(offset >= len(fixed.content) and offset not in own for offset in revisions[0].objects.values()):
+            return  # Documents with these rows could differ in more than their last objects.
         shared = _shared(fixed, revisions[0])
+        self._unsigned[shared] = before
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
             if span is None or not _range_of(pdf, span, revision)[2]:
@@ -392,11 +412,11 @@ def _fields(document: pikepdf.Pdf) -> list[tuple[str, Any]]:
     return fields
 
 
-def _check_unchanged(what: str, new: Any, old: Any, allowed: set[str]) -> None:
+def _check_unchanged(what: str, new: Any, written: _Written, allowed: set[str]) -> None:
     """A rewritten object says what it said before, but for the keys that signing adds."""
+    old = written[new.objgen]
     for key in new.keys() | old.keys():
-        before, after = (_said(each[key]) if key in each else None for each in (old, new))
-        if before != after and key not in allowed:
+        if key not in allowed and (_said(new[key]) if key in new else None) != old.get(key):
             raise NotAsIntended(f"{what}: {key} changed")
     if "/V" in old:
         raise NotAsIntended(f"{what}: the page came with a value in the field")
