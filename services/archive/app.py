@@ -1,7 +1,7 @@
 """The archive's parts, named and joined."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from services.archive.adapters.cms_signatures import CmsSignatures
 from services.archive.adapters.copies import PostgresCopies, new_public_id
 from services.archive.adapters.data_keys import PostgresDataKeys
 from services.archive.adapters.dossiers import PostgresDossiers
+from services.archive.adapters.duties import PostgresDuties
 from services.archive.adapters.evidence_ledger import PostgresEvidence
 from services.archive.adapters.evidence_tokens import TrustedTokens, read_algorithms
 from services.archive.adapters.log_state import PostgresLogState, alone
@@ -48,9 +49,10 @@ from services.archive.application.admit_transcripts import AdmitTranscripts
 from services.archive.application.apply_retention import ApplyRetention
 from services.archive.application.check_bundle import CheckBundle
 from services.archive.application.check_document import Announced, CheckByRoles, CheckDocument, Verdict
-from services.archive.application.check_log import CheckLog
+from services.archive.application.check_log import CheckLog, LogInspection
 from services.archive.application.check_standing import CheckStanding
 from services.archive.application.confirm_revocation import ConfirmRevocation, ListRevocations
+from services.archive.application.duty_ports import Check, LastStamp
 from services.archive.application.evidence_window import EvidenceWindow
 from services.archive.application.extend_log import ExtendLog
 from services.archive.application.get_bundle import GetBundle
@@ -77,7 +79,8 @@ from services.archive.application.rewrap_data_keys import RewrapDataKeys
 from services.archive.application.stamp_batches import StampBatches
 from services.archive.application.submission_ports import DepartmentKey, NationalRegister
 from services.archive.application.submit_transcripts import SubmitTranscripts
-from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Profile, order_of, transcript_of
+from services.archive.application.watch_duties import Limits, WatchDuties
+from services.archive.domain.document import CLASS_SHEET, COPY, EXTRACT, TRANSCRIPT, Profile, RoleOrder, role_orders, transcript_of
 from services.archive.domain.known_shapes import KnownShapes
 from services.archive.domain.retention import Kind
 from services.archive.domain.signed_note import NoteError
@@ -90,6 +93,7 @@ from services.archive.entrypoints.page import PublicPage
 from services.archive.entrypoints.page_limits import PageLimits
 from services.archive.entrypoints.retention import RetentionKeeper
 from services.archive.entrypoints.rpc import ArchiveRPC
+from services.archive.entrypoints.watch import DutyWatch
 from services.archive.settings import ArchiveSettings
 from services.chassis import web
 from services.chassis.app import Service
@@ -98,7 +102,7 @@ from services.chassis.errors import Malformed, Unavailable
 
 SETTINGS = ArchiveSettings
 MIGRATIONS = Path(__file__).with_name("migrations")
-ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access", "retention")}
+ROLES = {"serve": ("rpc", "consumers", "relay", "log", "tiles", "evidence", "page", "access", "retention", "watch")}
 TILES_KEPT = 4096
 """Tiles that proofs keep in memory, 8 kB each: the whole log of a million documents."""
 
@@ -112,13 +116,13 @@ def document_check(trust_dir: Path, profile: Profile = TRANSCRIPT) -> CheckDocum
 
 def transcript_check(settings: ArchiveSettings) -> CheckByRoles:
     """The check of transcripts, by each order of signatures that policy knows."""
-    return CheckByRoles({roles: document_check(settings.trust_dir, transcript_of(roles)) for roles in role_orders(settings.role_orders)})
+    return CheckByRoles({order: document_check(settings.trust_dir, transcript_of(order.roles)) for order in orders_of(settings.role_orders)})
 
 
-def role_orders(text: str) -> list[tuple[str, ...]]:
+def orders_of(text: str) -> tuple[RoleOrder, ...]:
     """Orders of roles out of the setting; Malformed names the one that can't be."""
     try:
-        return [order_of(part) for part in text.split(";")]
+        return role_orders(text)
     except ValueError as error:
         raise Malformed(f"role_orders: {error}", code="settings") from None
 
@@ -287,6 +291,11 @@ def check_log(settings: ArchiveSettings, service: Service) -> CheckLog:
     return CheckLog(state, tiles, objects, vault(settings, service), verifier_of(policy.log) if policy else None)
 
 
+async def keep_check(service: Service, found: LogInspection, *, documents: bool) -> None:
+    """Remember that log and store, or the log alone, were checked: what wasn't checked for long is told."""
+    await PostgresDuties(service.database).add_check(Check(documents, len(found.faults), SystemClock().now()))
+
+
 def proofs(settings: ArchiveSettings, service: Service) -> GetProof:
     """Proofs from the log's files, where this process has a way to them."""
     tiles = LogTiles(open_tiles(settings.log_url), TILES_KEPT) if settings.log_url else None
@@ -299,6 +308,31 @@ def retention(settings: ArchiveSettings, service: Service, record: RecordAccess)
     periods = {kind: timedelta(days=number) for kind, number in days.items() if number is not None}
     packs = ObjectPacks(open_staging(settings.staging_url).store)
     return ApplyRetention(PostgresRetention(service.database), packs, record, periods, lambda: holds_in(settings.retention_holds_file), SystemClock())
+
+
+def duties(settings: ArchiveSettings, service: Service) -> WatchDuties:
+    """What looks at how the archive's duties stand."""
+    judged, policy = tokens(settings.trust_dir), policy_of(settings)
+
+    def weak_at(stamp: LastStamp) -> datetime:
+        try:
+            weak = judged.weak_at(stamp.token, stamp.algorithm)
+        except TrustUnreadable as error:
+            raise Unavailable(f"the table of algorithms can't be read: {error}", code="trust_unreadable") from error
+        return stamp.good_until if weak is None else min(weak, stamp.good_until)
+
+    limits = Limits(
+        evidence=timedelta(seconds=settings.evidence_window_seconds),
+        renewal=timedelta(days=settings.watch_renewal_days),
+        log=timedelta(seconds=settings.watch_log_seconds),
+        witness=timedelta(seconds=settings.watch_witness_seconds),
+        parked=timedelta(seconds=settings.watch_parked_seconds),
+        refused=timedelta(days=settings.watch_refused_days),
+        log_check=timedelta(days=settings.watch_log_check_days),
+        document_check=timedelta(days=settings.watch_document_check_days),
+    )
+    witnesses = [witness.name for witness in policy.witnesses if witness.url] if policy else []
+    return WatchDuties(PostgresDuties(service.database), PostgresEvidence(service.database), weak_at, witnesses, limits, SystemClock())
 
 
 def recording(service: Service) -> RecordAccess:
@@ -344,10 +378,11 @@ def build(settings: ArchiveSettings) -> Service:
     service.add_consumers(
         ArchiveConsumers(admission(settings, service), sheet_admission(settings, service), copy_admission(settings, service), window(settings, service))
     )
-    service.add_background("evidence", EvidenceKeeper(stamping(settings, service), ledger, SystemClock()).run)
+    service.add_background("evidence", EvidenceKeeper(stamping(settings, service)).run)
     add_page(settings, service, get_status, get_proof)
     service.add_background("access", AccessAnchors(PostgresAccesses(service.database), SystemClock(), settings.access_anchor_seconds).run)
     service.add_background("retention", RetentionKeeper(retention(settings, service, record), settings.retention_seconds).run)
+    service.add_background("watch", DutyWatch(duties(settings, service), SystemClock(), settings.watch_seconds).run)
     if settings.log_url:
         add_log(settings, service)
     else:

@@ -18,7 +18,8 @@ class ArchiveSettings(ServiceSettings):
     store_url: str = Field(description="the archive's own store, written once: a folder, or a URL such as s3://bucket/prefix")
     role_orders: str = Field(
         "homeroom_teacher,principal,school_seal",
-        description="orders of signatures that some policy of signing asks for, `;` between them: a transcript with any other is refused",
+        description="orders of signatures that some policy of signing asks for, `;` between them, each with `province,province:` before it unless it holds "
+        "everywhere as the first does: a transcript with any other is refused",
     )
     trust_dir: Path = Field(description="directory of trust anchors (PEM or DER), intermediates and revocation lists")
     log_url: str = Field(
@@ -60,6 +61,17 @@ class ArchiveSettings(ServiceSettings):
         None, description="legal holds: ids of transcripts and pupils, one a line; nothing of the schools that have their documents is deleted"
     )
     retention_seconds: float = Field(86_400, gt=0, description="time between two looks at what has had its time")
+
+    watch_seconds: float = Field(60, gt=0, description="time between two looks at what is late")
+    watch_renewal_days: int = Field(90, ge=1, description="how long before its end evidence is renewed at the latest; twice as long before people hear of it")
+    watch_log_seconds: float = Field(
+        900, gt=0, description="how long a statement may wait for a final checkpoint; half of it, as in all of these, before people hear"
+    )
+    watch_witness_seconds: float = Field(7200, gt=0, description="how long a witness may lack checkpoints")
+    watch_parked_seconds: float = Field(3600, gt=0, description="how long a record may stay parked")
+    watch_refused_days: float = Field(3, gt=0, description="how long a refused document may wait for one that is admitted in its place")
+    watch_log_check_days: float = Field(3, gt=0, description="how long ago the log may have been checked at the most (`hocba archive fsck`)")
+    watch_document_check_days: float = Field(16, gt=0, description="the same for every stored document")
 
     @model_validator(mode="after")
     def _one_home(self) -> Self:

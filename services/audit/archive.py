@@ -18,6 +18,7 @@ from services.archive.application.check_log import CheckLog, Progress
 from services.archive.application.get_proof import GetProof
 from services.archive.application.log_ports import KeptPack
 from services.archive.application.ports import Location, Vault
+from services.archive.domain.document import RoleOrder
 from services.archive.domain.statement import Statement
 from services.audit.checks import Finding
 from services.audit.stores import QUERIES
@@ -69,7 +70,7 @@ class Outsider:
 
     trust: Path
     log_policy: Path
-    role_orders: tuple[tuple[str, ...], ...]
+    role_orders: tuple[RoleOrder, ...]
 
     def judge(self, data: bytes, proof: bytes) -> Mapping[str, Any]:
         """What the outsider says of a document and its proof, as files."""
@@ -83,7 +84,7 @@ class Outsider:
         """The report of `hocba verify` in a process that can't reach the network; the first order of signatures under which it accepts counts."""
         report: Mapping[str, Any] = {}
         for order in self.role_orders:
-            options = ["--trust", str(self.trust), "--proof", str(proof), "--log-policy", str(self.log_policy), "--roles", ",".join(order), "--json"]
+            options = ["--trust", str(self.trust), "--proof", str(proof), "--log-policy", str(self.log_policy), "--roles", ",".join(order.roles), "--json"]
             # Where the system allows it, in a network namespace of its own as well.
             alone = ["unshare", "--net"] if os.geteuid() == 0 and shutil.which("unshare") else []
             command = [*alone, sys.executable, "-c", _ALONE, "verify", str(pdf), *options]

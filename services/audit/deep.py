@@ -26,7 +26,7 @@ from services.archive.adapters.record_tables import xml_table
 from services.archive.adapters.trust_store import TrustStore, read_trust
 from services.archive.application.check_document import Announced, CheckDocument
 from services.archive.application.ports import Location, Vault
-from services.archive.domain.document import CLASS_SHEET, ROLES, Profile, transcript_of
+from services.archive.domain.document import CLASS_SHEET, ROLES, Profile, RoleOrder, transcript_of
 from services.chassis.clock import SystemClock
 from services.chassis.database import SYSTEM, Database, Queries
 from services.chassis.errors import Malformed, NotFound, Refused, Unavailable
@@ -66,7 +66,7 @@ class Law:
     """By what documents are judged: the folder of trust anchors, and the orders of signatures that transcripts may have."""
 
     trust: Path
-    role_orders: tuple[tuple[str, ...], ...] = (ROLES,)
+    role_orders: tuple[RoleOrder, ...] = (RoleOrder(ROLES),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +213,11 @@ _trusted = lru_cache(maxsize=1)(read_trust)
 def judge(pdf: bytes, document: Archived, law: Law) -> list[tuple[str, str]]:
     """What speaks against a document, as (code, detail): the archive's own findings, then pyHanko's. Runs in a worker process.
 
-    Policy may know several orders of signatures: the one under which least speaks against it counts.
+    Policy may know several orders of signatures in a province: the one under which least speaks against it counts.
     """
-    profiles = [CLASS_SHEET] if document.kind == "sheet" else [transcript_of(roles) for roles in law.role_orders]
+    profiles = (
+        [CLASS_SHEET] if document.kind == "sheet" else [transcript_of(order.roles) for order in law.role_orders if order.holds_in(document.place.province_id)]
+    )
     return min((_found(pdf, document, profile, _trusted(law.trust)) for profile in profiles), key=len)
 
 

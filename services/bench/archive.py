@@ -1,4 +1,5 @@
-"""`hocba bench archive`: durable appends to the transparency log next to bare inserts of the same rows, and how long status and proof take.
+"""`hocba bench archive`: transcripts admitted end to end next to bare checks, durable appends to the transparency log next to bare inserts of the same rows,
+and how long status and proof take. Admission is described in `admission.py`.
 
 An append counts when a published checkpoint covers it: queued in a committed transaction, placed, written as tiles with fsync, read again,
 signed, cosigned over HTTP by two witness processes that write down what they saw, and published. The baseline is the same rows, in
@@ -28,6 +29,8 @@ from random import Random
 from typing import Annotated, Any
 
 import typer
+
+from services.bench import admission
 
 WORKERS = 8
 CLASS = 40
@@ -81,16 +84,23 @@ def attach(group: typer.Typer) -> None:
     def archive(
         appends: Annotated[int, typer.Option(help="leaves a round")] = 20_000,
         rounds: Annotated[int, typer.Option(help="rounds of each side, in turn")] = 3,
+        transcripts: Annotated[int, typer.Option(help="transcripts a round that are admitted; 0: leave that out")] = 960,
         leaves: Annotated[int, typer.Option(help="size of the log that is asked for proofs; 0: leave that out")] = 1_000_000,
         rate: Annotated[int, typer.Option(help="calls per second, half of them for a status, half for a proof")] = 100,
         seconds: Annotated[int, typer.Option(help="how long they are made")] = 20,
         as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     ) -> None:
-        """Durable appends per second next to bare inserts, and latencies of status and proof over a large log."""
-        result = measure(appends, rounds, leaves, rate, seconds, lambda text: None if as_json else typer.secho(text, dim=True, err=True))
+        """Transcripts admitted per second next to bare checks, durable appends next to bare inserts, latencies of status and proof over a large log."""
+        result = measure(appends, rounds, transcripts, leaves, rate, seconds, lambda text: None if as_json else typer.secho(text, dim=True, err=True))
         if as_json:
             typer.echo(json.dumps(result))
             return
+        if line := result["admission"]:
+            typer.echo(f"{'admitted, final/s':>22}{'a core second':>16}{'archive us':>12}{'others us':>12}{'bare checks':>14}{'ratio':>8}")
+            typer.echo(
+                f"{line['final_per_second']:>22,.0f}{line['per_core_second']:>16,.0f}{line['archive_us']:>12,.0f}"
+                f"{line['database_and_witnesses_us']:>12,.0f}{line['bare_checks_per_core_second']:>14,.0f}{line['ratio']:>8.2f}"
+            )
         typer.echo(f"{'leaves a transaction':>22}{'final/s':>12}{'bare inserts/s':>16}{'ratio':>8}")
         for line in result["appends"]:
             typer.echo(f"{line['leaves_a_transaction']:>22}{line['final_per_second']:>12,.0f}{line['bare_inserts_per_second']:>16,.0f}{line['ratio']:>8.2f}")
@@ -98,7 +108,7 @@ def attach(group: typer.Typer) -> None:
             typer.echo(f"{line['call']:>22}  p50 {line['p50_ms']:.1f} ms, p99 {line['p99_ms']:.1f} ms, longest {line['max_ms']:.1f} ms ({line['calls']} calls)")
 
 
-def measure(appends: int, rounds: int, leaves: int, rate: int, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(appends: int, rounds: int, transcripts: int, leaves: int, rate: int, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Everything in one run, on a PostgreSQL of its own (or the one that HOCBA_DATABASE names) with fsync on."""
     import uvloop
 
@@ -115,7 +125,10 @@ def measure(appends: int, rounds: int, leaves: int, rate: int, seconds: int, say
         ending.callback(postgresql.wipe, places)
         ending.callback(server.stop)
         template = server.provide("archive")
-        found: dict[str, Any] = {"workers": WORKERS, "witnesses": WITNESSES, "appends": [], "log": {}, "latencies": []}
+        found: dict[str, Any] = {"workers": WORKERS, "witnesses": WITNESSES, "admission": None, "appends": [], "log": {}, "latencies": []}
+        if transcripts:
+            say(f"{transcripts} transcripts are rendered and signed")
+            found["admission"] = asdict(_admission_rounds(server, template.name, migrations, places, transcripts, rounds, say))
         for at_once in (1, CLASS):
             with _database(server, template.name, migrations) as databases:
                 say(f"{rounds} rounds of {appends} leaves, {at_once} a transaction")
@@ -139,6 +152,40 @@ def _database(server: Any, template: str, migrations: Any) -> Iterator[Any]:
         yield databases
     finally:
         server.drop(name)
+
+
+def _admission_rounds(
+    server: Any, template: str, migrations: Any, places: Any, transcripts: int, rounds: int, say: Callable[[str], None]
+) -> admission.Admitted:
+    """Each round in a database, a store and a log of its own; the first warms up."""
+    import uvloop
+
+    from services.stack import pki
+
+    keys, folder = pki.prepare(places), places.state / "admission"
+    folder.mkdir()
+    classes = admission.Classes(folder, transcripts, say)
+    announced = asyncio.run(classes.staged())
+    taken: list[admission.Round] = []
+    for turn in range(rounds + 1):
+        say(f"round {turn} of {rounds}: {transcripts} transcripts are admitted")
+        with _database(server, template, migrations) as databases:
+            own = {
+                "staging_url": classes.staging,
+                "store_url": folder / f"store-{turn}",
+                "trust_dir": classes.anchors,
+                "wrapping_keys_make": "true",
+                "log_url": "",
+            }
+            settings = _named(databases, places, keys, folder) | {name: str(value) for name, value in own.items()}
+            settings = {name: value for name, value in settings.items() if name not in ("log_key_file", "log_policy_file")}
+
+            async def run(databases: Any = databases, settings: dict[str, str] = settings) -> admission.Round:
+                async with _log(databases, places) as (_, published):
+                    return await admission.admit_all(classes, announced, settings, published)
+
+            taken.append(uvloop.run(run()))
+    return admission.summed(classes, taken[1:])
 
 
 async def _append_rounds(databases: Any, places: Any, leaves: int, rounds: int, at_once: int) -> Appends:
@@ -336,6 +383,10 @@ async def _large_log(databases: Any, folder: Path, leaves: int) -> float:
 
 
 def _settings(databases: Any, places: Any, keys: Any, folder: Path) -> dict[str, str]:
+    return {f"HOCBA_ARCHIVE_{name.upper()}": value for name, value in _named(databases, places, keys, folder).items()}
+
+
+def _named(databases: Any, places: Any, keys: Any, folder: Path) -> dict[str, str]:
     from services.stack import ports
 
     chosen, leaf = ports.choose(places, ("archive",)), keys.leaf("archive")
@@ -357,7 +408,7 @@ def _settings(databases: Any, places: Any, keys: Any, folder: Path) -> dict[str,
         "log_level": "error",
         "wrapping_keys_dir": folder / "wrapping",
     }
-    return {f"HOCBA_ARCHIVE_{name.upper()}": str(value) for name, value in known.items()}
+    return {name: str(value) for name, value in known.items()}
 
 
 def serve_calls() -> None:

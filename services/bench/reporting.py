@@ -7,7 +7,7 @@ core means per second of ours and the server's together, hence of the wall clock
 *Queries*: those of a dashboard, each as the use case asks it, in turn over places by chance. Those about one place must cost the same for every size. Lists of
 parts grow with the parts that the nation has.
 
-*Rebuild*: every standing and counter anew from the facts.
+*Rebuild*: every standing and counter anew from the facts; and, of a nation told by events, everything anew from the topics of a real broker.
 """
 
 from __future__ import annotations
@@ -48,17 +48,22 @@ def attach(group: typer.Typer) -> None:
         size: Annotated[list[int] | None, typer.Option(help="pupils of a nation that is asked; may be repeated")] = None,
         nation: Annotated[bool, typer.Option("--nation", help="the whole nation too: 18 million pupils, 1.1 GB of disk a million")] = False,
         calls: Annotated[int, typer.Option(help="calls of each query")] = 200,
+        replay: Annotated[bool, typer.Option(help="also replay the told nation's topics, on a broker of its own")] = True,
         rebuild_up_to: Annotated[int, typer.Option(help="the largest nation that is counted anew")] = 1_000_000,
         as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     ) -> None:
-        """Events applied next to bare upserts, rebuild time, and latencies of a dashboard's queries for several sizes of nation."""
+        """Events applied next to bare upserts, rate of a replay, rebuild time, and latencies of a dashboard's queries for several sizes of nation."""
         sizes = [*(size or (10_000, 1_000_000)), *([NATION] if nation else [])]
-        result = measure(events, sizes, calls, rebuild_up_to, lambda text: None if as_json else typer.secho(text, dim=True, err=True))
+        result = measure(events, sizes, calls, rebuild_up_to, lambda text: None if as_json else typer.secho(text, dim=True, err=True), replay=replay)
         if as_json:
             typer.echo(json.dumps(result))
             return
         told = result["events"]
         typer.echo(f"{told['events_per_second']:,.0f} events/s, {told['pupils_per_second']:,.0f} pupils' rows/s, {told['ratio']:.2f} of bare upserts")
+        if again := result["replay"]:
+            typer.echo(
+                f"replay: {again['events_per_second']:,.0f} events/s from the topics into fresh tables, swapped in for {again['pupils']:,} pupils in all"
+            )
         typer.echo(f"{'':>22}" + "".join(f"{one['pupils']:>20,}" for one in result["nations"]) + f"{'largest/smallest':>20}")
         for query in (*FLAT, *LISTS):
             cells = (f"{one['queries'][query]['p50_ms']:>9.2f} {one['queries'][query]['p99_ms']:>7.2f} ms" for one in result["nations"])
@@ -68,12 +73,12 @@ def attach(group: typer.Typer) -> None:
             typer.echo(f"{one['pupils']:,} pupils: filled in {one['fill_seconds']:,.1f} s, {one['bytes'] / 1e6:,.0f} MB{again}")
 
 
-def measure(events: int, sizes: list[int], calls: int, rebuild_up_to: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(events: int, sizes: list[int], calls: int, rebuild_up_to: int, say: Callable[[str], None], *, replay: bool = True) -> dict[str, Any]:
     """Everything in one run, on a PostgreSQL of its own (or the one that HOCBA_DATABASE names) with fsync on."""
     import uvloop
 
     from services.chassis import migrations
-    from services.stack import postgresql
+    from services.stack import kafka, postgresql
     from services.stack.places import CHECKOUT, Places
 
     root = CHECKOUT / ".state"
@@ -88,7 +93,11 @@ def measure(events: int, sizes: list[int], calls: int, rebuild_up_to: int, say: 
         migrations.migrate(template.owner_url, CHECKOUT / "services" / "reporting" / "migrations")
         with _database(server, template.name) as databases:
             say(f"a nation of {events:,} pupils is told by events")
-            found: dict[str, Any] = {"events": uvloop.run(_tell(databases, events)), "nations": []}
+            found: dict[str, Any] = {"events": uvloop.run(_tell(databases, events)), "replay": None, "nations": []}
+        if replay:
+            with _database(server, template.name) as databases, kafka.running(places, quick=True) as broker:
+                say(f"topics that tell of {events:,} pupils are replayed")
+                found["replay"] = uvloop.run(_replay(databases, broker.bootstrap, events))
         for pupils in sizes:
             with _database(server, template.name) as databases:
                 say(f"a nation of {pupils:,} pupils is filled in")
@@ -148,6 +157,56 @@ async def _tell(databases: Any, pupils: int) -> dict[str, Any]:
         "bare_upserts_per_second": round(rows / bare, 1),
         "ratio": round(bare / seconds, 3),
     }
+
+
+async def _replay(databases: Any, bootstrap: str, pupils: int) -> dict[str, Any]:
+    """Into an empty read model: the rate is that of reading, applying and swapping alone."""
+    from services.chassis import kafka
+    from services.chassis.consumer import events_of
+    from services.reporting.app import replaying
+    from services.reporting.entrypoints.consumers import ReportingConsumers
+    from services.reporting.settings import ReportingSettings
+
+    settings = ReportingSettings.model_construct(database_url=databases.url, owner_url=databases.owner_url, kafka_bootstrap=bootstrap, instance="bench")
+    await kafka.provision(settings, "reporting", (), events_of(ReportingConsumers))
+    await _publish(bootstrap, pupils)
+    begun, ours = time.perf_counter(), time.process_time()
+    async with replaying(settings) as replay:
+        done = await replay(lambda _, __: None)
+    seconds, ours = time.perf_counter() - begun, time.process_time() - ours
+    return {
+        "pupils": pupils,
+        "events": done.records,
+        "seconds": round(seconds, 3),
+        "process_seconds": round(ours, 3),
+        "events_per_second": round(done.records / seconds, 1),
+    }
+
+
+async def _publish(bootstrap: str, pupils: int) -> None:
+    """As the relays of the services would."""
+    from aiokafka import AIOKafkaProducer
+
+    from services.chassis.relay import partition_of
+    from services.chassis.streams import key_of, stream_of
+    from services.simulate.fill import batches
+    from services.simulate.nation import nation
+
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=20)
+    await producer.start()
+    try:
+        for received in (one for _, some in batches(nation(pupils)) for run in some for one in run):
+            stream, key = stream_of(type(received.event)), key_of(received.event).encode()
+            headers = {"ce_type": received.event.DESCRIPTOR.full_name, "ce_id": received.event_id, "ce_time": received.at.isoformat()}
+            await producer.send(
+                stream.topic,
+                received.event.SerializeToString(),
+                key,
+                partition_of(key, stream.partitions),
+                headers=[(name, value.encode()) for name, value in headers.items()],
+            )
+    finally:
+        await producer.stop()
 
 
 def _pupils(event: Any) -> list[str]:

@@ -99,6 +99,12 @@ class Record:
     headers: dict[str, str]
 
 
+def record_of(raw: Any, prefix: str = "") -> Record:
+    """A record as aiokafka hands it out, by the topic's name without the prefix."""
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers}
+    return Record(raw.topic.removeprefix(prefix), raw.partition, raw.offset, (raw.key or b"").decode("utf-8", "replace"), raw.value or b"", headers)
+
+
 @dataclass(slots=True)
 class Turn:
     """A batch under way, for whoever watches that consumers move."""
@@ -154,17 +160,7 @@ class Subscription:
             subscriber(self._receive)
 
     async def _receive(self, message: Any) -> None:
-        records = [
-            Record(
-                r.topic.removeprefix(self._prefix),
-                r.partition,
-                r.offset,
-                (r.key or b"").decode("utf-8", "replace"),
-                r.value or b"",
-                {name: (value or b"").decode("utf-8", "replace") for name, value in r.headers},
-            )
-            for r in message.raw_message
-        ]
+        records = [record_of(raw, self._prefix) for raw in message.raw_message]
         topic = message.raw_message[0].topic
         turn = self.turns[topic] = Turn(next(_TURNS))
         try:

@@ -32,7 +32,7 @@ _ROW_VALUES = re.compile(r"DETAIL:  .*?(?=\nHINT:|\n\n(?:During handling|The abo
 
 
 class _Metrics:
-    """Every metric of the house, by name, with its unit; labels hold service, method, code, type, lane or state, never a person or a school."""
+    """Every metric of the house, by name, with its unit; labels hold service, method, code, type, lane, state, duty or witness, never a person or a school."""
 
     def __init__(self) -> None:
         meter = otel_metrics.get_meter("hocba")
@@ -43,8 +43,12 @@ class _Metrics:
         self.oldest = meter.create_gauge("hocba.outbox.oldest", unit="s", description="how long the oldest of them has waited")
         self.consumed = meter.create_counter("hocba.consumer.events", unit="{event}", description="events applied, by type")
         self.parked = meter.create_counter("hocba.consumer.parked", unit="{event}", description="events put aside, by type")
-        self.unproven = meter.create_gauge("hocba.archive.unproven", unit="s", description="how long the oldest document has waited for a time stamp")
+        self.duty_state = meter.create_gauge("hocba.archive.duty.state", unit="{state}", description="0 kept, 1 soon overdue, 2 unknown, 3 overdue; by duty")
+        self.duty_left = meter.create_gauge("hocba.archive.duty.left", unit="s", description="until a duty is overdue; negative afterwards; by duty")
+        self.watched = meter.create_gauge("hocba.archive.watched", unit="s", description="when the archive's duties were looked at, in seconds since 1970")
         self.backlog = meter.create_gauge("hocba.work.backlog", unit="{document}", description="work that waits or is under way, by lane and state")
+        self.discrepancies = meter.create_gauge("hocba.reconcile.differences", unit="{transcript}", description="found by the last whole comparison, by state")
+        self.reconciled = meter.create_gauge("hocba.reconcile.age", unit="s", description="how long ago that was")
         self.event_age = meter.create_histogram("hocba.consumer.event_age", unit="s", description="from announcement to application")
 
 

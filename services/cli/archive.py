@@ -482,7 +482,8 @@ def fsck(
 ) -> None:
     """Rebuild the log's root from the database and from the tiles, compare both with every signed checkpoint, and each object with its digest.
 
-    Runs beside the service, with its settings. Exit code 0: all is as it was signed; 1: something isn't; 2: the check could not be made.
+    Runs beside the service, with its settings. Exit code 0: all is as it was signed; 1: something isn't; 2: the check could not be made. What a
+    check has found is remembered: `hocba archive health` tells when there was none for long.
     """
     import asyncio
 
@@ -504,7 +505,9 @@ def fsck(
 
         await service.database.open()
         try:
-            return await archive.check_log(settings, service)(advance, documents=documents, mend=mend)
+            found = await archive.check_log(settings, service)(advance, documents=documents, mend=mend)
+            await archive.keep_check(service, found, documents=documents)
+            return found
         finally:
             await service.database.close()
 

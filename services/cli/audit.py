@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.audit_reconcile import reconcile
 from services.cli.edge import FAILED, reported, running, take_local_settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
         if any(finding.problems for finding in findings):
             raise typer.Exit(1)
 
+    audit.command()(reconcile)
+
     @audit.command()
     def fingerprint() -> None:
         """A digest per table: equal before and after a replay of every topic (I10)."""
@@ -97,7 +100,7 @@ async def _deep(wanted: "Range", processes: int, resume: Path | None, *, quiet: 
         total = await deep.count(database, wanted)
         with Stage(quiet=quiet).act("Kiểm tra lại tài liệu lưu trữ (archived documents)", total) as step:
             return await deep.audit(
-                database, vault, deep.Law(settings.trust_dir, tuple(archive.role_orders(settings.role_orders))), wanted, processes, resume, step.advance
+                database, vault, deep.Law(settings.trust_dir, archive.orders_of(settings.role_orders)), wanted, processes, resume, step.advance
             )
     finally:
         await database.close()
@@ -147,7 +150,7 @@ async def _files(sample: float, seed: str, *, quiet: bool) -> "list[Finding]":
             check = archive.check_log(settings, service)
             findings = [*await files_hold(check, sample, seed, lambda what, done, total: progress.update(bars[what], completed=done, total=total))]
         if settings.log_policy_file is not None:
-            outsider = Outsider(settings.trust_dir, settings.log_policy_file, tuple(archive.role_orders(settings.role_orders)))
+            outsider = Outsider(settings.trust_dir, settings.log_policy_file, archive.orders_of(settings.role_orders))
             vault, proofs = archive.vault(settings, service), archive.proofs(settings, service)
             findings.append(await outsiders_agree(service.database, vault, proofs, outsider, seed))
         return findings

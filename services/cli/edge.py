@@ -75,10 +75,10 @@ def running() -> Deployment:
     return Deployment.read(supervisor.meant())
 
 
-def take_local_settings(service: str, process: str | None = None) -> None:
+def take_local_settings(service: str, process: str | None = None, *, as_owner: bool = False) -> None:
     """Let a command that runs beside a service use the local stack's settings, unless the variables of the service are set."""
     if f"HOCBA_{service.upper()}_DATABASE_URL" not in os.environ:
-        os.environ.update(running().settings_of(service, process))
+        os.environ.update(running().settings_of(service, process, as_owner=as_owner))
 
 
 @contextmanager

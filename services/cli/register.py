@@ -49,7 +49,7 @@ def serve(
     tls_key: File,
     database_password_file: PasswordFile = None,
     listen: Annotated[str, typer.Option(help="host:port of the HTTPS server.")] = "127.0.0.1:0",
-    health_listen: Annotated[str, typer.Option(help="host:port for health checks; empty: none.")] = "",
+    health_listen: Annotated[str, typer.Option(envvar="HOCBA_REGISTER_HEALTH_LISTEN", help="host:port for health checks; empty: none.")] = "",
 ) -> None:
     """Run the register until SIGTERM or SIGINT."""
     from services.archive.domain.signed_note import NoteError

@@ -211,7 +211,7 @@ def refuse_misspelt(environment: Mapping[str, str]) -> None:
 
     Each service refuses unknown names below its own prefix; this is for a prefix or a name of the stack that is spelt wrongly.
     """
-    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD", "REGISTER"]
+    words = [*(service.upper() for service in SERVICES), "STATE", "DATABASE", "KAFKA", "MAVEN_REPOSITORY", "TRUST", "EDGE", "LOAD", "REGISTER", "AUDIT"]
     problems = []
     for name in sorted(name for name in environment if name.startswith(_PREFIX)):
         rest = name.removeprefix(_PREFIX)

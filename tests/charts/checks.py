@@ -12,7 +12,7 @@ from typing import Any
 
 Objects = list[dict[str, Any]]
 
-POD_KINDS = ("Deployment", "Job")
+POD_KINDS = ("Deployment", "Job", "CronJob")
 REACHED_BY_SECRET = re.compile(r"password|secret|token|private|passphrase|(^|_)pin($|_)|(^|_)key($|_)", re.IGNORECASE)
 
 
@@ -33,8 +33,13 @@ def component(thing: Mapping[str, Any]) -> str:
 
 def pod(thing: Mapping[str, Any]) -> dict[str, Any]:
     """The pod's specification inside a workload."""
-    spec: dict[str, Any] = thing["spec"]["template"]["spec"]
+    spec: dict[str, Any] = _template(thing)["spec"]
     return spec
+
+
+def _template(thing: Mapping[str, Any]) -> dict[str, Any]:
+    template: dict[str, Any] = (thing["spec"]["jobTemplate"] if thing["kind"] == "CronJob" else thing)["spec"]["template"]
+    return template
 
 
 def containers(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -171,7 +176,7 @@ def pods_spread(objects: Objects) -> list[str]:
 
 def selectors_match(objects: Objects) -> list[str]:
     """Services, budgets and policies select pods that exist; selectors hold nothing that changes with a version."""
-    templates = [thing["spec"]["template"]["metadata"]["labels"] for thing in of_kind(objects, "Deployment")]
+    templates = [_template(thing)["metadata"]["labels"] for thing in of_kind(objects, "Deployment", "CronJob")]
     faults = []
     for thing in objects:
         selector = _selector(thing)
@@ -205,14 +210,28 @@ def migrations_run_first(objects: Objects) -> list[str]:
     made = {f"{thing['kind']}/{thing['metadata']['name']}" for thing in objects}
     for thing in of_kind(objects, "Job"):
         if name_of(thing) in hooked:
-            account = f"ServiceAccount/{pod(thing)['serviceAccountName']}"
+            account = f"ServiceAccount/{pod(thing).get('serviceAccountName', 'default')}"
             if account in made and account not in hooked:
                 faults.append(f"{name_of(thing)}: needs {account}, which is made after it")
         if not any(name.endswith("_OWNER_PASSWORD_FILE") for name in variables(thing)):
             faults.append(f"{name_of(thing)}: migrates without the owner's password")
-    for thing in of_kind(objects, "Deployment"):
+    for thing in of_kind(objects, "Deployment", "CronJob"):
         if any("_OWNER_" in name for name in variables(thing)):
-            faults.append(f"{name_of(thing)}: a long-running process must not own its tables")
+            faults.append(f"{name_of(thing)}: only a migration may own its tables")
+    return faults
+
+
+def schedules_end(objects: Objects) -> list[str]:
+    """A run by the calendar never meets itself, ends by a deadline, isn't repeated for its findings, and has a time zone of its own."""
+    faults = []
+    for thing in of_kind(objects, "CronJob"):
+        spec, job = thing["spec"], thing["spec"]["jobTemplate"]["spec"]
+        if spec.get("concurrencyPolicy") != "Forbid" or not job.get("activeDeadlineSeconds"):
+            faults.append(f"{name_of(thing)}: may run beside itself, or for ever")
+        if job.get("backoffLimit") != 0 or pod(thing).get("restartPolicy") != "Never":
+            faults.append(f"{name_of(thing)}: a finding would be found again and again")
+        if not spec.get("timeZone"):
+            faults.append(f"{name_of(thing)}: its hours are those of whatever host plans it")
     return faults
 
 
@@ -259,5 +278,6 @@ ALL = (
     pods_spread,
     selectors_match,
     migrations_run_first,
+    schedules_end,
     scaled_by_lag,
 )

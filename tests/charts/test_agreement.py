@@ -35,6 +35,10 @@ def unknown_commands(objects: Objects, command: Any) -> list[str]:
     for thing in checks.of_kind(objects, *checks.POD_KINDS):
         here, words = command, list(checks.our_container(thing)["args"])
         for word in words:
+            if here is not None and not hasattr(here, "commands"):
+                if not takes(here, word):
+                    faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` takes no {word}")
+                continue
             here = getattr(here, "commands", {}).get(word)
             if here is None:
                 faults.append(f"{checks.name_of(thing)}: `hocba {' '.join(words)}` is no command")
@@ -44,12 +48,24 @@ def unknown_commands(objects: Objects, command: Any) -> list[str]:
     return faults
 
 
+def takes(command: Any, word: str) -> bool:
+    """Whether a word after the command is an option of it, or an argument where it has one."""
+    if word.startswith("-"):
+        return word.partition("=")[0] in {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return any(parameter.param_type_name == "argument" for parameter in command.params)
+
+
+def service_of(thing: dict[str, Any]) -> str:
+    """The service whose settings a workload has: its database says so, since what runs by the calendar may be a command of another group."""
+    (name,) = [name for name in checks.variables(thing) if name.startswith("HOCBA_") and name.endswith("_DATABASE_URL")]
+    return name.split("_")[1].lower()
+
+
 def wrong_settings(objects: Objects, classes: dict[str, type[ServiceSettings]]) -> list[str]:
     """Faults of variables that the settings class would refuse, or would miss."""
     faults = []
     for thing in checks.of_kind(objects, *checks.POD_KINDS):
-        service = checks.our_container(thing)["args"][0]
-        kind = classes[service]
+        kind = classes[service_of(thing)]
         prefix = str(kind.model_config["env_prefix"])
         given = {name.removeprefix(prefix).lower() for name in checks.variables(thing) if name.startswith("HOCBA_")}
         foreign = [name for name in checks.variables(thing) if name.startswith("HOCBA_") and not name.startswith(prefix)]
@@ -127,7 +143,8 @@ def test_command_that_does_not_exist_is_found() -> None:
     objects = objects_of(rendered_text("minimal-values.yaml"))
     checks.our_container(checks.of_kind(objects, "Deployment")[0])["args"] = ["archive", "run"]
     checks.our_container(checks.of_kind(objects, "Job")[0])["args"] = ["archive"]
-    assert len(unknown_commands(objects, get_command(build()))) == 2
+    checks.our_container(checks.of_kind(objects, "CronJob")[0])["args"] = ["archive", "fsck", "--no-document"]
+    assert len(unknown_commands(objects, get_command(build()))) == 3
     assert unknown_commands(objects, get_command(typer.Typer(callback=lambda: None, name="empty"))) != []
 
 
@@ -147,11 +164,11 @@ def test_misspelt_and_missing_variables_are_found() -> None:
 
 
 def test_settings_are_accepted_as_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
-    for thing in checks.of_kind(objects_of(rendered_text("full-values.yaml")), "Deployment"):
+    for thing in checks.of_kind(objects_of(rendered_text("full-values.yaml")), "Deployment", "CronJob"):
         with monkeypatch.context() as environment:
             for name, value in checks.variables(thing).items():
                 environment.setenv(name, value or "pod-0")
-            settings = settings_classes()[checks.our_container(thing)["args"][0]].load()
+            settings = settings_classes()[service_of(thing)].load()
         assert settings.kafka_replicas == 3
         assert settings.health_listen == "0.0.0.0:8081"
 

@@ -117,6 +117,22 @@ def service_owns_tables(objects: Objects) -> None:
     container(objects)["env"].append({"name": "HOCBA_ARCHIVE_OWNER_URL", "value": "postgresql://hocba_archive_owner@h/db"})
 
 
+def meets_itself(objects: Objects) -> None:
+    first(objects, "CronJob")["spec"]["concurrencyPolicy"] = "Allow"
+
+
+def finds_it_again(objects: Objects) -> None:
+    first(objects, "CronJob")["spec"]["jobTemplate"]["spec"]["backoffLimit"] = 6
+
+
+def hours_of_the_host(objects: Objects) -> None:
+    del first(objects, "CronJob")["spec"]["timeZone"]
+
+
+def schedule_as_root(objects: Objects) -> None:
+    checks.pod(first(objects, "CronJob"))["securityContext"]["runAsNonRoot"] = False
+
+
 def scaled(objects: Objects) -> dict[str, Any]:
     spec: dict[str, Any] = first(objects, "ScaledObject")["spec"]
     return spec
@@ -180,6 +196,10 @@ BROKEN: list[tuple[Callable[[Objects], list[str]], Callable[[Objects], None], st
     (checks.migrations_run_first, account_comes_late, "minimal"),
     (checks.migrations_run_first, migrates_as_nobody, "minimal"),
     (checks.migrations_run_first, service_owns_tables, "minimal"),
+    (checks.schedules_end, meets_itself, "minimal"),
+    (checks.schedules_end, finds_it_again, "minimal"),
+    (checks.schedules_end, hours_of_the_host, "minimal"),
+    (checks.pods_are_restricted, schedule_as_root, "minimal"),
     (checks.scaled_by_lag, fixed_count, "keda"),
     (checks.scaled_by_lag, to_zero, "keda"),
     (checks.scaled_by_lag, sent_home, "keda"),

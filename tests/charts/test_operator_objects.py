@@ -122,6 +122,37 @@ SPECIFICATIONS: dict[tuple[str, str], dict[str, Any]] = {
             }
         }
     ),
+    ("monitoring.coreos.com/v1", "PrometheusRule"): closed(
+        {
+            "groups": {
+                "type": "array",
+                "minItems": 1,
+                "items": closed(
+                    {
+                        "name": STRING,
+                        "rules": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": closed(
+                                {
+                                    "alert": STRING,
+                                    "expr": STRING,
+                                    "for": {"type": "string", "pattern": "^[0-9]+[smhd]$"},
+                                    "labels": {"type": "object", "additionalProperties": STRING},
+                                    "annotations": {"type": "object", "additionalProperties": STRING},
+                                },
+                                "alert",
+                                "expr",
+                            ),
+                        },
+                    },
+                    "name",
+                    "rules",
+                ),
+            }
+        },
+        "groups",
+    ),
     ("kafka.strimzi.io/v1", "KafkaTopic"): closed(
         {
             "topicName": STRING,

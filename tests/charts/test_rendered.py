@@ -14,7 +14,7 @@ import yaml
 from tests.charts import checks
 from tests.charts.conftest import CHART, CI_FILES, Objects, objects_of, rendered_text, run_helm, template
 
-KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "KafkaTopic"}
+KINDS_WITHOUT_SCHEMA = {"ScaledObject", "TriggerAuthentication", "PrometheusRule", "KafkaTopic"}
 KUBERNETES = ("1.30", "1.37")
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 PAGES = ("archive", "reporting")
@@ -204,11 +204,54 @@ def test_journal_of_the_keys_outlives_the_pods(rendered: Objects) -> None:
     assert volume["persistentVolumeClaim"]["claimName"] == "hocba-key-journal"
 
 
+def test_what_runs_by_the_calendar_has_the_files_of_its_service(render: Callable[[str], Objects]) -> None:
+    objects = render("minimal-values.yaml")
+    scheduled = {checks.component(thing): thing for thing in checks.of_kind(objects, "CronJob")}
+    assert set(scheduled) == {name for name, its in VALUES["schedules"].items() if its.get("enabled", True)}
+    for name, thing in scheduled.items():
+        (beside,) = [other for other in checks.of_kind(objects, "Deployment") if checks.component(other) == VALUES["schedules"][name]["beside"]]
+        served = {name: value for name, value in checks.variables(beside).items() if not name.endswith("PAGE_LISTEN")}
+        assert checks.variables(thing) == served
+        more = [mount for mount in checks.our_container(thing)["volumeMounts"] if mount not in checks.our_container(beside)["volumeMounts"]]
+        assert {mount["name"] for mount in more} == set(VALUES["schedules"][name].get("secrets", {}).get("more", {}))
+        (policy,) = [other for other in checks.of_kind(objects, "NetworkPolicy") if checks.component(other) == name]
+        assert policy["spec"]["ingress"] == []
+
+
+def test_a_province_submits_to_the_register_it_names(render: Callable[[str], Objects]) -> None:
+    (thing,) = [thing for thing in checks.of_kind(render("full-values.yaml"), "CronJob") if checks.component(thing) == "register-submission"]
+    words = checks.our_container(thing)["args"]
+    assert words[:3] == ["register", "submit", "2025-79"]
+    mounts = {mount["mountPath"] for mount in checks.our_container(thing)["volumeMounts"]}
+    assert {word.partition("=")[2].rpartition("/")[0] for word in words if "=/" in word} <= mounts
+    (policy,) = [other for other in checks.of_kind(render("full-values.yaml"), "NetworkPolicy") if checks.component(other) == "register-submission"]
+    assert {"ports": [{"port": 443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.9.3.0/24"}}]} in policy["spec"]["egress"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--set", "schedules.archive-check.beside=printing"), "schedules.archive-check.beside names printing"),
+        (("--set", "schedules.register-submission.enabled=true"), "which province submits"),
+        (
+            ("--set", "schedules.archive.beside=archive,schedules.archive.schedule=@daily,schedules.archive.command={archive,fsck}"),
+            "the name of an entry of services",
+        ),
+        (("--set", "schedules.archive-check.schedule=daily"), "schedule"),
+    ],
+)
+def test_schedule_that_can_not_be_is_refused_in_words(given: tuple[str, ...], told: str) -> None:
+    outcome = template("minimal-values.yaml", *given)
+    assert outcome.returncode != 0
+    assert told in outcome.stderr
+
+
 def test_only_the_archive_reaches_its_authority_and_witnesses(render: Callable[[str], Objects]) -> None:
     policies = {thing["metadata"]["name"]: thing["spec"] for thing in render("full-values.yaml") if thing["kind"] == "NetworkPolicy"}
     for port, cidr in ((318, "10.9.1.0/24"), (8443, "10.9.2.0/24")):
         door = {"ports": [{"port": port, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": cidr}}]}
-        assert [name for name, spec in policies.items() if door in spec["egress"]] == ["hocba-full-archive"]
+        beside = [f"hocba-full-{name}" for name, its in VALUES["schedules"].items() if its["beside"] == "archive" and name != "archive-retention"]
+        assert sorted(name for name, spec in policies.items() if door in spec["egress"]) == sorted(["hocba-full-archive", *beside])
 
 
 def test_archive_has_its_log_and_time_stamps(rendered: Objects) -> None:

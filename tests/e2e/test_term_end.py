@@ -19,7 +19,9 @@ from hocba.signing.v1 import signing_pb2
 from services.archive import app as archive
 from services.audit import deep
 from services.audit.checks import run_all
+from services.audit.reconcile import Range, reconcile
 from services.audit.stores import Stores
+from services.chassis.clock import SystemClock
 from services.rehearsal import plan
 from services.rehearsal.doors import open_doors
 from services.rehearsal.term_end import Outcome
@@ -56,6 +58,15 @@ async def test_everything_sealed_is_archived_validated_and_reconciled(played: Pl
     assert outcome.log_leaves >= outcome.archived + outcome.superseded + outcome.sheets_signed
     assert outcome.log_witnesses >= 2
     assert outcome.reconciled
+
+
+async def test_stores_agree_version_by_version(played: Played) -> None:
+    async with Stores.of(played.term.deployment) as stores:
+        found = await reconcile(stores, Range(), SystemClock())
+    assert found.result.discrepancies == ()
+    assert found.lag_known
+    assert found.total["archived"] == found.total["in_log"] == found.total["signed"] == played.outcome.archived + played.outcome.superseded
+    assert found.total["reported"] == found.total["current"] == played.outcome.archived
 
 
 async def test_fsck_rebuilds_the_log_and_hashes_every_document(played: Played) -> None:
@@ -130,7 +141,7 @@ async def test_no_pupil_is_named_on_a_topic_or_in_a_log(played: Played) -> None:
 
 
 async def test_life_of_a_transcript(played: Played) -> None:
-    """Corrected: the status names the newer version. Copied, extracted: numbered, sealed, verified offline. Revoked: by two persons, told to all, provable."""
+    """Corrected: the status names the newer version. Copied, extracted: numbered, sealed, verified offline. Revoked: by two, told to all, provable."""
     folder, policy, anchors = played.term.documents, played.outcome.policy, played.outcome.anchors
     async with Stores.of(played.term.deployment) as stores:
         archive_rows = stores.connections["archive"]
@@ -196,9 +207,17 @@ async def test_life_of_a_transcript(played: Played) -> None:
     told = await hocba(played, "verify", str(folder / "revoked.pdf"), "--trust", anchors, *offline, ok={1})
     assert (told["accepted"], told["later"]["status"], told["log"]["problem"]) == (False, "revoked", None)
     assert (await hocba(played, "archive", "fsck"))["whole"]
+
+    # The national register hears of it with the next submission: the whole term was sent in before.
+    assert await hocba(played, "register", "submit", province) == {"batches": 1, "applied": 1, "ignored": 0, "rejected": 0}
+    pupil = next(pupil for pupil in plan.make(PUPILS, SEED).schools[1].classes[0].pupils if not pupil.fate)
+    found = (await hocba(played, "register", "find", pupil.personal_number))["transcripts"]
+    assert [(one["version"], one["status"]) for one in found] == [(older["version"], "superseded"), (newer["version"], "withdrawn")]
+
     await played.term.at_rest()
     async with Stores.of(played.term.deployment) as stores:
         assert [str(finding) for finding in await run_all(stores) if finding.problems] == []
+        assert (await reconcile(stores, Range(), SystemClock())).result.discrepancies == ()
 
 
 async def hocba(played: Played, *command: str, person: str = "", ok: Container[int] = (0,)) -> Any:

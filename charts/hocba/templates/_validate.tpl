@@ -1,6 +1,17 @@
 {{/* What a schema can't say. Each refusal names the value, and what to set instead. */}}
 
 {{- define "hocba.validate" -}}
+{{- range $name, $given := .Values.schedules -}}
+{{- if not (hasKey $.Values.services $given.beside) -}}
+{{- fail (printf "schedules.%s.beside names %s, which is no entry of services" $name $given.beside) -}}
+{{- end -}}
+{{- if hasKey $.Values.services $name -}}
+{{- fail (printf "schedules.%s has the name of an entry of services: their objects would be the same" $name) -}}
+{{- end -}}
+{{- if and (eq (first $given.command) "register") (ne $given.enabled false) (lt (len ($given.options | default list)) 2) -}}
+{{- fail (printf "schedules.%s is on: its options say which province submits, by which key, to which register (README, \"The national register\")" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $given := .Values.services -}}
 {{- $entry := fromYaml (include "hocba.entry" (dict "root" $ "entry" $given)) -}}
 {{- if $entry.enabled -}}
@@ -66,5 +77,8 @@
 {{- end -}}
 {{- if and (eq .Values.telemetry.export "otlp") (not .Values.telemetry.otlpEndpoint) -}}
 {{- fail "telemetry.export is otlp: set telemetry.otlpEndpoint to host:port of a collector" -}}
+{{- end -}}
+{{- if and .Values.alerts.enabled (ne .Values.telemetry.export "otlp") -}}
+{{- fail "alerts.enabled is on: set telemetry.export to otlp, or there are no metrics for them" -}}
 {{- end -}}
 {{- end }}

@@ -77,6 +77,14 @@ class TrustedTokens:
         ends: datetime = known.certificate.not_valid_after
         return ends if path is None else path.in_force[1]
 
+    def weak_at(self, token: bytes, algorithm: str) -> datetime | None:
+        """When the first of the algorithms it rests on is no longer good: its own digest and key, and the hash tree's `algorithm`; None: no end is known."""
+        self.read(token)
+        policy, known = self.policy(), self._read[token]
+        key = known.certificate.public_key
+        ends = (policy.digest_until(algorithm), policy.digest_until(known.digest), policy.key_until(key.algorithm, key.bit_size))
+        return min((end for end in ends if end is not None), default=None)
+
     def policy_id(self, token: bytes) -> str:
         """OID of the policy under which it was made."""
         self.read(token)
@@ -138,6 +146,8 @@ class _Token:
     """Certificates (DER) that it brings besides."""
     policy: str
     nonce: int | None
+    digest: str
+    """That its authority has signed."""
 
 
 def _parsed(token: bytes) -> _Token:
@@ -162,7 +172,7 @@ def _parsed(token: bytes) -> _Token:
         certificate = _authority(data, signer)
         stamp = Stamp(digest_name(imprint["hash_algorithm"]), imprint["hashed_message"].native, at)
         others = tuple(choice.chosen.dump() for choice in data["certificates"] if choice.chosen.dump() != certificate.dump())
-        found = _Token(token, stamp, certificate, others, told["policy"].native, told["nonce"].native)
+        found = _Token(token, stamp, certificate, others, told["policy"].native, told["nonce"].native, digest_name(signer["digest_algorithm"]))
     except _UNREADABLE as error:
         raise ValueError(f"its time stamp can't be read: {error}") from error
     if told["version"].native != "v1" or at.tzinfo is None:

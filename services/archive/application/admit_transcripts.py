@@ -81,7 +81,7 @@ class AdmitTranscripts:
             return [], []
         data = await self.staging.read(signed.pack)
         # Some 0.2 ms a document, ten of the first of a shape: away from the event loop, so that calls are answered meanwhile.
-        good, bad = await asyncio.to_thread(judge_pack, self.check, data, documents, _judged)
+        good, bad = await asyncio.to_thread(judge_pack, self.check, data, documents, _judged, signed.province_id)
         # Sheets are never taken back, so what is found here before the transaction still holds in it.
         named = {(proof.sheet_id, proof.version) for item in good for proof in item.proofs}
         roots = await self.admissions.sheet_roots(named) if named else {}

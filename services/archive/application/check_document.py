@@ -8,7 +8,7 @@ from datetime import datetime
 from services.archive.application.ports import Judge, Signatures, Signer
 from services.archive.domain.class_sheets import row_findings, sheet_findings
 from services.archive.domain.copies import original_findings
-from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile
+from services.archive.domain.document import HOMEROOM_TEACHER, PRINCIPAL, SCHOOL_SEAL, Examination, Profile, RoleOrder
 from services.archive.domain.examine import examine
 from services.archive.domain.existence import TimeStamp, judge_existence
 from services.archive.domain.extracts import part_findings
@@ -26,6 +26,8 @@ class Announced:
     """SHA-256 of the canonical record that was sealed."""
     serials: tuple[tuple[str, str], ...] = ()
     """(role, certificate serial in hexadecimal) of each announced signature, in signing order."""
+    province_id: str = ""
+    """Whose policy of signatures holds; "" where that isn't known."""
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -158,22 +160,26 @@ class CheckDocument:
 
 @dataclass(frozen=True, slots=True)
 class CheckByRoles:
-    """Checks each transcript by the order of roles that was announced for it, if policy knows that order; else by the first that it knows.
+    """Checks each transcript by the order of roles that was announced for it, if policy knows that order in its province; else by the first, the usual one.
 
     So a document with another order, or with fewer signatures than some policy asks for, is refused as one that lacks them.
     """
 
-    orders: Mapping[tuple[str, ...], CheckDocument]
+    orders: Mapping[RoleOrder, CheckDocument]
 
     def batch(self, documents: Iterable[tuple[bytes, Announced]]) -> list[Verdict]:
         """The verdicts on many documents, all of one order by the trust of one moment."""
         wanted = list(documents)
-        usual = next(iter(self.orders))
+        orders = [self._order(announced) for _, announced in wanted]
         verdicts: dict[int, Verdict] = {}
-        for roles, check in self.orders.items():
-            mine = [number for number, (_, announced) in enumerate(wanted) if (announced.roles if announced.roles in self.orders else usual) == roles]
+        for order, check in self.orders.items():
+            mine = [number for number, found in enumerate(orders) if found == order]
             verdicts.update(zip(mine, check.batch(wanted[number] for number in mine), strict=True))
         return [verdicts[number] for number in range(len(wanted))]
+
+    def _order(self, announced: Announced) -> RoleOrder:
+        known = (order for order in self.orders if order.roles == announced.roles and order.holds_in(announced.province_id))
+        return next(known, next(iter(self.orders)))
 
 
 def _stamps(examination: Examination, judge: Judge, signers: list[Signer]) -> tuple[tuple[TimeStamp, ...], list[Finding]]:

@@ -43,7 +43,7 @@ G = TypeVar("G")
 
 
 def judge_pack(
-    check: Checks, data: bytes, documents: Sequence[D], judged: Callable[[D, bytes, Verdict], G | Finding]
+    check: Checks, data: bytes, documents: Sequence[D], judged: Callable[[D, bytes, Verdict], G | Finding], province_id: str = ""
 ) -> tuple[list[G], list[tuple[D, Finding]]]:
     """(what is made of each good document, the others with what is wrong); a pack that can't be read is wrong for each."""
     try:
@@ -51,7 +51,7 @@ def judge_pack(
     except UnreadablePack as error:
         return [], [(document, Finding(Reason.PACK_UNREADABLE, str(error))) for document in documents]
     there = [document for document in documents if document.file_name in files]
-    verdicts = iter(check.batch((files[document.file_name], _announced(document)) for document in there))
+    verdicts = iter(check.batch((files[document.file_name], _announced(document, province_id)) for document in there))
     good: list[G] = []
     bad: list[tuple[D, Finding]] = []
     for document in documents:
@@ -66,5 +66,5 @@ def judge_pack(
     return good, bad
 
 
-def _announced(document: Packed) -> Announced:
-    return Announced(document.sha256, document.size, document.ref.content_digest, document.serials)
+def _announced(document: Packed, province_id: str) -> Announced:
+    return Announced(document.sha256, document.size, document.ref.content_digest, document.serials, province_id)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ class AlgorithmPolicy:
             return False
         until = self.digests[name]
         return until is None or at < until
+
+    def digest_until(self, name: str) -> datetime | None:
+        """Until when a digest algorithm is good; the beginning of time for one that isn't accepted."""
+        return self.digests.get(name, _NEVER)
+
+    def key_until(self, kind: str, bits: int) -> datetime | None:
+        """Until when signatures by such a key are."""
+        ends = [row.until for row in self.keys if row.kind == kind and bits >= row.bits]
+        return None if None in ends else max((end for end in ends if end), default=_NEVER)
 
     def key_good(self, kind: str, bits: int, at: datetime) -> bool:
         """Whether signatures by such a key are good at a moment."""

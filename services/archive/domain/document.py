@@ -89,6 +89,37 @@ def order_of(text: str) -> tuple[str, ...]:
     return order
 
 
+@dataclass(frozen=True, slots=True)
+class RoleOrder:
+    """An order of signatures that policy knows, and where: in these provinces, or everywhere when it names none."""
+
+    roles: tuple[str, ...]
+    provinces: frozenset[str] = frozenset()
+
+    def holds_in(self, province_id: str) -> bool:
+        """Whether transcripts of this province may be signed so; of an unknown province ("") anything that is known may be."""
+        return not self.provinces or not province_id or province_id in self.provinces
+
+
+def role_orders(text: str) -> tuple[RoleOrder, ...]:
+    """Orders with `;` between them, such as `homeroom_teacher,principal,school_seal; 2025-79,2025-01: homeroom_teacher,principal`.
+
+    The first is the usual one and holds everywhere. ValueError when one can't be, or stands twice.
+    """
+    orders = []
+    for part in text.split(";"):
+        provinces, colon, roles = part.rpartition(":")
+        named = frozenset(province.strip() for province in provinces.split(","))
+        if colon and not all(named):
+            raise ValueError(f"{part.strip()!r} names an empty province before its colon")
+        orders.append(RoleOrder(order_of(roles), named if colon else frozenset()))
+    if orders[0].provinces:
+        raise ValueError(f"{text.split(';')[0].strip()!r} is the usual order and must hold everywhere: put one without provinces first")
+    if len({order.roles for order in orders}) != len(orders):
+        raise ValueError("the same order stands twice; name its provinces once")
+    return tuple(orders)
+
+
 def transcript_of(roles: tuple[str, ...]) -> Profile:
     """The profile of a transcript that these roles sign, in this order; policy of a province may leave one out or turn two round."""
     fields = {rule.role: rule for rule in TRANSCRIPT.signatures}

@@ -107,6 +107,11 @@ def document_of(statement: bytes) -> str:
     return lines[4] if len(lines) > 4 and lines[0] in (FORM, FORM_OF_THE_REGISTER) else ""
 
 
+def said_at(statement: bytes) -> datetime:
+    """The time that a statement of any form names; ValueError when it names none."""
+    return _time(statement.decode("ascii").split("\n")[8])
+
+
 def revokes(statement: bytes) -> bool:
     """Whether a statement withdraws a document."""
     return statement.startswith(f"{FORM}\n{Kind.REVOKE}\n".encode())

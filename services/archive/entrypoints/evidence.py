@@ -2,14 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 
-from services.archive.application.evidence_ports import EvidenceLedger
 from services.archive.application.stamp_batches import StampBatches
-from services.chassis.clock import Clock
 from services.chassis.database import CONNECTION_ERRORS, STRAIN_ERRORS
 from services.chassis.errors import OutcomeUnknown, Refused, Unavailable
-from services.chassis.telemetry import log, metrics
+from services.chassis.telemetry import log
 
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 15.0
@@ -20,15 +17,12 @@ class EvidenceKeeper:
     """Looks every second; when something is in the way, it says so and tries again later."""
 
     stamp: StampBatches
-    ledger: EvidenceLedger
-    clock: Clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until asked to stop. Several may run at once: each takes other documents, and the first token of a batch stays."""
         while not stop.is_set():
             pause = LOOK_SECONDS
             try:
-                await self._measure(self.clock.now())
                 got = await self.stamp()
                 if got:
                     log.info("batches are time-stamped", time_stamps=got)
@@ -39,7 +33,3 @@ class EvidenceKeeper:
                 await asyncio.wait_for(stop.wait(), pause)
             except TimeoutError:
                 continue
-
-    async def _measure(self, now: datetime) -> None:
-        since = (await self.ledger.waiting(0)).unproven_since
-        metrics.unproven.set((now - since).total_seconds() if since else 0.0)

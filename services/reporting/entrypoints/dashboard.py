@@ -17,6 +17,7 @@ from services.chassis.web import OUTCOME, Handler, html, language
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_reconciliation import GetReconciliation
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
@@ -46,6 +47,7 @@ class Dashboard:
     get_history: GetHistory
     get_class_status: GetClassStatus
     list_missing: ListMissing
+    get_reconciliation: GetReconciliation
     clock: Clock
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
@@ -114,7 +116,8 @@ class Dashboard:
         opens = by != "class" or self.door.opens(request, "GetClassStatus")
         now = self.clock.now()
         _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points))
+        reconciled = await self.get_reconciliation(viewer, total.place)
+        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, reconciled=reconciled))
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

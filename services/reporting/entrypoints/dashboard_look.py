@@ -19,6 +19,7 @@ from openpyxl import Workbook
 
 from services.chassis.web import read_assets
 from services.reporting.application.ports import Coverage, Missing, Point, Viewer
+from services.reporting.application.reconciliation_ports import LastRun
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
 from services.reporting.domain.standing import who_acts
@@ -78,10 +79,13 @@ class Page:
     unlocks: Sequence[Unlock] = ()
     missing: Sequence[Missing] | None = None
     """None for a reader who may not see them."""
+    reconciled: LastRun | None = None
+    """The last comparison of all stores; None before the first."""
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
-        return self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history, self.sheets, self.unlocks, self.missing
+        seen = (self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history)
+        return *seen, self.sheets, self.unlocks, self.missing, self.reconciled
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""

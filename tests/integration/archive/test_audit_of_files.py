@@ -12,6 +12,7 @@ from services.archive.adapters.note_keys import verifier_of
 from services.archive.application.check_log import CheckLog
 from services.archive.application.get_proof import GetProof
 from services.archive.application.ports import Vault
+from services.archive.domain.document import RoleOrder
 from services.audit.archive import Outsider, drawn, files_hold, outsiders_agree
 from tests.integration.archive.log_world import LogWorld, make_world
 from tests.integration.archive.test_admission import PUPILS, Archive, archive, staged, unique
@@ -51,7 +52,7 @@ async def admitted(archive: Archive) -> AsyncIterator[Admitted]:
     trust, policy = archive.folder / "trust", archive.folder / "policy"
     trust.mkdir()
     (trust / "root.pem").write_bytes(shared_pki().root.certificate.public_bytes(serialization.Encoding.PEM))
-    yield Admitted(archive, world, Outsider(trust, policy, (USUAL,)))
+    yield Admitted(archive, world, Outsider(trust, policy, (RoleOrder(USUAL),)))
     for witnessing in world.witnesses.by_url.values():
         witnessing.ledger.close()
 

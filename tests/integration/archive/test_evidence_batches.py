@@ -299,7 +299,7 @@ async def test_the_role_stamps_by_a_real_authority_and_comes_back_when_it_does(w
     trust.behave(tsa="down")
     tokens = TrustedTokens(TrustDirectory(trust.pki.anchors), lambda: POLICY)
     authority = HTTPTimeAuthority(trust.tsa, tokens, SystemClock())
-    keeper, stop = EvidenceKeeper(StampBatches(world.ledger, authority, SystemClock()), world.ledger, SystemClock()), asyncio.Event()
+    keeper, stop = EvidenceKeeper(StampBatches(world.ledger, authority, SystemClock())), asyncio.Event()
     running = asyncio.create_task(keeper.run(stop))
 
     async def stamped() -> bool:

@@ -77,10 +77,10 @@ async def test_documents_carry_exactly_the_signatures_of_policy_and_the_archive_
     await database.open()
     try:
         stores = open_staging(str(tmp_path / "staging")), a_vault(tmp_path, database)
-        known = ArchiveSettings.model_construct(trust_dir=world.pki.anchors, role_orders=f"{','.join(ROLES)};{','.join(roles)}")
-        strict = known.model_copy(update={"role_orders": ",".join(ROLES)})
+        known = ArchiveSettings.model_construct(trust_dir=world.pki.anchors, role_orders=f"{','.join(ROLES)};{event.province_id}:{','.join(roles)}")
+        strict = known.model_copy(update={"role_orders": f"{','.join(ROLES)};2025-99:{','.join(roles)}"})
         refusing = AdmitTranscripts(*stores, PostgresAdmissions(database), app.transcript_check(strict), SystemClock())
-        assert await refusing(contracts.signed_class(event)) == Admission(0, 0, 3), "an archive that doesn't know the order refuses all"
+        assert await refusing(contracts.signed_class(event)) == Admission(0, 0, 3), "an archive that knows the order of another province alone refuses all"
         # Announced as something that the archive knows, it is checked as that, and isn't that.
         pretending = signing_pb2.TranscriptsSigned.FromString(event.SerializeToString())
         for document in pretending.transcripts:

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from services.chassis.database import Database
 from services.reporting.adapters.figures import PostgresFigures
+from services.reporting.adapters.reconciliations import PostgresReconciliations
 from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.app import dashboard
 from services.reporting.application.take_snapshot import TakeSnapshot
@@ -54,7 +55,8 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     keys = pki.prepare(places)
     settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies)
     history = PostgresHistory(database)
-    server = TestServer(dashboard(settings, PostgresFigures(database), history).application())
+    pages = dashboard(settings, PostgresFigures(database), history, PostgresReconciliations(database))
+    server = TestServer(pages.application())
     await server.start_server()
     reporting = Reporting(database)
     events = whole_term()

@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,8 @@ from google.protobuf.json_format import ParseDict
 from openpyxl import load_workbook
 
 from hocba.reporting.v1 import reporting_pb2
+from services.reporting.adapters.reconciliations import PostgresReconciliations
+from services.reporting.domain.reconciliation import Discrepancy, Reconciliation, State
 from services.reporting.entrypoints.http_api import DESCRIPTION
 from services.reporting.entrypoints.http_door import COOKIE
 from services.stack.postgresql import Server
@@ -31,6 +34,7 @@ from tests.integration.reporting.dashboard_world import (
     DashboardWorld,
     dashboard_world,
 )
+from tests.integration.reporting.test_read_model import named
 from tests.support.places import scratch_places
 from tests.support.postgres import DatabaseFactory
 
@@ -125,6 +129,28 @@ async def test_page_says_the_numbers_in_both_languages_under_a_strict_policy(htt
             assert policy.startswith("default-src 'none'; script-src 'self'")
             assert "unsafe" not in policy
             assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_last_comparison_of_the_stores_is_told_and_names_pupils_to_their_own_people_alone(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/nation?lang=en", headers=world.bearer(*MINISTRY)) as answer:
+        assert "Reconciliation" not in await answer.text(), "nothing was compared yet"
+    lost = Discrepancy("signed_not_archived", State.LOST, "", PROVINCE, SCHOOL, CLASS, named("s1-1-p1"), 2025, 1, datetime(2026, 6, 1, tzinfo=UTC))
+    await PostgresReconciliations(world.reporting.database).keep(
+        Reconciliation(named("run"), datetime(2026, 6, 2, tzinfo=UTC), "", "", 1.0, 24, [lost]), datetime(2025, 1, 1, tzinfo=UTC)
+    )
+    for path, role, named_here in (
+        ("/nation", MINISTRY[0], False),
+        (f"/schools/{SCHOOL}", MINISTRY[0], False),
+        (f"/schools/{SCHOOL}", f"principal@school:{SCHOOL}", True),
+        (f"/schools/{SCHOOL}", f"doet_officer@province:{PROVINCE}", True),
+        (f"/provinces/{PROVINCE}", f"doet_officer@province:{PROVINCE}", False),
+    ):
+        async with http.get(f"{path}?lang=en", headers=world.bearer(role)) as answer:
+            text = await answer.text()
+        assert "signed, not archived" in text
+        assert (lost.pupil_id in text) is named_here, path
+    async with http.get(f"/schools/{OTHER_SCHOOL}?lang=en", headers=world.bearer(*MINISTRY)) as answer:
+        assert "No differences." in await answer.text()
 
 
 async def test_unchanged_page_is_not_sent_again(http: aiohttp.ClientSession, world: DashboardWorld) -> None:

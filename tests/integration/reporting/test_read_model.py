@@ -141,6 +141,11 @@ def whole_term() -> list[Message]:
     return events
 
 
+def announced_at(event: Message) -> datetime:
+    """Stands for when it was announced, which doesn't depend on when it is read."""
+    return datetime(2026, 5, 31, tzinfo=UTC) + timedelta(seconds=len(event.SerializeToString()) % 1000)
+
+
 @dataclass
 class Reporting:
     """Reporting over a database of this test's own."""
@@ -155,12 +160,9 @@ class Reporting:
         """Hand the events over as the consumers get them: runs of one type, repeated after a conflict, on several lanes at once."""
         model = PostgresReadModel(self.database)
         handlers = handlers_of(ReportingConsumers(ApplyNews(model), KeepDetails(model)))
-        start = datetime(2026, 5, 31, tzinfo=UTC)
         queue: list[list[Received[Any]]] = []
         for event in events:
-            # The time stands for when it was announced, which doesn't depend on when it is read.
-            at = start + timedelta(seconds=len(event.SerializeToString()) % 1000)
-            received = Received(event, str(uuid.uuid4()), "", at, {})
+            received = Received(event, str(uuid.uuid4()), "", announced_at(event), {})
             if queue and type(queue[-1][0].event) is type(event) and len(queue[-1]) < batch:
                 queue[-1].append(received)
             else:
