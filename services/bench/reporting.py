@@ -78,7 +78,7 @@ def measure(events: int, sizes: list[int], calls: int, rebuild_up_to: int, say: 
     import uvloop
 
     from services.chassis import migrations
-    from services.stack import kafka, postgresql
+    from services.stack import kafka, pki, postgresql
     from services.stack.places import CHECKOUT, Places
 
     root = CHECKOUT / ".state"
@@ -97,7 +97,7 @@ def measure(events: int, sizes: list[int], calls: int, rebuild_up_to: int, say: 
         if replay:
             with _database(server, template.name) as databases, kafka.running(places, quick=True) as broker:
                 say(f"topics that tell of {events:,} pupils are replayed")
-                found["replay"] = uvloop.run(_replay(databases, broker.bootstrap, events))
+                found["replay"] = uvloop.run(_replay(databases, broker.bootstrap, events, pki.prepare(places)))
         for pupils in sizes:
             with _database(server, template.name) as databases:
                 say(f"a nation of {pupils:,} pupils is filled in")
@@ -159,16 +159,21 @@ async def _tell(databases: Any, pupils: int) -> dict[str, Any]:
     }
 
 
-async def _replay(databases: Any, bootstrap: str, pupils: int) -> dict[str, Any]:
+async def _replay(databases: Any, bootstrap: str, pupils: int, keys: Any) -> dict[str, Any]:
     """Into an empty read model: the rate is that of reading, applying and swapping alone."""
     from services.chassis import kafka
     from services.chassis.consumer import events_of
     from services.reporting.app import replaying
-    from services.reporting.entrypoints.consumers import ReportingConsumers
+    from services.reporting.entrypoints.sealed_consumers import SealedConsumers
+    from services.reporting.entrypoints.tally_consumers import TallyConsumers
     from services.reporting.settings import ReportingSettings
 
-    settings = ReportingSettings.model_construct(database_url=databases.url, owner_url=databases.owner_url, kafka_bootstrap=bootstrap, instance="bench")
-    await kafka.provision(settings, "reporting", (), events_of(ReportingConsumers))
+    settings = ReportingSettings.model_construct(
+        database_url=databases.url, owner_url=databases.owner_url, kafka_bootstrap=bootstrap, instance="bench",
+        envelope_readers_file=keys.envelope_readers, envelope_key_file=keys.envelope_key("reporting"),
+    )  # fmt: skip
+    for consumers in (SealedConsumers, TallyConsumers):
+        await kafka.provision(settings, "reporting", (), events_of(consumers))
     await _publish(bootstrap, pupils)
     begun, ours = time.perf_counter(), time.process_time()
     async with replaying(settings) as replay:

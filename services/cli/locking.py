@@ -212,6 +212,7 @@ def request_unlock(
     role: As,
     subject: Annotated[str, typer.Option(help="Subject code; empty: the homeroom sheet.")] = "",
     minutes: Annotated[int, typer.Option(help="How long it should be open; 0: as long as the policy allows.")] = 0,
+    reason_code: Annotated[str, typer.Option(help="wrong_entry, missing_entry, remarked or other: what statistics may tell.")] = "",
     as_json: Json = False,
 ) -> None:
     """Ask that a narrow part of a locked class be opened (teacher)."""
@@ -226,6 +227,7 @@ def request_unlock(
         reason=reason,
         evidence=evidence,
         minutes=minutes,
+        reason_code=reason_code,
     )
     _tell([_plain(_call(role, "RequestUnlock", request))], UNLOCK_COLUMNS, "unlock", as_json)
 

@@ -1,4 +1,4 @@
-"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, rebuild."""
+"""What `hocba reporting` adds: coverage, quality, history, missing, class, reconcile, results, projection, rebuild."""
 
 import asyncio
 import json
@@ -10,7 +10,9 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from services.cli.edge import ask, reported, running, take_local_settings
+from services.reporting.domain.quality import FLAWS
 from services.reporting.entrypoints.dashboard_look import TEXTS
+from services.reporting.entrypoints.dashboard_results import item_name
 
 DIFFERS = 1
 """Exit code of a reconciliation that found differences."""
@@ -29,11 +31,6 @@ _STEPS = (
 )
 _LATER = (("identity_verified", "Đã xác thực"), ("submitted", "Đã nộp"), ("acknowledged", "Kho nhận"))
 """Steps that have a column only where there is somebody to count."""
-_QUALITY = (
-    ("without_personal_number", "không có số định danh cá nhân", "bổ sung số định danh, hoặc ghi lí do chưa có"),
-    ("identity_contradictory", "thông tin khác với CSDL dân cư", "đối chiếu giấy khai sinh, sửa hồ sơ rồi xác thực lại"),
-    ("identity_unknown", "CSDL dân cư không có số này", "kiểm tra số định danh với công an xã"),
-)
 REASONS, WHO = TEXTS["vi"]["reasons"], TEXTS["vi"]["who"]
 
 
@@ -46,6 +43,8 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     reporting.command("missing")(missing)
     reporting.command("class")(class_status)
     reporting.command("reconcile")(reconcile)
+    reporting.command("results")(results)
+    reporting.command("projection")(projection)
     reporting.command("rebuild")(rebuild)
     reporting.command("dashboard")(dashboard)
 
@@ -77,28 +76,29 @@ def quality(
     school: Annotated[str, typer.Option(help="Of this school's classes.")] = "",
     as_json: Json = False,
 ) -> None:
-    """How good the identities are on which transcripts rest: how many lack a number or contradict the population register, and the cure."""
+    """How good the data are on which transcripts rest: identities that are unverified or contradictory, fields that are missing, each with its cure."""
     from hocba.reporting.v1 import reporting_pb2
 
     parts = {"by_class": bool(school), "by_school": bool(province) and not school, "by_province": not province and not school}
     answer = _ask("GetCoverage", reporting_pb2.GetCoverageRequest(school_year=year, province_id=province, school_id=school, **parts))
-    counted = ("enrolled", "identity_verified", *(field for field, _, _ in _QUALITY))
 
-    def plain(part: Any) -> dict[str, Any]:
-        ids = {key: getattr(part, key) for key in ("province_id", "school_id", "class_id", "name")}
-        return ids | {field: getattr(part, field) for field in counted}
+    def told(part: Any) -> dict[str, Any]:
+        ids = {key: getattr(part, key) for key in ("province_id", "school_id", "class_id", "name", "enrolled", "identity_verified")}
+        return ids | {flaw.code: flaw.pupils for flaw in part.flaws}
 
     if as_json:
-        cures = {field: cure for field, _, cure in _QUALITY}
-        typer.echo(json.dumps({"total": plain(answer.total), "parts": [plain(part) for part in answer.parts], "cures": cures}, ensure_ascii=False))
+        cures = {code: flaw.cure_vi for code, flaw in FLAWS.items()}
+        typer.echo(json.dumps({"total": told(answer.total), "parts": [told(part) for part in answer.parts], "cures": cures}, ensure_ascii=False))
         return
-    table = _table("Chất lượng dữ liệu định danh", "", "Học sinh", "Đã xác thực", "Không có số", "Mâu thuẫn", "Không rõ")
+    found = [flaw.code for flaw in answer.total.flaws]
+    table = _table("Chất lượng dữ liệu", "", "Học sinh", "Đã xác thực", *(FLAWS[code].vi for code in found))
     for part in (*answer.parts, answer.total):
-        table.add_row(part.name or part.class_id or part.school_id or "Cộng", *(str(getattr(part, field)) for field in counted))
+        counts = told(part)
+        name = part.name or part.class_id or part.school_id or "Cộng"
+        table.add_row(name, str(part.enrolled), str(part.identity_verified), *(str(counts.get(code, 0)) for code in found))
     _show(table)
-    for field, words, cure in _QUALITY:
-        if number := getattr(answer.total, field):
-            typer.echo(f"{number} học sinh {words}: {cure}")
+    for flaw in answer.total.flaws:
+        typer.echo(f"{flaw.pupils} học sinh {FLAWS[flaw.code].vi}: {flaw.cure}")
 
 
 def history(
@@ -186,9 +186,61 @@ def reconcile(
         raise typer.Exit(DIFFERS)
 
 
+def results(
+    year: Year = 0,
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    item: Annotated[str, typer.Option(help="learning, conduct, result, promotion or subject:<code>, such as subject:toan; without it, all.")] = "",
+    by_province: Annotated[bool, typer.Option("--by-province", help="Each province beside the nation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How results are spread by level, item and grade. Small counts, and those from which one could be computed, are hidden (–)."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetResults", reporting_pb2.GetResultsRequest(school_year=year, province_id=province, item=item, by_province=by_province))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    texts = TEXTS["vi"]
+    if not answer.distributions:
+        typer.echo(texts["nothing"])
+        return
+    levels = texts["results"]["levels"]
+    table = _table(f"Kết quả theo mức, năm học {answer.school_year}-{answer.school_year + 1}", "", "Nội dung", "Khối", "Học sinh", "Mức")
+    for one in answer.distributions:
+        told = ", ".join(f"{levels.get(of.level, of.level)} {'–' if of.hidden else of.pupils}" for of in one.levels)
+        where = one.name or one.province_id or "Toàn quốc"
+        table.add_row(where, item_name(one.item, texts), str(one.grade or "tất cả"), str(one.pupils), told)
+    _show(table)
+    typer.echo(texts["results"]["why_hidden"].format(minimum=answer.minimum))
+
+
+def projection(
+    province: Annotated[str, typer.Option(help="Of this province; without it, of the nation.")] = "",
+    years: Annotated[int, typer.Option(min=1, max=12, help="How many years to look ahead.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Enrolment of coming years by grade, by mean grade progression ratios, with 95 % intervals. Needs two school years, three for intervals."""
+    from hocba.reporting.v1 import reporting_pb2
+
+    answer = _ask("GetProjection", reporting_pb2.GetProjectionRequest(province_id=province, years_ahead=years))
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False))
+        return
+    words = TEXTS["vi"]["projection"]
+    if not answer.projected:
+        typer.echo(words["too_few"])
+        return
+    table = _table(words["title"], "Năm học", "Khối", "Học sinh", words["low"], words["high"])
+    for one in answer.projected:
+        bounds = (str(one.low), str(one.high)) if one.has_interval else ("", "")
+        table.add_row(f"{one.school_year}-{one.school_year + 1}", str(one.grade), str(one.pupils), *bounds)
+    _show(table)
+    typer.echo(words["method"])
+
+
 def rebuild(
     from_facts: Annotated[
-        bool, typer.Option("--from-facts", help="Count anew from the pupils' facts instead; writers wait meanwhile. For when a topic's retention is over.")
+        bool, typer.Option("--from-facts", help="Count anew from the facts instead; writers wait meanwhile. For when a topic's retention is over.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -211,10 +263,12 @@ def rebuild(
 async def _from_facts() -> dict[str, float]:
     from services.reporting import app as reporting
 
-    service = reporting.build(reporting.SETTINGS.load())
+    settings = reporting.SETTINGS.load()
+    service = reporting.build(settings)
     await service.database.open()
     try:
-        return {"pupils_counted_anew": await reporting.rebuild_counters(service)()}
+        things = [await one.rebuild() for one in reporting.rebuild_tallies(service, settings)]
+        return {"pupils_counted_anew": await reporting.rebuild_counters(service)(), "things_counted_anew": sum(things)}
     finally:
         await service.database.close()
 

@@ -1,4 +1,4 @@
-"""What `hocba signing` adds: retry, check-keys, keys, register-certificate; signing_progress.py adds what shows how far a run is."""
+"""What `hocba signing` adds: retry, check-keys, keys, register-certificate, announce-certificates; signing_progress.py adds what shows how far a run is."""
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ def attach(app: typer.Typer, groups: dict[str, typer.Typer]) -> None:
     signing.command("check-keys")(check_keys)
     signing.command("keys")(keys)
     signing.command("register-certificate")(register_certificate)
+    signing.command("announce-certificates")(announce_certificates)
 
 
 def retry(class_id: Annotated[str, typer.Argument(help="The class (UUID).")]) -> None:
@@ -77,6 +78,24 @@ def register_certificate(
     answer = ask("signing", ("system_operator@nation",), question)
     told = {"serial": answer.certificate_serial, "image": answer.image_digest.hex()}
     typer.echo(json.dumps(told) if as_json else f"certificate {told['serial']}" + (f" with picture {told['image']}" if told["image"] else ""))
+
+
+def announce_certificates(as_json: Json = False) -> None:
+    """Tell reporting again how every certificate stands: once after an upgrade, or when the topic was lost. Runs beside the service, with its settings."""
+    from services.signing import app
+
+    async def run() -> int:
+        service = app.build(app.SETTINGS.load())
+        await service.database.open()
+        try:
+            return await app.announce_certificates(service)()
+        finally:
+            await service.database.close()
+
+    with reported():
+        take_local_settings("signing", OPERATOR)
+        told = asyncio.run(run())
+    typer.echo(json.dumps({"certificates": told}) if as_json else f"{told} certificates announced")
 
 
 def check_keys(

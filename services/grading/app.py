@@ -21,6 +21,8 @@ from services.grading.application.record_decisions import RecordDecisions
 from services.grading.application.reopen_scope import CloseScope, ReopenScope
 from services.grading.application.seal_class import SealClass
 from services.grading.application.set_subjects import SetSubjects
+from services.grading.application.tally_classes import TallyClasses
+from services.grading.application.withdraw_version import WithdrawVersion
 from services.grading.entrypoints.consumers import GradingConsumers
 from services.grading.entrypoints.rpc import GradingRPC, UseCases
 from services.grading.settings import GradingSettings
@@ -50,12 +52,17 @@ def use_cases(transactions: PostgresTransactions, clock: Clock, rules: Rules) ->
     )
 
 
+def tally_classes(service: Service) -> TallyClasses:
+    """The operator's repetition of what seals told."""
+    return TallyClasses(PostgresTransactions(service.database, service.envelope))
+
+
 def build(settings: GradingSettings) -> Service:
     """Grading with everything it needs, ready to run."""
     service = Service("grading", settings)
     transactions = PostgresTransactions(service.database, service.envelope)
     door = use_cases(transactions, SystemClock(), rules_with(settings.switches_file))
     service.add_rpc("hocba.grading.v1.Grading", lambda server: grading_pb2_grpc.add_GradingServicer_to_server(GradingRPC(door), server))
-    service.add_consumers(GradingConsumers(KeepRoster(transactions), service.envelope))
-    service.publishes(events_pb2.SheetSaved, events_pb2.ClassSealed, events_pb2.ScopeReopened)
+    service.add_consumers(GradingConsumers(KeepRoster(transactions), WithdrawVersion(transactions), service.envelope))
+    service.publishes(events_pb2.SheetSaved, events_pb2.ClassSealed, events_pb2.ResultsTallied, events_pb2.ScopeReopened)
     return service

@@ -30,7 +30,7 @@ from services.locking.domain.people import NATION, Caller
 from services.locking.domain.policy import Policy, policy_from_data, policy_to_data
 from services.locking.domain.scope import Area, Place, Scope
 from services.locking.domain.terms import Period, Term
-from services.locking.domain.unlock import Unlock
+from services.locking.domain.unlock import ReasonCode, Unlock
 from services.locking.domain.unlock_table import State
 from services.locking.domain.window import Span, Window
 
@@ -142,6 +142,14 @@ def lock_class_command(message: pb.LockClassRequest, actor: Actor) -> lock_class
     )
 
 
+def reason_code_of(text: str) -> ReasonCode:
+    """The sort of reason; `other` when nothing is said."""
+    try:
+        return ReasonCode(text or ReasonCode.OTHER)
+    except ValueError:
+        raise refusals.Invalid("reason_code", f"phải là một trong {', '.join(ReasonCode)}") from None
+
+
 def request_unlock_command(message: pb.RequestUnlockRequest, actor: Actor) -> request_unlock.Command:
     return request_unlock.Command(
         request=request_of(message, "RequestUnlock", actor),
@@ -153,6 +161,7 @@ def request_unlock_command(message: pb.RequestUnlockRequest, actor: Actor) -> re
         reason=message.reason,
         evidence=message.evidence,
         open_for=timedelta(minutes=message.minutes),
+        reason_code=reason_code_of(message.reason_code),
     )
 
 
@@ -280,6 +289,7 @@ def unlock_message(view: UnlockView) -> pb.UnlockResponse:
         evidence=unlock.evidence,
         policy_version=unlock.policy.version,
         lapses_at=stamp(unlock.lapses_at),
+        reason_code=unlock.reason_code,
     )
 
 
@@ -324,6 +334,7 @@ def unlock_event(unlock: Unlock, account_id: str, line: Line, moved_at: datetime
         moved_at=stamp(moved_at),
         open_until=stamp(unlock.until),
         audit=_audit(line),
+        reason_code=unlock.reason_code,
     )
 
 

@@ -158,6 +158,7 @@ async def correct(doors: Doors, officer: Metadata, wrong: Correction, step: Step
         term=common_pb2.TERM_2,
         pupil_ids=[wrong.pupil.pupil_id],
         reason="Nhập nhầm điểm kiểm tra cuối kì, đối chiếu bài làm đã chấm",
+        reason_code="wrong_entry",
         evidence="Bài kiểm tra cuối học kì II, túi số 7",
         minutes=60,
     )

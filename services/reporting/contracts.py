@@ -1,5 +1,6 @@
 """Protobuf <-> domain: the one file of reporting that knows both."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,8 +13,12 @@ from hocba.grading.v1 import events_pb2 as grading_pb2
 from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
+from services.chassis.errors import Malformed
 from services.chassis.identity import Actor
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import ClassNews, Coverage, Difference, Missing, Point, PupilNews, Viewer
+from services.reporting.application.result_ports import Distribution
+from services.reporting.application.tally_ports import Tally
 from services.reporting.domain.classes import School, Sheet, SheetsSealed, SheetsSigned, SheetVersion, Unlock
 from services.reporting.domain.counting import REASON_PREFIX, Age, ClassFacts
 from services.reporting.domain.facts import (
@@ -35,13 +40,41 @@ from services.reporting.domain.facts import (
     Submitted,
     Trouble,
 )
+from services.reporting.domain.history import LEGAL_TIME
+from services.reporting.domain.quality import flaws_of
+from services.reporting.domain.readiness import (
+    ANY_OFFICE,
+    EXPIRED,
+    EXPIRING,
+    HOLDS,
+    NONE,
+    OFFICES,
+    REVOKED,
+    STATES,
+    Certified,
+    Employed,
+    Office,
+)
+from services.reporting.domain.readiness import SCHOOL_SEAL as SEAL_OFFICE
+from services.reporting.domain.results import ClassTally
 from services.reporting.domain.standing import who_acts
+from services.reporting.domain.tallying import Count
+from services.reporting.domain.unlock_life import MEASURES as UNLOCK_MEASURES
+from services.reporting.domain.unlock_life import REASONS as UNLOCK_REASONS
+from services.reporting.domain.unlock_life import Step
 
 ROLE_NAMES = {
     common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER: HOMEROOM_TEACHER,
     common_pb2.SIGNATURE_ROLE_PRINCIPAL: PRINCIPAL,
     common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: SCHOOL_SEAL,
 }
+CERTIFICATE_ROLES = {
+    common_pb2.SIGNATURE_ROLE_SUBJECT_TEACHER: "subject_teacher",
+    common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER: "homeroom_teacher",
+    common_pb2.SIGNATURE_ROLE_PRINCIPAL: "principal",
+    common_pb2.SIGNATURE_ROLE_SCHOOL_SEAL: "school_seal",
+}
+MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])")
 APPROVED_STATE = "approved"
 HELD = ("applied", "ignored")
 CANCEL = "CANCEL"
@@ -59,7 +92,8 @@ def pupils_enrolled(event: enrollment_pb2.PupilsEnrolled, at: datetime) -> Batch
     hint = ClassNews(event.class_id, ClassFacts(0, "", event.school_id, event.school_year))
     news = []
     for pupil in event.pupils:
-        for item in (Placed(pupil.version, True, event.class_id, event.school_id), Identified(pupil.version, pupil.has_personal_number, pupil.identity_state)):
+        identified = Identified(pupil.version, pupil.has_personal_number, pupil.identity_state, tuple(pupil.missing_fields))
+        for item in (Placed(pupil.version, True, event.class_id, event.school_id), identified):
             news.append(PupilNews(event.class_id, pupil.pupil_id, event.school_year, item, at))
     return news, [hint]
 
@@ -174,6 +208,37 @@ def unlock(event: locking_pb2.UnlockMoved) -> Unlock:
     return Unlock(event.unlock_id, event.class_id, event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat())
 
 
+def seal_of_school(event: enrollment_pb2.SchoolRegistered) -> tuple[str, Employed]:
+    """The school's seal, which signs as long as the school is there."""
+    return event.school_id, Employed(event.version, event.school_id, (Office(SEAL_OFFICE, event.valid_from, event.valid_to),))
+
+
+def staff_appointed(event: enrollment_pb2.StaffAppointed) -> tuple[str, Employed]:
+    """A member of staff by id; the profile with the name stays closed."""
+    offices = tuple(sorted(Office(held.role, held.valid_from, held.valid_to) for held in event.appointments))
+    return event.staff_id, Employed(event.version, event.school_id, offices)
+
+
+def certificate_moved(event: signing_pb2.CertificateMoved) -> list[tuple[str, Certified]]:
+    """A certificate of a member of staff, or of the school's seal; none of a role that a newer producer knows."""
+    role = CERTIFICATE_ROLES.get(event.role)
+    if role is None:
+        return []
+    registered, until = (at.ToDatetime(UTC).isoformat() for at in (event.registered_at, event.valid_until))
+    return [(event.staff_id or event.school_id, Certified(event.version, event.certificate_id, role, registered, until))]
+
+
+def unlock_step(event: locking_pb2.UnlockMoved) -> tuple[str, Step]:
+    """A step of an unlock, without who took it."""
+    return event.unlock_id, Step(event.version, event.state, event.moved_at.ToDatetime(UTC).isoformat(), event.school_id, event.reason_code)
+
+
+def class_tally(event: grading_pb2.ResultsTallied, tally: grading_pb2.ResultTally) -> tuple[str, ClassTally]:
+    """(class id, how its results are spread)."""
+    counts = {(count.item, count.level): count.pupils for count in tally.counts}
+    return event.class_id, ClassTally(event.version, event.school_year, event.province_id, event.grade, counts)
+
+
 def viewer_of(actor: Actor) -> Viewer:
     """Whose numbers the actor may see."""
     everything = bool(actor.service) or any(role.scope == "nation" for role in actor.roles)
@@ -215,6 +280,7 @@ def coverage(item: Coverage) -> reporting_pb2.Coverage:
         without_personal_number=counts.get("without_number", 0),
         submitted=counts.get("submitted", 0),
         acknowledged=counts.get("acknowledged", 0),
+        flaws=[reporting_pb2.Flaw(code=code, pupils=pupils, cure=flaw.cure_vi, cure_en=flaw.cure_en) for code, pupils, flaw in flaws_of(counts)],
     )
 
 
@@ -267,6 +333,113 @@ def reconcile_answer(found: Iterable[Difference]) -> reporting_pb2.ReconcileResp
     """Every difference."""
     return reporting_pb2.ReconcileResponse(
         differences=[reporting_pb2.Difference(check=item.check, left=item.left, right=item.right, detail=item.detail) for item in found]
+    )
+
+
+def by_of(request: reporting_pb2.GetStaffReadinessRequest | reporting_pb2.GetUnlockStatisticsRequest) -> str:
+    """The parts that are asked for, the finest when there are several."""
+    return "school" if request.by_school else "province" if request.by_province else ""
+
+
+def staff_answer(total: Tally, parts: Iterable[Tally], expiring_days: int, as_of: datetime) -> reporting_pb2.GetStaffReadinessResponse:
+    """The whole and its parts."""
+    told = [readiness(part) for part in parts]
+    return reporting_pb2.GetStaffReadinessResponse(total=readiness(total), parts=told, as_of=_timestamp(as_of), expiring_days=expiring_days)
+
+
+def readiness(tally: Tally) -> reporting_pb2.StaffReadiness:
+    """Who can sign in one scope; offices that nobody holds aren't named."""
+    offices = []
+    for office in (ANY_OFFICE, *OFFICES):
+        states = {state: tally.counts.get(Count("", office, state), 0) for state in STATES}
+        if signers := sum(states.values()):
+            offices.append(
+                reporting_pb2.OfficeReadiness(
+                    office=office,
+                    signers=signers,
+                    holding=sum(states[state] for state in HOLDS),
+                    expiring=states[EXPIRING],
+                    expired=states[EXPIRED],
+                    revoked=states[REVOKED],
+                    without=states[NONE],
+                )
+            )
+    place = tally.place
+    return reporting_pb2.StaffReadiness(province_id=place.province_id, school_id=place.school_id, name=place.name, offices=offices)
+
+
+def months_of(since: str, until: str, now: datetime) -> tuple[str, str]:
+    """(first month, last month); a year up to now when nothing is said. Malformed for what is no month."""
+    for name, given in (("since_month", since), ("until_month", until)):
+        if given and not MONTH.fullmatch(given):
+            raise Malformed(f"{name} is a month such as 2026-05, not {given[:20]!r}", code="month")
+    last = until or now.astimezone(LEGAL_TIME).strftime("%Y-%m")
+    year, month = int(last[:4]), int(last[5:])
+    return since or (f"{year - 1}-{month + 1:02}" if month < 12 else f"{year}-01"), last
+
+
+def unlock_answer(total: Tally, parts: Iterable[Tally], months: tuple[str, str], as_of: datetime) -> reporting_pb2.GetUnlockStatisticsResponse:
+    """The whole, by reason and month, and its parts, by reason."""
+    told = [unlock_statistics(part) for part in parts]
+    return reporting_pb2.GetUnlockStatisticsResponse(
+        total=unlock_statistics(total), parts=told, as_of=_timestamp(as_of), since_month=months[0], until_month=months[1]
+    )
+
+
+def unlock_statistics(tally: Tally) -> reporting_pb2.UnlockStatistics:
+    """What became of the unlocks of one scope, a line for each month and reason."""
+    lines: dict[tuple[str, str], dict[str, int]] = {}
+    for count, amount in tally.counts.items():
+        lines.setdefault((count.period, count.kind), {})[count.measure] = amount
+    counts = []
+    for month, reason in sorted(
+        lines, key=lambda line: (line[0], UNLOCK_REASONS.index(line[1]) if line[1] in UNLOCK_REASONS else len(UNLOCK_REASONS), line[1])
+    ):
+        measures = {measure: lines[month, reason].get(measure, 0) for measure in UNLOCK_MEASURES}
+        counts.append(reporting_pb2.UnlockCounts(month=month, reason=reason, **measures))
+    place = tally.place
+    return reporting_pb2.UnlockStatistics(province_id=place.province_id, school_id=place.school_id, name=place.name, counts=counts)
+
+
+def results_answer(found: Iterable[Distribution], school_year: int, minimum: int) -> reporting_pb2.GetResultsResponse:
+    """Distributions; a hidden count is zero and says so."""
+    return reporting_pb2.GetResultsResponse(
+        school_year=school_year,
+        minimum=minimum,
+        distributions=[
+            reporting_pb2.Distribution(
+                province_id=one.province_id,
+                name=one.name,
+                grade=one.grade,
+                item=one.item,
+                pupils=one.pupils,
+                levels=[reporting_pb2.LevelCount(level=of.level, pupils=of.pupils or 0, hidden=of.pupils is None) for of in one.levels],
+            )
+            for one in found
+        ],
+    )
+
+
+def projection_answer(outlook: Outlook) -> reporting_pb2.GetProjectionResponse:
+    """Known years, ratios and projection."""
+    return reporting_pb2.GetProjectionResponse(
+        province_id=outlook.province_id,
+        known=[reporting_pb2.Enrolment(school_year=year, grade=grade, pupils=pupils) for year, grade, pupils in outlook.known],
+        progressions=[
+            reporting_pb2.Progression(grade=one.grade, school_year=one.school_year, ratio=common_pb2.Decimal(value=f"{one.ratio:.4f}"))
+            for one in outlook.ratios
+        ],
+        projected=[
+            reporting_pb2.Enrolment(
+                school_year=one.school_year,
+                grade=one.grade,
+                pupils=one.pupils,
+                low=one.low or 0,
+                high=one.high or 0,
+                has_interval=one.low is not None,
+            )
+            for one in outlook.projected
+        ],
     )
 
 

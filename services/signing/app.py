@@ -6,7 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from hocba.signing.v1 import signing_pb2_grpc
-from hocba.signing.v1.events_pb2 import CopiesSigned, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, SigningOrder, TranscriptsSigned
+from hocba.signing.v1.events_pb2 import (
+    CertificateMoved,
+    CopiesSigned,
+    ExpressSigningOrder,
+    ManifestMoved,
+    RoleSigned,
+    SheetsSigned,
+    SigningOrder,
+    TranscriptsSigned,
+)
 from services.chassis.app import Service
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.telemetry import log
@@ -34,6 +43,7 @@ from services.signing.adapters.time_stamps import TimeStampAuthority
 from services.signing.adapters.transactions import PostgresTransactions
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.application.advance_requests import AdvanceRequests, TakeNotice
+from services.signing.application.announce_certificates import AnnounceCertificates
 from services.signing.application.announce_signed import AnnounceFinished, AnnounceSigned
 from services.signing.application.approve_manifest import ApproveManifest
 from services.signing.application.check_key_use import CheckKeyUse
@@ -193,6 +203,11 @@ def key_use(service: Service, journals: Path) -> CheckKeyUse:
     return CheckKeyUse(PostgresTransactions(service.database), lambda: key_uses(journals))
 
 
+def announce_certificates(service: Service) -> AnnounceCertificates:
+    """The operator's repeat of what was told of certificates."""
+    return AnnounceCertificates(PostgresTransactions(service.database))
+
+
 def build(settings: SigningSettings) -> Service:
     """The service, wired; nothing is connected yet."""
     service, clock = Service("signing", settings), SystemClock()
@@ -206,5 +221,5 @@ def build(settings: SigningSettings) -> Service:
     service.add_background("waits", Waker(WakeOrders(transactions, clock, settings.express_limit)).run)
     release = ReleaseQueued(transactions, clock, settings.release_limit, settings.release_quantum)
     service.add_background("releases", Releaser(release, MeasureBacklog(transactions), transactions.queued).run)
-    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, CopiesSigned, TranscriptsSigned)
+    service.publishes(SigningOrder, ExpressSigningOrder, ManifestMoved, RoleSigned, SheetsSigned, CopiesSigned, TranscriptsSigned, CertificateMoved)
     return service

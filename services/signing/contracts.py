@@ -24,7 +24,7 @@ from services.signing.application import approve_manifest, know_people, register
 from services.signing.application.ports import EntryRow, Failure, FailureSpot, ManifestRow, OpenRequest, Progress, Reason, Request
 from services.signing.domain.cures import cure_for
 from services.signing.domain.documents import DocumentKind
-from services.signing.domain.events import ClassSigned, Event, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned
+from services.signing.domain.events import CertificateMoved, ClassSigned, Event, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned
 from services.signing.domain.orders import LineResult, Order, Step
 from services.signing.domain.people import Appointment, Caller, StaffMember
 from services.signing.domain.record import Level
@@ -189,6 +189,8 @@ def messages_of(event: Event) -> list[Message]:
         return [_manifest_moved(event, part) for part in _parts(event.transcripts)]
     if isinstance(event, RoleSigned):
         return [_role_signed(event, part) for part in _parts(event.outcomes)]
+    if isinstance(event, CertificateMoved):
+        return [_certificate_moved(event)]
     return [_class_signed(event)]
 
 
@@ -233,6 +235,22 @@ def _role_signed(event: RoleSigned, part: Sequence[LineResult]) -> events.RoleSi
         # The code before the colon is for programs; what follows may quote a record, so it stays here.
         message.outcomes.add(**_named(result.ref), signed=not result.failure, reason=result.failure.split(":", 1)[0])
     return message
+
+
+def _certificate_moved(event: CertificateMoved) -> events.CertificateMoved:
+    return events.CertificateMoved(
+        school_id=event.school_id,
+        province_id=event.province_id,
+        certificate_id=event.sha256.hex(),
+        version=2 if event.revoked_at else 1,
+        state="revoked" if event.revoked_at else "registered",
+        role=_role(event.role),
+        staff_id=event.staff_id or "",
+        valid_from=_stamp(event.valid_from),
+        valid_until=_stamp(event.valid_until),
+        registered_at=_stamp(event.registered_at),
+        revoked_at=_stamp(event.revoked_at) if event.revoked_at else None,
+    )
 
 
 def _class_signed(event: ClassSigned) -> events.TranscriptsSigned | events.SheetsSigned | events.CopiesSigned:

@@ -28,7 +28,7 @@ ISSUER = f"https://issuer.{TRUST_DOMAIN}"
 EDGE = "edge"
 """The name under which people's programs call: the CLI, the demo, load generators."""
 NAMES = (*SERVICES, EDGE, "population", "register")
-READERS = ("grading", "signing", "archive")
+READERS = ("grading", "signing", "archive", "reporting")
 """Who may open sealed events; each has a key pair of its own."""
 
 _CA_VALID = timedelta(days=365)

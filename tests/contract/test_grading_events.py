@@ -53,6 +53,8 @@ def produced() -> dict[str, Message]:
         "SheetSaved/subject": events.sheet_saved(FACTS, "toan", Term.TERM_1, 7, 240, 238),
         "SheetSaved/homeroom": events.sheet_saved(FACTS, HOMEROOM, Term.TERM_2, 3, 120, 120),
         "ClassSealed/one_sealed_one_waiting": events.class_sealed(FACTS, SEAL, AT)[0][0],
+        "ResultsTallied/one_class": events.results_tallied(FACTS, 3, {("learning", "good"): 20})[0],
+        "ResultTally/one_class": events.results_tallied(FACTS, 3, {("learning", "good"): 20, ("subject:toan", "from_8_0"): 12})[1],
         "ScopeReopened/one_pupil": events.scope_reopened(FACTS, Reopening(UNLOCK, "toan", Term.TERM_2, frozenset({PUPIL}), AT)),
     }
 

@@ -25,7 +25,7 @@ from services.locking.domain.people import Party
 from services.locking.domain.policy import Policy
 from services.locking.domain.scope import Area, Place, Scope
 from services.locking.domain.terms import Period, Term
-from services.locking.domain.unlock import Target, Unlock
+from services.locking.domain.unlock import ReasonCode, Target, Unlock
 from services.locking.domain.unlock_table import State
 from services.locking.domain.window import Span, Window
 
@@ -47,6 +47,7 @@ GRANTED = Unlock(
     State.GRANTED,
     version=6,
     until=AT + timedelta(hours=2),
+    reason_code=ReasonCode.WRONG_ENTRY,
 )
 OPEN_WINDOW = Window(WINDOW, 3, Scope(Area.SCHOOL, "2025-79", SCHOOL, grade=9), 2025, Term.TERM_2, Span(AT, AT + timedelta(days=3)), seals_year=True)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import Descriptor
@@ -14,17 +15,24 @@ from hocba.archive.v1 import events_pb2 as archive_pb2
 from hocba.common.v1 import common_pb2
 from hocba.enrollment.v1 import events_pb2 as enrollment_pb2
 from hocba.grading.v1 import events_pb2 as grading_pb2
+from hocba.locking.v1 import events_pb2 as locking_pb2
 from hocba.options.v1 import options_pb2
 from hocba.reporting.v1 import reporting_pb2
 from hocba.signing.v1 import events_pb2 as signing_pb2
 from services.chassis.consumer import Received, handlers_of
+from services.chassis.errors import Malformed
 from services.chassis.identity import Actor, Role
 from services.reporting import contracts
 from services.reporting.application.ports import ClassNews, Coverage, Place, PupilNews
+from services.reporting.application.result_ports import Distribution, Level
 from services.reporting.domain.classes import SheetsSealed, SheetsSigned
 from services.reporting.domain.counting import ClassFacts
 from services.reporting.domain.facts import Acknowledged, Archived, Judged, NotSigned, Outcome, Placed, Revoked, Signed, Submitted, Trouble
-from services.reporting.entrypoints.consumers import ReportingConsumers
+from services.reporting.domain.readiness import Certified, Employed, Office
+from services.reporting.domain.results import ClassTally
+from services.reporting.domain.unlock_life import Step
+from services.reporting.entrypoints.sealed_consumers import SealedConsumers
+from services.reporting.entrypoints.tally_consumers import TallyConsumers
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "protos" / "examples"
 AT = datetime(2026, 5, 31, 10, 0, tzinfo=UTC)
@@ -41,18 +49,32 @@ class Recorder:
         self.calls.append((arguments, named))
 
 
-def examples() -> Iterator[tuple[str, Message]]:
-    consumers = ReportingConsumers(Recorder(), Recorder())  # type: ignore[arg-type]  # Only its handlers are listed here.
-    for event in handlers_of(consumers):
+class OpenEnvelope:
+    """Hands out the committed example; the real one is tested with the chassis."""
+
+    def open(self, _: Any, as_type: type[grading_pb2.ResultTally]) -> grading_pb2.ResultTally:
+        return ParseDict(json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8")), as_type())
+
+
+def all_handlers(recorder: Recorder) -> dict[tuple[str, type[Message]], Any]:
+    """By consumers and event: some events have two readers."""
+    consumers = (
+        SealedConsumers(recorder, recorder, count=recorder, envelope=OpenEnvelope()),  # type: ignore[arg-type]  # Stands for the use cases.
+        TallyConsumers(recorder, recorder, recorder),  # type: ignore[arg-type]  # Stands for the use cases.
+    )
+    return {(type(one).__name__, event): handler for one in consumers for event, handler in handlers_of(one).items()}
+
+
+def examples() -> Iterator[tuple[str, str, Message]]:
+    for reader, event in all_handlers(Recorder()):
         for file in sorted((EXAMPLES / event.DESCRIPTOR.name).glob("*.json")):
-            yield f"{event.DESCRIPTOR.name}/{file.stem}", ParseDict(json.loads(file.read_text(encoding="utf-8")), event())
+            yield reader, f"{event.DESCRIPTOR.name}/{file.stem}", ParseDict(json.loads(file.read_text(encoding="utf-8")), event())
 
 
-@pytest.mark.parametrize(("name", "event"), list(examples()))
-async def test_committed_example_is_taken(name: str, event: Message) -> None:
+@pytest.mark.parametrize(("reader", "name", "event"), list(examples()))
+async def test_committed_example_is_taken(reader: str, name: str, event: Message) -> None:
     recorder = Recorder()
-    consumers = ReportingConsumers(recorder, recorder)  # type: ignore[arg-type]  # Stands for both use cases.
-    await handlers_of(consumers)[type(event)]([Received(event, "", "", AT, {})])
+    await all_handlers(recorder)[reader, type(event)]([Received(event, "", "", AT, {})])
     assert recorder.calls, name
 
 
@@ -74,6 +96,19 @@ def test_sealed_class_tells_outcomes_by_class_version() -> None:
     ]
     sheet_id = told["sheets"][0]["sheet"]["sheet_id"]
     assert classes == [ClassNews(CLASS, ClassFacts(0, "2025-79", SCHOOL, 2025, 8), SheetsSealed(2, frozenset({(sheet_id, 1)})), AT)]
+
+
+def test_a_tally_is_a_classs_counts_by_item_and_level() -> None:
+    told = json.loads((EXAMPLES / "ResultsTallied/one_class.json").read_text(encoding="utf-8"))
+    counts = json.loads((EXAMPLES / "ResultTally/one_class.json").read_text(encoding="utf-8"))
+    class_id, tally = contracts.class_tally(ParseDict(told, grading_pb2.ResultsTallied()), ParseDict(counts, grading_pb2.ResultTally()))
+    assert class_id == CLASS
+    assert tally == ClassTally(3, 2025, "2025-79", 8, {("learning", "good"): 20, ("subject:toan", "from_8_0"): 12})
+
+
+def test_a_hidden_count_is_zero_and_says_so() -> None:
+    answer = contracts.results_answer([Distribution("", "", 8, "learning", 30, [Level("good", 30), Level("fail", None)])], 2025, 10)
+    assert [(of.level, of.pupils, of.hidden) for of in answer.distributions[0].levels] == [("good", 30, False), ("fail", 0, True)]
 
 
 def test_signed_sheets_are_news_of_their_class() -> None:
@@ -179,3 +214,40 @@ def test_submitted_versions_are_told_by_pupil() -> None:
     ref = common_pb2.TranscriptRef(pupil_id="p", version=2)
     event = archive_pb2.TranscriptsSubmitted(class_id=CLASS, school_year=2025, transcripts=[ref])
     assert contracts.transcripts_submitted(event, AT)[0] == [PupilNews(CLASS, "p", 2025, Submitted(2), AT)]
+
+
+def test_who_signs_is_told_by_id_with_offices_and_certificates() -> None:
+    told = json.loads((EXAMPLES / "StaffAppointed/deputy.json").read_text(encoding="utf-8"))
+    member, employed = contracts.staff_appointed(ParseDict(told, enrollment_pb2.StaffAppointed()))
+    assert (member, employed) == (
+        told["staff_id"],
+        Employed(4, told["school_id"], (Office("subject_teacher", "2020-09-01"), Office("vice_principal", "2026-09-01", "2027-05-31"))),
+    )
+    told = json.loads((EXAMPLES / "CertificateMoved/revoked.json").read_text(encoding="utf-8"))
+    event = ParseDict(told, signing_pb2.CertificateMoved())
+    certified = Certified(2, told["certificate_id"], "principal", "2026-06-02T01:00:00+00:00", "2029-06-02T01:00:00+00:00")
+    assert contracts.certificate_moved(event) == [(told["staff_id"], certified)]
+    event.role = 99  # type: ignore[assignment]  # What a newer contract may hold.
+    assert contracts.certificate_moved(event) == []
+
+
+def test_a_schools_seal_is_a_signer_of_its_own() -> None:
+    told = json.loads((EXAMPLES / "CertificateMoved/of_a_seal.json").read_text(encoding="utf-8"))
+    [(signer, certified)] = contracts.certificate_moved(ParseDict(told, signing_pb2.CertificateMoved()))
+    assert (signer, certified.role) == (told["school_id"], "school_seal")
+    event = enrollment_pb2.SchoolRegistered(school_id=SCHOOL, version=3, valid_from="2010-08-01")
+    assert contracts.seal_of_school(event) == (SCHOOL, Employed(3, SCHOOL, (Office("school_seal", "2010-08-01"),)))
+
+
+def test_a_step_of_an_unlock_is_told_without_who_took_it() -> None:
+    told = json.loads((EXAMPLES / "UnlockMoved/granted.json").read_text(encoding="utf-8"))
+    step = contracts.unlock_step(ParseDict(told, locking_pb2.UnlockMoved()))
+    assert step == (told["unlock_id"], Step(6, "granted", "2026-05-25T10:00:00+00:00", SCHOOL, "wrong_entry"))
+
+
+def test_months_are_a_year_up_to_now_in_viet_nam() -> None:
+    assert contracts.months_of("", "", datetime(2026, 5, 31, 18, tzinfo=UTC)) == ("2025-07", "2026-06")
+    assert contracts.months_of("", "2026-12", AT) == ("2026-01", "2026-12")
+    assert contracts.months_of("2024-02", "", AT) == ("2024-02", "2026-05")
+    with pytest.raises(Malformed, match="2026-13"):
+        contracts.months_of("2026-13", "", AT)

@@ -20,7 +20,7 @@ from services.chassis.errors import Malformed
 from services.signing import contracts
 from services.signing.domain.copy_of_document import read_copy
 from services.signing.domain.documents import DocumentKind
-from services.signing.domain.events import ClassSigned, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned, SignatureMade
+from services.signing.domain.events import CertificateMoved, ClassSigned, FinishedTranscript, ManifestMoved, OrderReleased, RoleSigned, SignatureMade
 from services.signing.domain.manifest import ManifestState
 from services.signing.domain.orders import LineResult, Order, Step
 from services.signing.domain.roles import DEFAULT_ORDER, SignatureRole
@@ -40,6 +40,7 @@ SHEET = Ref(ID(0), "", 1, sha256(b"sheet").digest(), "nbswy3dpnbswy3dpnbswy3dp",
 SIGNED_SHEET = FinishedTranscript(SHEET, sha256(b"pdf").digest(), 45678, "class_subject/v1", (SignatureMade(SignatureRole.SUBJECT_TEACHER, "4f3c", AT),))
 COPY = Ref(ID(8), "", 1, sha256(b"copy").digest(), "obswy3dpnbswy3dpnbswy3dp", DocumentKind.COPY)
 SIGNED_COPY = FinishedTranscript(COPY, sha256(b"copy pdf").digest(), 56789, "copy/v1", (SignatureMade(SignatureRole.SCHOOL_SEAL, "3f3c", AT),))
+CERTIFICATE = CertificateMoved(ID(2), "2025-79", sha256(b"certificate").digest(), SignatureRole.PRINCIPAL, ID(7), AT.replace(day=1), AT.replace(year=2029), AT)
 FINISHED = FinishedTranscript(REF, sha256(b"pdf").digest(), 98765, "lower_secondary/v1", SIGNATURES)
 
 PRODUCED: dict[str, Message] = {
@@ -59,6 +60,9 @@ PRODUCED: dict[str, Message] = {
     "CopiesSigned/one_copy": contracts.messages_of(
         ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-01.zip", sha256(b"pack").digest(), (SIGNED_COPY,), AT, AT)
     )[0],
+    "CertificateMoved/registered": contracts.messages_of(CERTIFICATE)[0],
+    "CertificateMoved/revoked": contracts.messages_of(replace(CERTIFICATE, revoked_at=AT.replace(day=20)))[0],
+    "CertificateMoved/of_a_seal": contracts.messages_of(replace(CERTIFICATE, role=SignatureRole.SCHOOL_SEAL, staff_id=None))[0],
     "TranscriptsSigned/one_class": contracts.messages_of(
         ClassSigned(PLACE, 2025, ID(9), f"{ID(1)}/school_seal-00.zip", sha256(b"pack").digest(), (FINISHED,), AT, AT)
     )[0],

@@ -50,6 +50,7 @@ class Ref:
     identity_state: str = ""
     roll_number: int = 0
     absence_reason: str = ""
+    missing_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,14 @@ def _ref(standing: Any) -> Ref:
         pupil.identity.value,
         enrolment.roll_number,
         pupil.absence.value if pupil.absence else "",
+        pupil.profile.missing,
     )
 
 
 def _kept(answer: Answer) -> dict[str, Any]:
     """What is kept for repeats: ids and faults, nothing personal."""
     return {
-        "refs": [[r.pupil_id, r.version, r.has_personal_number, r.identity_state, r.roll_number, r.absence_reason] for r in answer.refs],
+        "refs": [[r.pupil_id, r.version, r.has_personal_number, r.identity_state, r.roll_number, r.absence_reason, r.missing_fields] for r in answer.refs],
         "faults": [[f.row, f.column, f.code, f.problem, f.cure, f.warning] for f in answer.faults],
     }
 

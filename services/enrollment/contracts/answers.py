@@ -26,6 +26,7 @@ def enrol_answer(answer: enrol_pupils.Answer) -> pb.EnrolPupilsResponse:
             identity_state=r.identity_state,
             roll_number=r.roll_number,
             absence_reason=r.absence_reason,
+            missing_fields=r.missing_fields,
         )
         for r in answer.refs
     ]

@@ -146,6 +146,7 @@ def pupil_ref(standing: facts.Standing) -> ev.PupilRef:
         identity_state=pupil.identity.value,
         roll_number=enrolment.roll_number,
         absence_reason=pupil.absence.value if pupil.absence else "",
+        missing_fields=pupil.profile.missing,
     )
 
 

@@ -55,6 +55,18 @@ class Profile:
         """The natural key inside one school, used only where no code tells pupils apart."""
         return name_key(self.full_name), self.born_on
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the fields that a transcript prints or a register asks for, and that the school hasn't written down."""
+        told = {
+            "gender": self.gender is not Gender.UNKNOWN,
+            "birth_date": self.born_on is not None,
+            "birth_place": bool(self.birth_place),
+            "ethnicity": bool(self.ethnicity),
+            "ministry_code": bool(self.ministry_code),
+        }
+        return tuple(name for name, is_told in told.items() if not is_told)
+
     def filled_from(self, newer: Profile) -> Profile:
         """Give this profile with everything the newer one tells; what the newer one leaves empty stays."""
         told = {

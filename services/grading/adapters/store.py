@@ -28,9 +28,11 @@ from services.grading.domain.gradebook import CellChange, Reopening, SheetPupil,
 from services.grading.domain.pupil_year import Decision, SubjectChoice
 from services.grading.domain.rulesets import RuleSet
 from services.grading.domain.subjects import HOMEROOM
+from services.grading.domain.tally import tally
 from services.grading.domain.terms import Term
 
 SQL = Queries(Path(__file__).with_name("queries.sql"))
+TALLIES = Queries(Path(__file__).with_name("tallies.sql"))
 NO_TERM = 0
 SEPARATOR = "\x1f"
 """Between the items of a list that travels as text; no cell holds it, since cells refuse control characters."""
@@ -251,6 +253,24 @@ class PostgresWork:
         await self._keep_sheets(facts, [sheet for sheet in seal.sheets if sheet.fresh], lock_id, now)
         if seal.term is None:
             await announce(self._db, *self._sealed_events(facts, seal, now))
+            await self.tally_results(facts)
+
+    async def class_of_version(self, transcript_id: str, version: int) -> str | None:
+        found: str | None = await self._db.fetchval(TALLIES["class_of_version"], as_uuid("transcript_id", transcript_id), version)
+        return found
+
+    async def withdraw(self, transcript_id: str, version: int) -> bool:
+        return await self._db.fetchval(TALLIES["withdraw"], UUID(transcript_id), version) is not None
+
+    async def sealed_classes(self, school_year: int, after: str, limit: int) -> list[str]:
+        return [row["class_id"] for row in await self._db.fetch(TALLIES["sealed_classes"], NO_TERM, school_year, UUID(after), limit)]
+
+    async def tally_results(self, facts: ClassFacts) -> None:
+        rows = await self._db.fetch(TALLIES["records_in_force"], UUID(facts.class_id), NO_TERM)
+        version = int(await self._db.fetchval(TALLIES["next_tally"], UUID(facts.class_id)))
+        event, content = events.results_tallied(facts, version, tally(bytes(row["content"]) for row in rows))
+        self._envelope.seal(event, "tally", content)
+        await announce(self._db, event)
 
     async def _keep_sheets(self, facts: ClassFacts, fresh: Sequence[SheetVersion], lock_id: UUID, now: datetime) -> None:
         if not fresh:

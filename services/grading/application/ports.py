@@ -318,7 +318,23 @@ class Work(Protocol):
         ...
 
     async def keep_seal(self, facts: ClassFacts, seal: Seal, now: datetime) -> None:
-        """Keep the seal, its new versions and sheets and the class version, end re-openings, and announce a sealed year."""
+        """Keep the seal, its new versions and sheets and the class version, end re-openings, and announce a sealed year with its tally of results."""
+        ...
+
+    async def class_of_version(self, transcript_id: str, version: int) -> str | None:
+        """The class that sealed this version, or None when no class here did."""
+        ...
+
+    async def withdraw(self, transcript_id: str, version: int) -> bool:
+        """Keep that a version is withdrawn; False when that was known."""
+        ...
+
+    async def sealed_classes(self, school_year: int, after: str, limit: int) -> list[str]:
+        """Classes whose year is sealed, of a school year (0: of all), by id from the one after `after`."""
+        ...
+
+    async def tally_results(self, facts: ClassFacts) -> None:
+        """Announce how the results of the class's newest seal are spread."""
         ...
 
     async def find_reopening(self, unlock_id: str) -> int | None:

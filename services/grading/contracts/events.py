@@ -15,6 +15,7 @@ from services.grading.application.ports import ClassFacts, Seal
 from services.grading.domain.class_sheets import SheetVersion
 from services.grading.domain.gradebook import Reopening
 from services.grading.domain.sealing import Outcome, SealedVersion
+from services.grading.domain.tally import Tally
 from services.grading.domain.terms import Level, Term, level_of_grade
 
 MESSAGE_BYTES = 512 * 1024
@@ -118,6 +119,20 @@ def _parts(items: Sequence[SheetVersion | Outcome]) -> list[list[SheetVersion | 
 def _sheet_message(sheet: SheetVersion) -> events_pb2.SealedSheet:
     ref = common_pb2.SheetRef(sheet_id=sheet.sheet_id, version=sheet.version, subject=sheet.subject, content_digest=sheet.digest, public_id=sheet.public_id)
     return events_pb2.SealedSheet(sheet=ref, responsible_staff_id=sheet.staff_id, root=sheet.root, rows=sheet.rows)
+
+
+def results_tallied(facts: ClassFacts, version: int, counted: Tally) -> tuple[events_pb2.ResultsTallied, events_pb2.ResultTally]:
+    """Where a tally belongs; its counts apart, still to be encrypted."""
+    event = events_pb2.ResultsTallied(
+        class_id=facts.class_id,
+        school_id=facts.school_id,
+        province_id=facts.province_id,
+        school_year=facts.school_year,
+        grade=facts.grade,
+        version=version,
+    )
+    counts = [events_pb2.ResultCount(item=item, level=level, pupils=pupils) for (item, level), pupils in counted.items()]
+    return event, events_pb2.ResultTally(counts=counts)
 
 
 def scope_reopened(facts: ClassFacts, reopening: Reopening) -> Message:

@@ -180,8 +180,9 @@ SELECT * FROM unlocks WHERE unlock_id = $1 FOR NO KEY UPDATE
 
 -- name: add_unlock
 INSERT INTO unlocks (unlock_id, class_id, school_id, province_id, school_year, grade, term, subject, pupils, reason, evidence,
-    policy, policy_version, requested_at, open_for_seconds, requester_account, requester_person, requester_role, state, version, report_number, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, '', $21)
+    policy, policy_version, requested_at, open_for_seconds, requester_account, requester_person, requester_role, state, version, report_number, due_at,
+    reason_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, '', $21, $22)
 
 -- name: move_unlock
 UPDATE unlocks SET state = $2, version = $3, approver_account = $4, approver_person = $5, approver_role = $6,

@@ -17,7 +17,7 @@ from services.locking.domain.people import Caller, Party
 from services.locking.domain.policy import Policy, policy_from_data, policy_to_data
 from services.locking.domain.refusals import Superseded
 from services.locking.domain.terms import Term
-from services.locking.domain.unlock import Step, Target, Unlock
+from services.locking.domain.unlock import ReasonCode, Step, Target, Unlock
 from services.locking.domain.unlock_table import State
 
 
@@ -56,6 +56,7 @@ class PostgresUnlocks:
             unlock.state.value,
             unlock.version,
             due_at,
+            unlock.reason_code.value,
         )
         await self._add_step(unlock, "request", requester, unlock.reason, unlock.evidence, now)
 
@@ -160,4 +161,5 @@ def _unlock(row: Any) -> Unlock:
         report_number=row["report_number"],
         until=row["until"],
         open_for=timedelta(seconds=row["open_for_seconds"]),
+        reason_code=ReasonCode(row["reason_code"]),
     )

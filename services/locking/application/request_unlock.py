@@ -27,6 +27,7 @@ class Command:
     reason: str
     evidence: str
     open_for: timedelta
+    reason_code: rules.ReasonCode = rules.ReasonCode.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class RequestUnlock:
         await _check_locked(work, place, command)
         policy = await work.policies.of(place.province_id)
         target = rules.Target(place, command.term, command.subject, command.pupils)
-        asked = rules.Request(UUID(command.request.request_id), target, command.reason, command.evidence, command.open_for)
+        asked = rules.Request(UUID(command.request.request_id), target, command.reason, command.evidence, command.open_for, command.reason_code)
         now = self.clock.now()
         unlock = rules.requested(asked, requester, policy, now)
         await work.unlocks.add(unlock, now, rules.due_at(unlock))

@@ -7,6 +7,7 @@ time; the answer is the next unlock, or `Refused` with the reason that applies f
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,16 @@ from services.locking.domain.refusals import Invalid, Refusal, Refused
 from services.locking.domain.scope import Place
 from services.locking.domain.terms import Term
 from services.locking.domain.unlock_table import BEFORE_GRANT, TABLE, State, Verb
+
+
+class ReasonCode(enum.StrEnum):
+    """What sort of reason it is; the words beside it say the rest."""
+
+    WRONG_ENTRY = "wrong_entry"
+    MISSING_ENTRY = "missing_entry"
+    REMARKED = "remarked"
+    OTHER = "other"
+
 
 REASON_LENGTH = range(10, 1001)
 EVIDENCE_LENGTH = range(1, 501)
@@ -58,6 +69,7 @@ class Unlock:
     report_number: str = ""
     until: datetime | None = None
     open_for: timedelta = timedelta(0)
+    reason_code: ReasonCode = ReasonCode.OTHER
 
     @property
     def confirm_by(self) -> datetime:
@@ -101,6 +113,7 @@ class Request:
     reason: str
     evidence: str
     open_for: timedelta = timedelta(0)
+    reason_code: ReasonCode = ReasonCode.OTHER
 
 
 def requested(request: Request, requester: Party, policy: Policy, now: datetime) -> Unlock:
@@ -123,6 +136,7 @@ def requested(request: Request, requester: Party, policy: Policy, now: datetime)
         requested_at=now,
         policy=policy,
         open_for=min(request.open_for or policy.open_for, policy.open_for),
+        reason_code=request.reason_code,
     )
 
 

@@ -13,7 +13,7 @@ def facts_to_json(facts: Facts) -> str:
     if facts.placed:
         told["placed"] = [facts.placed.version, facts.placed.active, facts.placed.class_id, facts.placed.school_id]
     if facts.identified:
-        told["number"] = [facts.identified.version, facts.identified.has_number, facts.identified.state]
+        told["number"] = [facts.identified.version, facts.identified.has_number, facts.identified.state, *facts.identified.missing]
     if facts.outcomes:
         told["outcomes"] = {
             class_id: [outcome.class_version, outcome.sealed, outcome.version, list(outcome.reasons)] for class_id, outcome in facts.outcomes.items()
@@ -43,7 +43,7 @@ def facts_from_json(text: str) -> Facts:
     told = json.loads(text)
     return Facts(
         placed=Placed(*told["placed"]) if "placed" in told else None,
-        identified=Identified(*told["number"]) if "number" in told else None,
+        identified=_identified(*told["number"]) if "number" in told else None,
         outcomes={
             class_id: Outcome(class_version, sealed, version, tuple(reasons))
             for class_id, (class_version, sealed, version, reasons) in told.get("outcomes", {}).items()
@@ -58,6 +58,10 @@ def facts_from_json(text: str) -> Facts:
         submitted=told.get("submitted", 0),
         acknowledged=told.get("acknowledged", 0),
     )
+
+
+def _identified(version: int, has_number: bool, state: str = "unchecked", *missing: str) -> Identified:
+    return Identified(version, has_number, state, missing)
 
 
 def news_to_json(news: News) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.database import Database
+from services.reporting.adapters.results import RESULTS
 from services.reporting.adapters.statements import QUERIES
 from services.reporting.application.ports import Coverage, Difference, Missing, Place
 from services.reporting.domain.classes import CLOSED_UNLOCK_STATES, Sheet, Unlock
@@ -91,6 +92,12 @@ class PostgresFigures:
         found += [Difference("waiting_is_sum_of_reason", row["waiting"], row["counted"], f"{row['scope']} {row['scope_id']} {row['reason']}") for row in waits]
         days = await self._fetch("recount_waits", school_year, province_id)
         found += [Difference("waiting_is_count_of_pupils", row["fresh"], row["kept"], f"{row['school_id']} {row['reason']} {row['day']}") for row in days]
+        async with self.database.transaction() as connection:
+            results = await connection.fetch(RESULTS["result_sums"], school_year, province_id)
+        found += [
+            Difference("results_are_sum_of_classes", row["fresh"], row["kept"], f"{row['province_id']} {row['grade']} {row['item']} {row['level']}")
+            for row in results
+        ]
         fresh = await self._fetch("recount", school_year, province_id, list(MEASURES), bits)
         return found + [Difference("class_is_count_of_pupils", row["fresh"], row["kept"], f"{row['class_id']} {row['measure']}") for row in fresh]
 

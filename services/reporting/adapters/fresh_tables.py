@@ -17,7 +17,21 @@ SEARCH_PATH = "replay,public"
 LOCK_ID = 0x48525050  # "HRPP": one replay of a database at a time.
 KEPT = ("snapshots", "reconciliations", "discrepancies")
 """What no topic tells: it stays as it is."""
-FIRST = ("schools", "sheets", "unlocks", "classes", "waiting_news", "pupils", "counters", "waits")
+FIRST = (
+    "schools",
+    "sheets",
+    "unlocks",
+    "classes",
+    "waiting_news",
+    "pupils",
+    "counters",
+    "waits",
+    "tallied",
+    "school_places",
+    "tallies",
+    "class_results",
+    "result_counters",
+)
 """In the order in which transactions take them, so that nobody waits in a circle; tables that aren't named here come behind."""
 ATTEMPTS = 10
 

@@ -12,6 +12,7 @@ import asyncpg
 from services.chassis.database import Connection, Database
 from services.chassis.errors import Conflict
 from services.reporting.adapters.facts_json import facts_from_json, facts_to_json, news_from_json, news_to_json, signing_from_json, signing_to_json
+from services.reporting.adapters.results import RESULTS
 from services.reporting.adapters.statements import QUERIES
 from services.reporting.application.ports import Key, PupilNews, PupilRow, ReadModelWork
 from services.reporting.domain.classes import School, Sheet, Unlock
@@ -145,6 +146,11 @@ class PostgresReadModelWork:
         await self.connection.execute(QUERIES["keep_writers_out"])
         await self.connection.execute(QUERIES["empty_counters"])
         await self.connection.execute(QUERIES["empty_waits"])
+
+    async def recount_results(self) -> None:
+        """One statement, from what the classes told; writers wait meanwhile."""
+        for statement in ("keep_result_writers_out", "empty_results", "recount_results"):
+            await self.connection.execute(RESULTS[statement])
 
     async def page(self, after: Key | None, limit: int) -> dict[Key, PupilRow]:
         """In order of keys, unlocked."""

@@ -24,11 +24,11 @@ _FETCH_MS = 500
 
 @dataclass
 class KafkaTopics:
-    """Fulfils the port Topics. `subscription` applies to `database`, whose sessions find the fresh tables; `kafka` connects any aiokafka client."""
+    """Fulfils the port Topics. The subscriptions apply to `database`, whose sessions find the fresh tables; `kafka` connects any aiokafka client."""
 
     kafka: dict[str, Any]
     prefix: str
-    subscription: Subscription
+    subscriptions: Sequence[Subscription]
     database: Database
     _consumer: Any = None
     _buffers: dict[TopicPartition, deque[Any]] = field(default_factory=dict)
@@ -63,7 +63,8 @@ class KafkaTopics:
             for raw in window:
                 by_topic[raw.topic].append(record_of(raw, self.prefix))
             # Kinds may change places, keys keep their order within each: batches of one kind are what a transaction is cheap for.
-            await asyncio.gather(*(self.subscription.handle(sorted(records, key=_kind)) for records in by_topic.values()))
+            batches = [(topic, sorted(records, key=_kind)) for topic, records in by_topic.items()]
+            await asyncio.gather(*(reader.handle(records) for topic, records in batches for reader in self.subscriptions if topic in reader.topics))
             done += len(window)
             say(sum(self._read.values()), whole)
         return done
@@ -82,7 +83,7 @@ class KafkaTopics:
         admin = AIOKafkaAdminClient(**self.kafka)
         await admin.start()
         try:
-            described = await admin.describe_topics(self.subscription.topics)
+            described = await admin.describe_topics(sorted({topic for reader in self.subscriptions for topic in reader.topics}))
         finally:
             await admin.close()
         if absent := [topic["topic"] for topic in described if not topic["partitions"]]:

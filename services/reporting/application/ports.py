@@ -105,6 +105,10 @@ class ReadModelWork(Protocol):
         """Forget every counter, while nobody else writes."""
         ...
 
+    async def recount_results(self) -> None:
+        """Count results anew from what the classes told."""
+        ...
+
     async def page(self, after: Key | None, limit: int) -> dict[Key, PupilRow]:
         """Pupils in order of their keys."""
         ...

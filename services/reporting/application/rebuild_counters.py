@@ -39,4 +39,5 @@ class RebuildCounters:
                 await work.save_pupils(fresh, classes)
                 counted, after = counted + len(rows), max(rows)
             await work.add(counters, waits)
+            await work.recount_results()
             return counted

@@ -32,6 +32,8 @@ class Identified:
     has_number: bool
     state: str = "unchecked"
     """What the population register said: `unchecked`, `matched`, `mismatched`, `unknown`."""
+    missing: tuple[str, ...] = ()
+    """Names of the fields that the school hasn't written down."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

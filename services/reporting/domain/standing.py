@@ -35,11 +35,25 @@ class Step(IntFlag):
     """The population register doesn't know the number."""
     WITHOUT_NUMBER = 65536
     """Enrollment has no personal number of the pupil."""
+    IDENTITY_UNCHECKED = 131072
+    """There is a number, and nobody has asked the population register about it."""
+    WITHOUT_GENDER = 262144
+    WITHOUT_BIRTH_DATE = 524288
+    WITHOUT_BIRTH_PLACE = 1048576
+    WITHOUT_ETHNICITY = 2097152
+    WITHOUT_MINISTRY_CODE = 4194304
 
 
 APPROVED = {HOMEROOM_TEACHER: Step.APPROVED_HOMEROOM, PRINCIPAL: Step.APPROVED_PRINCIPAL, SCHOOL_SEAL: Step.APPROVED_SEAL}
 SIGNED = {HOMEROOM_TEACHER: Step.SIGNED_HOMEROOM, PRINCIPAL: Step.SIGNED_PRINCIPAL, SCHOOL_SEAL: Step.SIGNED_SEAL}
 _SIGNED = Step.SIGNED_HOMEROOM | Step.SIGNED_PRINCIPAL | Step.SIGNED_SEAL
+_MISSING = {
+    "gender": Step.WITHOUT_GENDER,
+    "birth_date": Step.WITHOUT_BIRTH_DATE,
+    "birth_place": Step.WITHOUT_BIRTH_PLACE,
+    "ethnicity": Step.WITHOUT_ETHNICITY,
+    "ministry_code": Step.WITHOUT_MINISTRY_CODE,
+}
 _IDENTITY = {"matched": Step.IDENTITY_VERIFIED, "mismatched": Step.IDENTITY_CONTRADICTORY, "unknown": Step.IDENTITY_UNKNOWN}
 MEASURES: dict[str, Step] = {str(step.name).lower(): step for step in Step if step}
 """The name of each step's counter."""
@@ -124,8 +138,14 @@ def who_acts(reason: str) -> str:
 def _identity(facts: Facts) -> Step:
     if facts.identified is None:
         return Step.NONE
-    number = Step.NONE if facts.identified.has_number else Step.WITHOUT_NUMBER
-    return number | _IDENTITY.get(facts.identified.state, Step.NONE)
+    steps = _IDENTITY.get(facts.identified.state, Step.NONE)
+    if not facts.identified.has_number:
+        steps |= Step.WITHOUT_NUMBER
+    elif facts.identified.state == "unchecked":
+        steps |= Step.IDENTITY_UNCHECKED
+    for name in facts.identified.missing:
+        steps |= _MISSING.get(name, Step.NONE)
+    return steps
 
 
 def _progress(facts: Facts, version: int) -> Step:

@@ -14,14 +14,21 @@ from services.chassis.clock import Clock
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.telemetry import log
 from services.chassis.web import OUTCOME, Handler, html, language
+from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
 from services.reporting.application.get_history import GetHistory
+from services.reporting.application.get_projection import USUAL_YEARS, GetProjection
 from services.reporting.application.get_reconciliation import GetReconciliation
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
-from services.reporting.entrypoints.dashboard_look import FORMATS, Level, Look, Page, exported
+from services.reporting.entrypoints.dashboard_look import Level, Look, Page, downloaded, exported
+from services.reporting.entrypoints.dashboard_results import projection_table, results_page, results_table
 from services.reporting.entrypoints.http_api import HTTPAPI, PREFIX, STATUSES, arguments, problems, year_of
 from services.reporting.entrypoints.http_door import COOKIE, HTTPDoor, NoToken
+from services.reporting.entrypoints.tables import FORMATS
+from services.reporting.entrypoints.tally_api import TallyAPI
+from services.reporting.entrypoints.tally_look import Sections
 
 _ASKED = ("year", "lang", "format", "sort")
 _LONGEST_FORM = 16384
@@ -33,6 +40,8 @@ class Dashboard:
     GET /                    on to what the reader answers for: the nation, a province or a school
     GET /nation              provinces, as tiles and as a table
     GET /provinces/{id}      its schools
+    GET /results, /provinces/{id}/results   how results are spread, ?item=
+    GET /projection, /provinces/{id}/projection   enrolment of coming years by grade
     GET /schools/{id}        its classes
     GET /classes/{id}        its sheets, and who is missing, by id
     GET /sign-in             where a token is given; POST /session keeps it in a cookie, POST /sign-out forgets it
@@ -48,7 +57,10 @@ class Dashboard:
     get_class_status: GetClassStatus
     list_missing: ListMissing
     get_reconciliation: GetReconciliation
+    get_results: GetResults
+    get_projection: GetProjection
     clock: Clock
+    counts: TallyAPI
     trusts_proxy: bool = False
     look: Look = field(default_factory=Look)
 
@@ -63,12 +75,16 @@ class Dashboard:
             "/": self.home,
             "/nation": self.nation,
             "/provinces/{id}": self.province,
+            "/results": self.results,
+            "/provinces/{id}/results": self.results,
+            "/projection": self.projection,
+            "/provinces/{id}/projection": self.projection,
             "/schools/{id}": self.school,
             "/classes/{id}": self.of_class,
             "/sign-in": self.sign_in,
         }
         app.add_routes([web.get(path, page) for path, page in pages.items()])
-        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes()])
+        app.add_routes([web.post("/session", self.session), web.post("/sign-out", self.sign_out), *self.api.routes(), *self.counts.routes()])
         chassis_web.add_assets(app, self.look.assets)
         chassis_web.guard(app, trusts_proxy=self.trusts_proxy)
         return app
@@ -110,14 +126,37 @@ class Dashboard:
         page = Page(Level.CLASS, total, (), year_of(asked), viewer, self.clock.now(), sheets=sheets, unlocks=unlocks, missing=missing)
         return self._answer(request, asked, page)
 
+    async def results(self, request: web.Request) -> web.Response:
+        """How results are spread in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetResults"), arguments(request, *_ASKED, "item"), request.match_info.get("id", "")
+        found, year, minimum = await self.get_results(viewer, year_of(asked), province_id, "", not province_id)
+        page = results_page(found, province_id, asked["item"], year, minimum, viewer, self.clock.now())
+        if asked["format"] in FORMATS:
+            name = f"results-{province_id or 'nation'}-{year}"
+            return downloaded(asked["format"], name, *results_table((*page.grades, *page.provinces), self.look.texts[language(request)]))
+        return html(self.look.results(language(request), page))
+
+    async def projection(self, request: web.Request) -> web.Response:
+        """Enrolment of coming years in the nation or a province."""
+        viewer, asked, province_id = self.door.viewer(request, "GetProjection"), arguments(request, *_ASKED), request.match_info.get("id", "")
+        outlook = await self.get_projection(viewer, province_id, USUAL_YEARS)
+        if asked["format"] in FORMATS:
+            return downloaded(asked["format"], f"projection-{province_id or 'nation'}", *projection_table(outlook, self.look.texts[language(request)]))
+        return html(self.look.projection(language(request), outlook, viewer, self.clock.now()))
+
     async def _coverage(self, request: web.Request, level: Level, province_id: str, school_id: str, by: str) -> web.Response:
         viewer, asked = self.door.viewer(request, "GetCoverage"), arguments(request, *_ASKED)
         total, parts, year = await self.get_coverage(viewer, year_of(asked), province_id, school_id, by)
         opens = by != "class" or self.door.opens(request, "GetClassStatus")
         now = self.clock.now()
         _, points = await self.get_history(viewer, year, province_id, school_id, None, now)
+        # What is counted of schools has no class: a school's own page has no parts of it.
+        scope = (viewer, province_id, school_id, by if level is not Level.SCHOOL else "")
+        months = contracts.months_of("", "", now)
+        tallied = Sections(await self.counts.get_staff(*scope), self.counts.expiring_days, await self.counts.get_unlocks(*scope, *months), months)
         reconciled = await self.get_reconciliation(viewer, total.place)
-        return self._answer(request, asked, Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, reconciled=reconciled))
+        page = Page(level, total, parts, year, viewer, now, opens, asked["sort"], points, tallied=tallied, reconciled=reconciled)
+        return self._answer(request, asked, page)
 
     def _answer(self, request: web.Request, asked: Mapping[str, str], page: Page) -> web.Response:
         if asked["format"] in FORMATS:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +13,18 @@ from typing import Any
 
 import jinja2
 from aiohttp import web
-from openpyxl import Workbook
 
 from services.chassis.web import read_assets
+from services.reporting.application.get_projection import Outlook
 from services.reporting.application.ports import Coverage, Missing, Point, Viewer
 from services.reporting.application.reconciliation_ports import LastRun
 from services.reporting.domain.classes import Sheet, Unlock
 from services.reporting.domain.counting import REASON_PREFIX
+from services.reporting.domain.quality import flaws_of
 from services.reporting.domain.standing import who_acts
+from services.reporting.entrypoints.dashboard_results import ResultsPage, by_levels, item_name, projection_grid
+from services.reporting.entrypoints.tables import FORMATS, Cell, table_file
+from services.reporting.entrypoints.tally_look import Sections
 
 FOLDER = Path(__file__).parents[1] / "dashboard"
 TEXTS: dict[str, Any] = tomllib.loads((FOLDER / "texts.toml").read_text(encoding="utf-8"))
@@ -42,14 +44,10 @@ STEPS = (
 )
 CURVE = ("enrolled", "sealed", "archived")
 """The steps whose way over time is drawn."""
-FORMATS = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "json": "application/json",
-}
 _FILES = ("icon.svg", "dashboard.css", "uplot/uPlot.min.css", "uplot/uPlot.iife.min.js", "curve.js", "dashboard.js", "sign_in.js")
+_UNSAFE = re.compile(r"[^0-9A-Za-z_.-]")
+"""In the name of a file; ids come from addresses."""
 _VIET_NAM = timezone(timedelta(hours=7))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Level(StrEnum):
@@ -79,13 +77,15 @@ class Page:
     unlocks: Sequence[Unlock] = ()
     missing: Sequence[Missing] | None = None
     """None for a reader who may not see them."""
+    tallied: Sections | None = None
+    """What is counted beside the pupils; None on the page of a class."""
     reconciled: LastRun | None = None
     """The last comparison of all stores; None before the first."""
 
     def key(self) -> tuple[object, ...]:
         """Everything but the time of asking."""
         seen = (self.level, self.total, self.parts, self.year, self.viewer, self.opens_parts, self.sort, self.history)
-        return *seen, self.sheets, self.unlocks, self.missing, self.reconciled
+        return *seen, self.sheets, self.unlocks, self.missing, self.tallied, self.reconciled
 
     def sorted_parts(self) -> list[Coverage]:
         """As they came, by name; or by how many are missing, or by how many pupils there are, largest first."""
@@ -104,7 +104,7 @@ class Look:
         environment = jinja2.Environment(
             autoescape=True, loader=jinja2.FileSystemLoader(FOLDER), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
         )
-        environment.filters |= {"share": share, "reasons": reasons_of, "who": who_acts}
+        environment.filters |= {"share": share, "reasons": reasons_of, "who": who_acts, "item_name": item_name, "by_levels": by_levels}
         environment.globals |= {
             "assets": {name: asset.address for name, asset in self.assets.items()},
             "steps": STEPS,
@@ -113,12 +113,23 @@ class Look:
             "local": lambda at: at.astimezone(_VIET_NAM),
             "number": _number,
             "percent": _percent,
+            "flaws": flaws_of,
         }
-        self._coverage, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in ("coverage", "sign_in", "message"))
+        environment.tests["flawed"] = lambda counts: bool(flaws_of(counts))
+        names = ("coverage", "results", "projection", "sign_in", "message")
+        self._coverage, self._results, self._projection, self._sign_in, self._message = (environment.get_template(f"{name}.html") for name in names)
 
     def coverage(self, language: str, page: Page) -> str:
         """A scope's page."""
         return self._coverage.render(lang=language, t=self.texts[language], page=page, total=page.total, counts=page.total.counts)
+
+    def results(self, language: str, page: ResultsPage) -> str:
+        """Results by level."""
+        return self._results.render(lang=language, t=self.texts[language], page=page)
+
+    def projection(self, language: str, outlook: Outlook, viewer: Viewer, as_of: datetime) -> str:
+        """Enrolment of coming years."""
+        return self._projection.render(lang=language, t=self.texts[language], outlook=outlook, grid=projection_grid(outlook), viewer=viewer, as_of=as_of)
 
     def sign_in(self, language: str, *, refused: bool = False) -> str:
         """Where a token is given."""
@@ -142,33 +153,23 @@ def reasons_of(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def exported(page: Page, form: str, texts: dict[str, Any]) -> web.Response:
-    """The table that is seen, as a file; a cell that a spreadsheet would take for a formula is kept a text."""
+    """The table that is seen, as a file."""
     headings = [texts["columns"]["id"], texts["columns"]["name"], *(texts["steps"][step] for step in STEPS), texts["columns"]["missing"]]
     if page.level is Level.CLASS:
         headings = [texts["columns"]["pupil"], texts["columns"]["reason"], texts["columns"]["who"], texts["columns"]["since"]]
-        rows: list[list[Any]] = [
+        rows: list[list[Cell]] = [
             [m.pupil_id, texts["reasons"].get(m.reason, m.reason), texts["who"].get(who_acts(m.reason), ""), m.since.isoformat() if m.since else ""]
             for m in page.missing or ()
         ]
     else:
         rows = [[_id_of(part), part.place.name, *(part.counts.get(step, 0) for step in STEPS), _missing(part)] for part in page.sorted_parts()]
-    rows = [["'" + cell if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row] for row in rows]
-    name = f"hocba-{page.level}-{page.year}.{form}"
-    if form == "xlsx":
-        book = Workbook(write_only=True)
-        table = book.create_sheet(str(page.year))
-        for row in [headings, *rows]:
-            table.append(row)
-        stream = io.BytesIO()
-        book.save(stream)
-        body = stream.getvalue()
-    elif form == "csv":
-        text = io.StringIO()
-        csv.writer(text).writerows([headings, *rows])
-        body = ("\ufeff" + text.getvalue()).encode()
-    else:
-        body = json.dumps([dict(zip(headings, row, strict=True)) for row in rows], ensure_ascii=False).encode()
-    return web.Response(body=body, content_type=FORMATS[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return downloaded(form, f"{page.level}-{page.year}", headings, rows)
+
+
+def downloaded(form: str, name: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> web.Response:
+    """A table as a file of the browser's."""
+    disposition = f'attachment; filename="hocba-{_UNSAFE.sub("_", name)}.{form}"'
+    return web.Response(body=table_file(form, "hocba", headings, rows), content_type=FORMATS[form], headers={"Content-Disposition": disposition})
 
 
 def _id_of(part: Coverage) -> str:

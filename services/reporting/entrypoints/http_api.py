@@ -17,6 +17,8 @@ from services.chassis.web import Handler
 from services.reporting import contracts
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
+from services.reporting.application.get_projection import GetProjection
+from services.reporting.application.get_results import GetResults
 from services.reporting.application.list_missing import ListMissing
 from services.reporting.application.reconcile import Reconcile
 from services.reporting.entrypoints.http_door import HTTPDoor, NoToken
@@ -35,6 +37,8 @@ class HTTPAPI:
     GET /api/v1/missing?year=&school=&class=           who is missing, by id
     GET /api/v1/classes/{id}                           one class
     GET /api/v1/reconciliation?year=&province=         differences, none if all is well
+    GET /api/v1/results?year=&province=&item=&by=      how results are spread
+    GET /api/v1/projection?province=&years=            enrolment of coming years
     GET /api/v1/openapi.json                           this, described
     """
 
@@ -43,6 +47,8 @@ class HTTPAPI:
     list_missing: ListMissing
     get_class_status: GetClassStatus
     reconcile: Reconcile
+    get_results: GetResults
+    get_projection: GetProjection
     clock: Clock
 
     def routes(self) -> list[web.RouteDef]:
@@ -52,6 +58,8 @@ class HTTPAPI:
             "missing": self.missing,
             "classes/{id}": self.of_class,
             "reconciliation": self.reconciliation,
+            "results": self.results,
+            "projection": self.projection,
             "openapi.json": self.description,
         }
         return [web.get(PREFIX + path, door) for path, door in doors.items()]
@@ -63,25 +71,41 @@ class HTTPAPI:
         if asked["by"] not in _PARTS:
             raise Malformed(f"by is province, school, class or grade, not {asked['by']!r}", code="by")
         found = await self.get_coverage(viewer, year_of(asked), asked["province"], asked["school"], asked["by"])
-        return _json(contracts.coverage_answer(*found, self.clock.now()))
+        return as_json(contracts.coverage_answer(*found, self.clock.now()))
 
     async def missing(self, request: web.Request) -> web.Response:
         """ListMissing."""
         viewer = self.door.viewer(request, "ListMissing")
         asked = arguments(request, "year", "school", "class")
-        return _json(contracts.missing_answer(await self.list_missing(viewer, year_of(asked), asked["school"], asked["class"])))
+        return as_json(contracts.missing_answer(await self.list_missing(viewer, year_of(asked), asked["school"], asked["class"])))
 
     async def of_class(self, request: web.Request) -> web.Response:
         """GetClassStatus."""
         viewer = self.door.viewer(request, "GetClassStatus")
         arguments(request)
-        return _json(contracts.class_status_answer(*await self.get_class_status(viewer, request.match_info["id"])))
+        return as_json(contracts.class_status_answer(*await self.get_class_status(viewer, request.match_info["id"])))
 
     async def reconciliation(self, request: web.Request) -> web.Response:
         """Reconcile."""
         viewer = self.door.viewer(request, "Reconcile")
         asked = arguments(request, "year", "province")
-        return _json(contracts.reconcile_answer(await self.reconcile(viewer, year_of(asked), asked["province"])))
+        return as_json(contracts.reconcile_answer(await self.reconcile(viewer, year_of(asked), asked["province"])))
+
+    async def results(self, request: web.Request) -> web.Response:
+        """GetResults."""
+        viewer = self.door.viewer(request, "GetResults")
+        asked = arguments(request, "year", "province", "item", "by")
+        if asked["by"] not in ("", "province"):
+            raise Malformed(f"by is province, not {asked['by']!r}", code="by")
+        return as_json(contracts.results_answer(*await self.get_results(viewer, year_of(asked), asked["province"], asked["item"], bool(asked["by"]))))
+
+    async def projection(self, request: web.Request) -> web.Response:
+        """GetProjection."""
+        viewer = self.door.viewer(request, "GetProjection")
+        asked = arguments(request, "province", "years")
+        if asked["years"] and not (asked["years"].isascii() and asked["years"].isdigit()):
+            raise Malformed(f"years are how many to look ahead, not {asked['years']!r}", code="years_ahead")
+        return as_json(contracts.projection_answer(await self.get_projection(viewer, asked["province"], int(asked["years"] or 0))))
 
     async def description(self, request: web.Request) -> web.Response:
         """What may be asked, for machines and for people who write them; no token is needed to read it."""
@@ -129,7 +153,8 @@ def year_of(asked: Mapping[str, str]) -> int:
     return int(given)
 
 
-def _json(answer: Message) -> web.Response:
+def as_json(answer: Message) -> web.Response:
+    """The answer of a gRPC method as JSON: names as in the contract, counts of zero said."""
     told = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     return web.Response(text=json.dumps(told, ensure_ascii=False), content_type="application/json")
 

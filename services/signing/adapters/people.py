@@ -13,6 +13,7 @@ from services.chassis.errors import Refused
 from services.signing.adapters.certificates import facts_of
 from services.signing.adapters.rows import Row, staff_of
 from services.signing.application.ports import Holder
+from services.signing.domain.events import CertificateMoved
 from services.signing.domain.people import StaffMember
 from services.signing.domain.roles import SignatureRole
 from services.signing.domain.signature_image import Stencil
@@ -109,6 +110,29 @@ class PostgresPeople:
     async def revoked(self, sha256: bytes, since: datetime) -> None:
         """Revoked for good."""
         await self._connection.execute(QUERIES["revoked"], sha256, since)
+
+    async def certificate_moves(self, sha256: bytes) -> list[CertificateMoved]:
+        """From the row, so that every telling says the same."""
+        return [_moved(row) for row in await self._connection.fetch(QUERIES["certificate_moves"], sha256)]
+
+    async def certificates_after(self, sha256: bytes, limit: int) -> list[bytes]:
+        """By digest."""
+        return [bytes(row["sha256"]) for row in await self._connection.fetch(QUERIES["certificates_after"], sha256, limit)]
+
+
+def _moved(row: Row) -> CertificateMoved:
+    facts = facts_of(bytes(row["certificate"]))
+    return CertificateMoved(
+        school_id=str(row["school_id"]),
+        province_id=row["province_id"],
+        sha256=bytes(row["sha256"]),
+        role=SignatureRole(row["role"]),
+        staff_id=str(row["staff_id"]) if row["staff_id"] else None,
+        valid_from=facts.not_before,
+        valid_until=facts.not_after,
+        registered_at=row["registered_at"],
+        revoked_at=row["revoked_at"],
+    )
 
 
 def _holder(row: Row | None) -> Holder | None:

@@ -60,3 +60,9 @@ UPDATE certificate SET revoked_at = $2 WHERE sha256 = $1 AND revoked_at IS NULL
 
 -- name: signers
 SELECT DISTINCT certificate, chain FROM certificate WHERE school_id = $1 AND sha256 = ANY ($2::bytea[]) ORDER BY certificate
+
+-- name: certificate_moves
+SELECT sha256, school_id, province_id, role, staff_id, certificate, registered_at, revoked_at FROM certificate WHERE sha256 = $1 ORDER BY school_id, role
+
+-- name: certificates_after
+SELECT DISTINCT sha256 FROM certificate WHERE sha256 > $1 ORDER BY 1 LIMIT $2

@@ -41,6 +41,7 @@ class Preflight:
             if found.reason != ON_HOLD:
                 async with self.transactions() as work:
                     await work.people.revoked(holder.facts.sha256, found.since)
+                    await work.announce(*await work.people.certificate_moves(holder.facts.sha256))
             return (
                 f"certificate_revoked: certificate {holder.facts.serial} is revoked since {found.since.isoformat()} ({found.reason}); "
                 "register another one, then reject the manifest and retry the class"

@@ -85,6 +85,7 @@ class RegisterCertificate:
                 await work.people.keep_image(command.school_id, province, image, now)
             by = command.caller.account_id
             await work.people.register(command.school_id, province, command.role, command.staff_id, holder, by, now)
+            await work.announce(*await work.people.certificate_moves(facts.sha256))
             answer = {"serial": facts.serial, "image": holder.image_digest.hex()}
             await work.keep_answer(command.request, answer)
             return answer

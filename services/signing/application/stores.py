@@ -25,7 +25,7 @@ from services.signing.application.ports import (
     Where,
 )
 from services.signing.domain.documents import DocumentKind
-from services.signing.domain.events import Event, FinishedTranscript
+from services.signing.domain.events import CertificateMoved, Event, FinishedTranscript
 from services.signing.domain.fair_release import Queued, Turns
 from services.signing.domain.intent import Intent
 from services.signing.domain.manifest import Entry, ManifestState
@@ -390,6 +390,14 @@ class People(Protocol):
 
     async def revoked(self, sha256: bytes, since: datetime) -> None:
         """This certificate is revoked: nobody approves or signs with it any more."""
+        ...
+
+    async def certificate_moves(self, sha256: bytes) -> list[CertificateMoved]:
+        """How this certificate stands, for each school and role that it is registered for."""
+        ...
+
+    async def certificates_after(self, sha256: bytes, limit: int) -> list[bytes]:
+        """The next certificates in the order of their digests; empty bytes for the beginning."""
         ...
 
 

@@ -76,4 +76,19 @@ class ClassSigned:
     sealed_at: datetime
 
 
-Event = OrderReleased | ManifestMoved | RoleSigned | ClassSigned
+@dataclass(frozen=True, slots=True)
+class CertificateMoved:
+    """A certificate is registered for a signer, or known to be revoked; `staff_id` is None for the school's seal."""
+
+    school_id: str
+    province_id: str
+    sha256: bytes
+    role: SignatureRole
+    staff_id: str | None
+    valid_from: datetime
+    valid_until: datetime
+    registered_at: datetime
+    revoked_at: datetime | None = None
+
+
+Event = OrderReleased | ManifestMoved | RoleSigned | ClassSigned | CertificateMoved

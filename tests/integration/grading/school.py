@@ -27,6 +27,7 @@ from services.chassis.identity import Actor, Role, service_actor, set_current_ac
 from services.grading.adapters.store import PostgresTransactions
 from services.grading.app import use_cases
 from services.grading.application.keep_roster import KeepRoster
+from services.grading.application.withdraw_version import WithdrawVersion
 from services.grading.domain.rulesets import rule_set_for
 from services.grading.domain.sheets import layout
 from services.grading.domain.subjects import HOMEROOM, form_rows
@@ -316,7 +317,7 @@ async def a_school(databases: Databases, keys: Keys) -> AsyncIterator[School]:
     transactions = PostgresTransactions(database, envelope)
     set_current_actor(service_actor("grading"))
     rpc = GradingRPC(use_cases(transactions, clock, rule_set_for))
-    made = School(clock, rpc, GradingConsumers(KeepRoster(transactions), envelope), database, databases, reader, transactions)
+    made = School(clock, rpc, GradingConsumers(KeepRoster(transactions), WithdrawVersion(transactions), envelope), database, databases, reader, transactions)
     await made.open()
     try:
         yield made

@@ -15,7 +15,15 @@ from tests.support.places import scratch_places
 from tests.support.postgres import migrate
 
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
-PATHS = {"nation": "/nation", "province": f"/provinces/{PROVINCE}", "school": f"/schools/{SCHOOL}", "class": f"/classes/{CLASS}", "sign-in": "/sign-in"}
+PATHS = {
+    "nation": "/nation",
+    "province": f"/provinces/{PROVINCE}",
+    "school": f"/schools/{SCHOOL}",
+    "class": f"/classes/{CLASS}",
+    "results": "/results",
+    "projection": "/projection",
+    "sign-in": "/sign-in",
+}
 
 
 async def draw(world: DashboardWorld, browser: Browser, folder: Path) -> None:

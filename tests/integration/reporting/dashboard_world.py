@@ -12,14 +12,18 @@ from aiohttp.test_utils import TestServer
 from services.chassis.database import Database
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.reconciliations import PostgresReconciliations
+from services.reporting.adapters.results import PostgresResults
 from services.reporting.adapters.snapshots import PostgresHistory
 from services.reporting.app import dashboard
+from services.reporting.application.count_results import CountResults
 from services.reporting.application.take_snapshot import TakeSnapshot
+from services.reporting.domain.results import ClassTally
 from services.reporting.settings import ReportingSettings
 from services.stack import pki
 from services.stack.places import Places
 from services.stack.postgresql import Databases
 from tests.integration.reporting.test_read_model import SCHOOLS, HandClock, Reporting, named, whole_term
+from tests.integration.reporting.test_tallies import Counting, staff_events, unlock_events
 
 MINISTRY = ("ministry_officer@nation",)
 OPERATOR = ("system_operator@nation",)
@@ -53,7 +57,7 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     database = Database(databases.url, name="test", pool=4)
     await database.open()
     keys = pki.prepare(places)
-    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies)
+    settings = ReportingSettings.model_construct(token_keys_file=keys.token_keys, token_issuer=pki.ISSUER, page_proxies=proxies, certificate_expiring_days=30)
     history = PostgresHistory(database)
     pages = dashboard(settings, PostgresFigures(database), history, PostgresReconciliations(database))
     server = TestServer(pages.application())
@@ -63,11 +67,28 @@ async def dashboard_world(databases: Databases, places: Places, *, proxies: int 
     for at, part in ((datetime(2026, 5, 31, 1, tzinfo=UTC), events[: len(events) // 2]), (datetime(2026, 6, 1, 1, tzinfo=UTC), events[len(events) // 2 :])):
         await reporting.receive(part, batch=500)
         await TakeSnapshot(history, HandClock(at))()
+    await Counting(database).receive([*staff_events(), *unlock_events()])
+    await CountResults(PostgresResults(database))(tallies())
     try:
         yield DashboardWorld(reporting, server, keys)
     finally:
         await server.close()
         await database.close()
+
+
+def tallies() -> list[tuple[str, ClassTally]]:
+    """Results of two provinces, one of which has a count too small to be told."""
+    of = {
+        "s1-1": {("learning", "good"): 30, ("learning", "fair"): 12, ("learning", "fail"): 3, ("subject:toan", "from_8_0"): 45},
+        "s3-1": {
+            ("learning", "good"): 50,
+            ("learning", "fair"): 20,
+            ("learning", "fail"): 11,
+            ("subject:toan", "from_8_0"): 60,
+            ("subject:toan", "from_5_0"): 21,
+        },
+    }
+    return [(named(name), ClassTally(1, 2025, SCHOOLS[name[:2]], 10, counts)) for name, counts in of.items()]
 
 
 SCHOOL, OTHER_SCHOOL = named("s1"), named("s3")

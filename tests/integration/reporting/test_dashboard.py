@@ -153,6 +153,28 @@ async def test_last_comparison_of_the_stores_is_told_and_names_pupils_to_their_o
         assert "No differences." in await answer.text()
 
 
+async def test_page_says_who_can_sign_where_the_reader_may_look(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    said = {
+        "vi": "6 / 15 giáo viên, cán bộ quản lý có chứng thư số còn hiệu lực (40 %).",
+        "en": "6 of 15 teachers and principals hold a valid certificate (40 %).",
+    }
+    for lang, sentence in said.items():
+        async with http.get(f"/nation?lang={lang}", headers=world.bearer(*MINISTRY)) as answer:
+            assert sentence in await answer.text()
+    async with http.get(f"/schools/{SCHOOL}?lang=en", headers=world.bearer(f"principal@school:{SCHOOL}")) as answer:
+        assert "2 of 5 teachers and principals" in await answer.text()
+
+
+async def test_page_and_json_say_what_is_wrong_with_the_data_and_how_it_is_mended(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    for lang, words in {"vi": ("thiếu nơi sinh", "ghi như trên giấy khai sinh"), "en": ("birth place missing", "write it as on the birth certificate")}.items():
+        async with http.get(f"/nation?lang={lang}", headers=world.bearer(*MINISTRY)) as answer:
+            text = await answer.text()
+        assert all(word in text for word in words)
+    async with http.get(f"/api/v1/coverage?school={SCHOOL}", headers=world.bearer(f"principal@school:{SCHOOL}")) as answer:
+        flaws = (await answer.json())["total"]["flaws"]
+    assert [(flaw["code"], flaw["pupils"]) for flaw in flaws] == [("without_number", 1), ("without_birth_place", 2)]
+
+
 async def test_unchanged_page_is_not_sent_again(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     headers = world.bearer(*MINISTRY)
     async with http.get("/nation", headers=headers) as answer:
@@ -189,6 +211,75 @@ async def test_name_that_a_spreadsheet_would_run_stays_a_text(http: aiohttp.Clie
         assert "'=1+1" in await answer.text()
 
 
+async def test_results_are_told_of_provinces_and_small_counts_of_nobody(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/results", headers=world.bearer(*MINISTRY)) as answer:
+        text = await answer.text()
+        assert "Kết quả học tập: theo khối lớp" in text
+        assert 'title="không công bố"' in text
+    async with http.get(f"/provinces/{PROVINCE}/results?item=subject:toan&lang=en", headers=world.bearer(f"doet_officer@province:{PROVINCE}")) as answer:
+        assert "Mathematics: by grade" in await answer.text()
+    async with http.get("/results?format=csv&lang=en", headers=world.bearer(*MINISTRY)) as answer:
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="hocba-results-nation-2025.csv"'
+        rows = list(csv.DictReader(io.StringIO((await answer.read()).decode("utf-8-sig"))))
+    told = {(row["Id"], row["Grade"], row["Level"]): row["Pupils"] for row in rows}
+    assert (told[PROVINCE, "0", "Good (Tốt)"], told[PROVINCE, "0", "Not yet (Chưa đạt)"]) == ("30", "")
+    assert told[PROVINCE, "0", "Fair (Khá)"] == "", "from it and the others the small count could be computed"
+    async with http.get("/api/v1/results?by=province&item=learning", headers=world.bearer(*MINISTRY)) as answer:
+        told_by_json = ParseDict(await answer.json(), reporting_pb2.GetResultsResponse())
+    assert told_by_json.minimum == 10
+    hidden = {(one.province_id, of.level) for one in told_by_json.distributions for of in one.levels if of.hidden}
+    assert (PROVINCE, "fail") in hidden
+    assert all(not of.pupils for one in told_by_json.distributions for of in one.levels if of.hidden)
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status"),
+    [
+        ("/api/v1/results", f"principal@school:{SCHOOL}", 403),
+        ("/api/v1/results", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={OTHER_PROVINCE}", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/results?province={PROVINCE}", f"doet_officer@province:{PROVINCE}", 200),
+        ("/api/v1/results?by=school", "ministry_officer@nation", 400),
+        (f"/api/v1/results?by=province&province={PROVINCE}", "ministry_officer@nation", 400),
+        ("/results", f"doet_officer@province:{PROVINCE}", 403),
+    ],
+)
+async def test_results_are_told_to_the_province_and_the_ministry(http: aiohttp.ClientSession, world: DashboardWorld, path: str, role: str, status: int) -> None:
+    async with http.get(path, headers=world.bearer(role)) as answer:
+        assert answer.status == status
+
+
+async def test_enrolment_is_projected_from_the_years_that_are_counted(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
+    async with http.get("/projection", headers=world.bearer(*MINISTRY)) as answer:
+        assert "Chưa dự báo được" in await answer.text(), "one year is too few, and the page says so"
+    earlier = [("nation", "", 2023, 9, 40), ("nation", "", 2024, 9, 40), ("nation", "", 2025, 9, 50), ("nation", "", 2024, 10, 32)]
+    async with world.reporting.database.transaction() as connection:
+        statement = "INSERT INTO counters (scope, scope_id, school_year, grade, measure, pupils) VALUES ($1, $2, $3, $4, 'enrolled', $5)"
+        await connection.executemany(statement, earlier)
+    try:
+        async with http.get("/api/v1/projection?years=1", headers=world.bearer(*MINISTRY)) as answer:
+            told = ParseDict(await answer.json(), reporting_pb2.GetProjectionResponse())
+        # Of 40 in grade 9 there were 32 in grade 10 a year later, and of 40 there are 30 now: 0.8 and 0.75, of 50 hence 38.75.
+        assert [(one.school_year, one.grade, one.pupils, one.has_interval) for one in told.projected] == [(2026, 10, 39, True)]
+        assert [(one.grade, one.school_year, one.ratio.value) for one in told.progressions] == [(9, 2023, "0.8000"), (9, 2024, "0.7500")]
+        async with http.get("/projection?lang=en", headers=world.bearer(*MINISTRY)) as answer:
+            assert "2026–2027 (projected)" in await answer.text()
+        async with http.get("/projection?lang=en&format=csv", headers=world.bearer(*MINISTRY)) as answer:
+            rows = list(csv.DictReader(io.StringIO((await answer.read()).decode("utf-8-sig"))))
+        assert [row["Pupils"] for row in rows if row["Kind"] == "projected"] == ["39"]
+    finally:
+        async with world.reporting.database.transaction() as connection:
+            await connection.execute("DELETE FROM counters WHERE school_year < 2025 OR grade = 9")
+    for path, role, status in [
+        ("/api/v1/projection?years=13", *MINISTRY, 400),
+        ("/api/v1/projection", f"doet_officer@province:{PROVINCE}", 403),
+        (f"/api/v1/projection?province={PROVINCE}", f"doet_officer@province:{PROVINCE}", 200),
+        (f"/provinces/{PROVINCE}/projection", f"principal@school:{SCHOOL}", 403),
+    ]:
+        async with http.get(path, headers=world.bearer(role)) as answer:
+            assert answer.status == status, path
+
+
 async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.ClientSession, world: DashboardWorld) -> None:
     async with http.get("/api/v1/coverage?by=province", headers=world.bearer(*MINISTRY)) as answer:
         told = ParseDict(await answer.json(), reporting_pb2.GetCoverageResponse())
@@ -198,7 +289,22 @@ async def test_json_says_what_grpc_says_and_no_more_to_anyone(http: aiohttp.Clie
         assert len((await answer.json())["pupils"]) == 1
     async with http.get("/api/v1/reconciliation", headers=world.bearer(*OPERATOR)) as answer:
         assert await answer.json() == {"differences": []}
+    async with http.get("/api/v1/staff?by=province", headers=world.bearer(*MINISTRY)) as answer:
+        staff = ParseDict(await answer.json(), reporting_pb2.GetStaffReadinessResponse())
+    assert [(part.province_id, part.offices[0].signers) for part in staff.parts] == [(PROVINCE, 10), (OTHER_PROVINCE, 5)]
+    assert (staff.total.offices[0].office, staff.total.offices[0].holding, staff.expiring_days) == ("staff", 6, 30)
+    async with http.get("/api/v1/unlocks?since=2026-01&until=2026-06", headers=world.bearer(*MINISTRY)) as answer:
+        unlocks = ParseDict(await answer.json(), reporting_pb2.GetUnlockStatisticsResponse())
+    assert [(line.month, line.reason, line.requested) for line in unlocks.total.counts] == [
+        ("2026-05", "wrong_entry", 2),
+        ("2026-05", "remarked", 1),
+        ("2026-05", "other", 1),
+    ]
     for path, role, status in [
+        ("/api/v1/unlocks?since=May", *MINISTRY, 400),
+        ("/api/v1/unlocks", f"principal@school:{SCHOOL}", 403),
+        ("/api/v1/staff", f"doet_officer@province:{PROVINCE}", 403),
+        ("/api/v1/staff?by=class", *MINISTRY, 400),
         ("/api/v1/coverage", "", 401),
         ("/api/v1/coverage", f"doet_officer@province:{PROVINCE}", 403),
         ("/api/v1/coverage?by=pupil", *MINISTRY, 400),
@@ -226,4 +332,13 @@ async def test_description_holds_against_any_request(world: DashboardWorld, tmp_
     running = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     said, _ = await asyncio.wait_for(running.communicate(), 120)
     assert running.returncode == 0, said.decode()[-4000:]
-    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {"/api/v1/coverage", "/api/v1/missing", "/api/v1/classes/{id}", "/api/v1/reconciliation"}
+    assert set(json.loads(DESCRIPTION.read_text())["paths"]) == {
+        "/api/v1/coverage",
+        "/api/v1/missing",
+        "/api/v1/classes/{id}",
+        "/api/v1/reconciliation",
+        "/api/v1/staff",
+        "/api/v1/unlocks",
+        "/api/v1/results",
+        "/api/v1/projection",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest_asyncio
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
+from services.reporting.adapters.reconciliations import PostgresReconciliations
+from services.reporting.domain.reconciliation import Discrepancy, Reconciliation, State
 from services.stack.postgresql import Server
 from tests.integration.reporting.dashboard_world import CLASS, OPERATOR, PROVINCE, SCHOOL, DashboardWorld, dashboard_world
 from tests.integration.reporting.test_read_model import named
@@ -27,6 +30,9 @@ async def world(postgres: Server, database_template: DatabaseFactory) -> AsyncIt
     name = f"{database_template('reporting').name}_watched"
     with scratch_places("dashboard") as places:
         async with dashboard_world(postgres.copy("reporting", database_template("reporting").name, name), places) as made:
+            lost = Discrepancy("signed_not_archived", State.LOST, "", PROVINCE, SCHOOL, CLASS, named("s1-1-p1"), 2025, 1, datetime(2026, 6, 1, tzinfo=UTC))
+            run = Reconciliation(named("run"), datetime(2026, 6, 2, tzinfo=UTC), "", "", 1.0, 24, [lost])
+            await PostgresReconciliations(made.reporting.database).keep(run, datetime(2025, 1, 1, tzinfo=UTC))
             yield made
     postgres.drop(name)
 
@@ -88,10 +94,12 @@ async def test_page_that_is_watched_follows_the_numbers(visit: Visits, world: Da
         assert named("s2-2") in str(await page.evaluate("document.activeElement.getAttribute('href')")), "the keyboard stays where it was"
 
 
-@pytest.mark.parametrize("path", ["/nation", f"/provinces/{PROVINCE}", f"/schools/{SCHOOL}", f"/classes/{CLASS}", "/sign-in", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/nation", f"/provinces/{PROVINCE}", f"/schools/{SCHOOL}", f"/classes/{CLASS}", "/results", "/projection", "/sign-in", "/nowhere"]
+)
 async def test_nobody_is_kept_out(visit: Visits, world: DashboardWorld, path: str) -> None:
-    """By axe-core: labels, contrast, order; in both colour schemes, and nothing is wider than a phone."""
-    async with visit(width=360) as page:
+    """By axe-core: labels, contrast, order; in both colour schemes, and nothing is wider than a phone. A school's page is its principal's, who sees most."""
+    async with visit(*([f"principal@school:{SCHOOL}"] if SCHOOL in path else OPERATOR), width=360) as page:
         for scheme in ("light", "dark"):
             await page.emulate_media(color_scheme=scheme)
             await page.goto(world.url + path)

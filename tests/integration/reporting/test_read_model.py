@@ -25,6 +25,7 @@ from services.chassis.errors import Conflict, Denied, NotFound
 from services.reporting.adapters.figures import PostgresFigures
 from services.reporting.adapters.read_model import PostgresReadModel
 from services.reporting.adapters.snapshots import PostgresHistory
+from services.reporting.adapters.tallies import PostgresTallies
 from services.reporting.application.apply_news import ApplyNews
 from services.reporting.application.get_class_status import GetClassStatus
 from services.reporting.application.get_coverage import GetCoverage
@@ -80,7 +81,13 @@ def roster() -> list[Message]:
         ids = {"school_id": named(school), "class_id": named(class_name), "school_year": YEAR}
         events.append(enrollment_pb2.ClassFormed(**ids, version=1, grade=10, name=class_name, province_id=SCHOOLS[school]))  # type: ignore[arg-type]  # A plain mapping.
         pupils = [
-            enrollment_pb2.PupilRef(pupil_id=named(pupil), version=1, has_personal_number=number > 0, identity_state="matched" if number else "unchecked")
+            enrollment_pb2.PupilRef(
+                pupil_id=named(pupil),
+                version=1,
+                has_personal_number=number > 0,
+                identity_state="matched" if number else "unchecked",
+                missing_fields=["birth_place"] if number == 2 else [],
+            )
             for number, pupil in enumerate(pupils_of(class_name))
         ]
         events.append(enrollment_pb2.PupilsEnrolled(**ids, pupils=pupils))  # type: ignore[arg-type]  # A plain mapping.
@@ -189,6 +196,7 @@ class Reporting:
             "SELECT scope, scope_id, school_year, grade, measure, pupils FROM counters WHERE pupils <> 0 ORDER BY 1, 2, 3, 4, 5",
             "SELECT class_id, pupil_id, news::text FROM waiting_news ORDER BY 1, 2",
             "SELECT * FROM sheets ORDER BY 1, 2, 3",
+            "SELECT * FROM unlocks ORDER BY 1",
         )
         async with self.database.transaction() as connection:
             return [[tuple(row) for row in await connection.fetch(query)] for query in queries]
@@ -198,7 +206,7 @@ class Reporting:
         return dict(total.counts)
 
     async def differences(self) -> Sequence[Any]:
-        return await Reconcile(self.figures)(EVERYTHING, YEAR, "")
+        return await Reconcile(self.figures, PostgresTallies(self.database))(EVERYTHING, YEAR, "")
 
 
 @pytest_asyncio.fixture
@@ -221,7 +229,7 @@ async def test_term_end_is_counted_with_a_reason_for_everybody_who_is_missing(re
     await reporting.receive(whole_term(), batch=500)
     nation = await reporting.total()
     assert nation == {
-        "enrolled": 30, "identity_verified": 24, "without_number": 6, "ready": 29, "sealed": 24,
+        "enrolled": 30, "identity_verified": 24, "without_number": 6, "without_birth_place": 6, "ready": 29, "sealed": 24,
         "approved_homeroom": 24, "approved_principal": 24, "approved_seal": 24,
         "signed_homeroom": 24, "signed_principal": 24, "signed_seal": 24, "archived": 18, "rejected": 6,
         "reason:no_personal_number": 6, "reason:rejected": 6,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
 
+from hocba.common.v1 import common_pb2
 from hocba.signing.v1 import events_pb2 as events
 from services.chassis.errors import Refused
+from services.signing.application.announce_certificates import AnnounceCertificates
 from services.signing.application.wait import WakeOrders
 from services.signing.domain.patience import LONGEST_WAIT
 from services.signing.domain.roles import DEFAULT_ORDER
-from tests.integration.signing.world import CLASS, World, caller, request
+from tests.integration.signing.world import CLASS, STAFF, World, caller, request
 from tests.support.trust import Trust
 
 HOMEROOM, PRINCIPAL, SEAL = DEFAULT_ORDER
@@ -136,6 +138,11 @@ async def test_revoked_certificate_fails_the_batch_before_it_starts_and_can_appr
     assert {(outcome.signed, outcome.reason) for outcome in told.outcomes} == {(False, "certificate_revoked")}
     assert all("key_compromise" in reason and "register another one" in reason for reason in await _failures(world))
     assert await world.rows("SELECT FROM intent") == []
+    moves = [event for event in await world.told(events.CertificateMoved) if event.role == common_pb2.SIGNATURE_ROLE_HOMEROOM_TEACHER]
+    assert [(move.version, move.state, move.staff_id) for move in moves] == [(1, "registered", STAFF[HOMEROOM]), (2, "revoked", STAFF[HOMEROOM])]
+    assert moves[1].revoked_at.ToDatetime(UTC) == world.clock.now() - timedelta(hours=1)
+    assert await AnnounceCertificates(world.transactions)() == 4
+    assert len([event for event in await world.told(events.CertificateMoved) if event == moves[1]]) == 2, "told again, it is the same"
     (manifest,) = await world.manifests()
     await world.reject(manifest, PRINCIPAL)
     await world.rpc.retry_failed(request("RetryFailed"), caller(PRINCIPAL), CLASS)

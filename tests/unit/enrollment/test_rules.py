@@ -10,7 +10,7 @@ import pytest
 
 from services.enrollment.domain.authority import OFFICE, Caller
 from services.enrollment.domain.enrolment import Agreement, Enrolment, Place, Transfer, TransferState, check_transfer, moved
-from services.enrollment.domain.personal_number import Absence
+from services.enrollment.domain.personal_number import Absence, Gender
 from services.enrollment.domain.pupil import IdentityState, Profile, Pupil, corrected_number, identity_fingerprint
 from services.enrollment.domain.refusals import Denied, Forbidden, Invalid, Overtaken, RuleBroken
 from services.enrollment.domain.school import Level, School, closed, level_of, merged, require_teaches
@@ -236,6 +236,13 @@ def test_a_corrected_number_starts_the_identity_check_anew() -> None:
         corrected_number(corrected, "079315123456", "QĐ 1")
     with pytest.raises(Invalid, match="lý do"):
         corrected_number(pupil, "079315123456", " ")
+
+
+def test_what_a_school_has_not_written_down_is_named_and_nothing_else() -> None:
+    assert Profile("Lê Hà").missing == ("gender", "birth_date", "birth_place", "ethnicity", "ministry_code")
+    told = Profile("Lê Hà", Gender.FEMALE, date(2015, 9, 5), "Huế", "Kinh", ministry_code="0123456789")
+    assert told.missing == ()
+    assert replace(told, ethnicity="").missing == ("ethnicity",)
 
 
 def test_an_identity_answer_is_about_exactly_what_was_asked() -> None:

@@ -30,7 +30,8 @@ from services.reporting.domain.facts import (
     Trouble,
 )
 from services.reporting.domain.history import due
-from services.reporting.domain.standing import NOWHERE, WHO_ACTS, Standing, Step, standing_of, who_acts
+from services.reporting.domain.quality import FLAWS, flaws_of
+from services.reporting.domain.standing import MEASURES, NOWHERE, WHO_ACTS, Standing, Step, standing_of, who_acts
 
 YEAR = 2025
 SINCE = datetime(2026, 5, 31, 10, tzinfo=UTC)
@@ -47,7 +48,13 @@ WAITING = st.builds(Outcome, VERSIONS, st.just(False), st.just(0), st.lists(st.s
 SEALED = st.builds(Outcome, VERSIONS, st.just(True), VERSIONS, st.just(()))
 NEWS: st.SearchStrategy[News] = st.one_of(
     st.builds(Placed, VERSIONS, st.booleans(), CLASS_IDS, st.sampled_from(["s1", "s2"])),
-    st.builds(Identified, VERSIONS, st.booleans(), st.sampled_from(["unchecked", "matched", "mismatched", "unknown"])),
+    st.builds(
+        Identified,
+        VERSIONS,
+        st.booleans(),
+        st.sampled_from(["unchecked", "matched", "mismatched", "unknown"]),
+        st.lists(st.sampled_from(["gender", "birth_date", "of_a_newer_producer"]), unique=True).map(tuple),
+    ),
     st.builds(Judged, CLASS_IDS, WAITING | SEALED),
     st.builds(Approved, ROLE, VERSIONS),
     st.builds(Signed, ROLE, VERSIONS),
@@ -123,7 +130,7 @@ JUDGED = Judged("a", Outcome(1, True, 1, ()))
 JOURNEY: list[tuple[News, str, Step]] = [
     (PLACED, "not_sealed", Step.ENROLLED),
     (Identified(1, False), "no_personal_number", Step.ENROLLED),
-    (Identified(2, True), "not_sealed", Step.ENROLLED),
+    (Identified(2, True), "not_sealed", Step.IDENTITY_UNCHECKED),
     (Judged("a", Outcome(1, False, 0, ("missing_marks", "missing_conduct"))), "missing_marks", Step.ENROLLED),
     (Judged("a", Outcome(2, False, 0, ("retake_in_summer",))), "retake_in_summer", Step.READY),
     (Judged("a", Outcome(3, True, 1, ())), "awaiting_homeroom_teacher", Step.SEALED),
@@ -217,6 +224,19 @@ def test_facts_come_back_from_their_json(news: list[News]) -> None:
 
 def test_facts_written_before_identities_were_told_are_read() -> None:
     assert facts_from_json('{"number":[1,false]}').identified == Identified(1, False, "unchecked")
+
+
+def test_each_flaw_of_a_pupils_data_is_counted_until_it_is_mended() -> None:
+    flawed = standing_of(told([PLACED, Identified(1, False, "unchecked", ("birth_place", "ethnicity", "of_a_newer_producer"))]))
+    counts = {measure: 1 for measure, step in MEASURES.items() if step in flawed.steps}
+    assert [code for code, _, _ in flaws_of(counts)] == ["without_number", "without_birth_place", "without_ethnicity"]
+    unchecked = standing_of(told([PLACED, Identified(2, True)]))
+    assert unchecked.steps == Step.ENROLLED | Step.IDENTITY_UNCHECKED, "without a number there was nothing to verify"
+    assert standing_of(told([PLACED, Identified(3, True, "matched")])).steps == Step.ENROLLED | Step.IDENTITY_VERIFIED
+
+
+def test_every_flaw_is_counted_by_a_step() -> None:
+    assert set(FLAWS) <= set(MEASURES)
 
 
 def test_age_of_a_reason_is_that_of_its_first_and_of_its_middle_pupil() -> None:

@@ -332,6 +332,7 @@ class PupilRef(_message.Message):
     IDENTITY_STATE_FIELD_NUMBER: _builtins.int
     ROLL_NUMBER_FIELD_NUMBER: _builtins.int
     ABSENCE_REASON_FIELD_NUMBER: _builtins.int
+    MISSING_FIELDS_FIELD_NUMBER: _builtins.int
     pupil_id: _builtins.str
     version: _builtins.int
     """of the enrolment (pupil, school year); a consumer applies only a higher one"""
@@ -342,6 +343,10 @@ class PupilRef(_message.Message):
     """số thứ tự in the class, 1-based"""
     absence_reason: _builtins.str
     """why there is no personal number: foreigner, pending, ..."""
+    @_builtins.property
+    def missing_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """names of what the school hasn't written down: gender, birth_date, birth_place, ethnicity, ministry_code"""
+
     def __init__(
         self,
         *,
@@ -351,10 +356,11 @@ class PupilRef(_message.Message):
         identity_state: _builtins.str = ...,
         roll_number: _builtins.int = ...,
         absence_reason: _builtins.str = ...,
+        missing_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_reason", b"absence_reason", "has_personal_number", b"has_personal_number", "identity_state", b"identity_state", "pupil_id", b"pupil_id", "roll_number", b"roll_number", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence_reason", b"absence_reason", "has_personal_number", b"has_personal_number", "identity_state", b"identity_state", "missing_fields", b"missing_fields", "pupil_id", b"pupil_id", "roll_number", b"roll_number", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

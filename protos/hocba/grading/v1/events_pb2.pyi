@@ -270,3 +270,93 @@ class ScopeReopened(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScopeReopened: _TypeAlias = ScopeReopened  # noqa: Y015
+
+@_typing.final
+class ResultsTallied(_message.Message):
+    """How the results of a class are spread, as its newest seal holds them without withdrawn versions. A higher version replaces the whole of a lower one.
+    Small classes tell of their pupils even by counts, hence the envelope.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TALLY_FIELD_NUMBER: _builtins.int
+    class_id: _builtins.str
+    school_id: _builtins.str
+    province_id: _builtins.str
+    school_year: _builtins.int
+    grade: _builtins.int
+    version: _builtins.int
+    """of the tally; rises with each seal of the year and each withdrawal"""
+    @_builtins.property
+    def tally(self) -> _options_pb2.Sealed: ...
+    def __init__(
+        self,
+        *,
+        class_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        school_year: _builtins.int = ...,
+        grade: _builtins.int = ...,
+        version: _builtins.int = ...,
+        tally: _options_pb2.Sealed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tally", b"tally"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "grade", b"grade", "province_id", b"province_id", "school_id", b"school_id", "school_year", b"school_year", "tally", b"tally", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResultsTallied: _TypeAlias = ResultsTallied  # noqa: Y015
+
+@_typing.final
+class ResultTally(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResultCount]: ...
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___ResultCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResultTally: _TypeAlias = ResultTally  # noqa: Y015
+
+@_typing.final
+class ResultCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    item: _builtins.str
+    """learning, conduct, result (primary), promotion, subject:<code>"""
+    level: _builtins.str
+    """stable code: good, fair, pass, fail; excellent, well, complete, incomplete; promoted, not_promoted; from_8_0, ..., below_3_5"""
+    pupils: _builtins.int
+    def __init__(
+        self,
+        *,
+        item: _builtins.str = ...,
+        level: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "level", b"level", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResultCount: _TypeAlias = ResultCount  # noqa: Y015

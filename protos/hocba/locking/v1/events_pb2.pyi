@@ -129,6 +129,7 @@ class UnlockMoved(_message.Message):
     MOVED_AT_FIELD_NUMBER: _builtins.int
     OPEN_UNTIL_FIELD_NUMBER: _builtins.int
     AUDIT_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
     class_id: _builtins.str
     school_id: _builtins.str
     province_id: _builtins.str
@@ -137,6 +138,8 @@ class UnlockMoved(_message.Message):
     """rises with each step"""
     state: _builtins.str
     account_id: _builtins.str
+    reason_code: _builtins.str
+    """wrong_entry, missing_entry, remarked, other; the words stay in locking"""
     @_builtins.property
     def moved_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -156,10 +159,11 @@ class UnlockMoved(_message.Message):
         moved_at: _timestamp_pb2.Timestamp | None = ...,
         open_until: _timestamp_pb2.Timestamp | None = ...,
         audit: Global___AuditLine | None = ...,
+        reason_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "moved_at", b"moved_at", "open_until", b"open_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "audit", b"audit", "class_id", b"class_id", "moved_at", b"moved_at", "open_until", b"open_until", "province_id", b"province_id", "school_id", b"school_id", "state", b"state", "unlock_id", b"unlock_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "audit", b"audit", "class_id", b"class_id", "moved_at", b"moved_at", "open_until", b"open_until", "province_id", b"province_id", "reason_code", b"reason_code", "school_id", b"school_id", "state", b"state", "unlock_id", b"unlock_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

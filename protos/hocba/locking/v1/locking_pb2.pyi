@@ -463,6 +463,7 @@ class RequestUnlockRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     MINUTES_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """also the unlock's id"""
     class_id: _builtins.str
@@ -474,6 +475,8 @@ class RequestUnlockRequest(_message.Message):
     """reference or digest of what proves the error"""
     minutes: _builtins.int
     """asked for; policy bounds it"""
+    reason_code: _builtins.str
+    """wrong_entry, missing_entry, remarked, other: what statistics may tell of `reason`; empty: other"""
     @_builtins.property
     def pupil_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -487,10 +490,11 @@ class RequestUnlockRequest(_message.Message):
         reason: _builtins.str = ...,
         evidence: _builtins.str = ...,
         minutes: _builtins.int = ...,
+        reason_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "evidence", b"evidence", "minutes", b"minutes", "pupil_ids", b"pupil_ids", "reason", b"reason", "request_id", b"request_id", "subject", b"subject", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "evidence", b"evidence", "minutes", b"minutes", "pupil_ids", b"pupil_ids", "reason", b"reason", "reason_code", b"reason_code", "request_id", b"request_id", "subject", b"subject", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -545,6 +549,7 @@ class UnlockResponse(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     LAPSES_AT_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
     unlock_id: _builtins.str
     state: _builtins.str
     version: _builtins.int
@@ -558,6 +563,7 @@ class UnlockResponse(_message.Message):
     """free text about a pupil's mark"""
     evidence: _builtins.str
     policy_version: _builtins.int
+    reason_code: _builtins.str
     @_builtins.property
     def open_until(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -587,10 +593,11 @@ class UnlockResponse(_message.Message):
         evidence: _builtins.str = ...,
         policy_version: _builtins.int = ...,
         lapses_at: _timestamp_pb2.Timestamp | None = ...,
+        reason_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lapses_at", b"lapses_at", "open_until", b"open_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "evidence", b"evidence", "lapses_at", b"lapses_at", "open_until", b"open_until", "policy_version", b"policy_version", "province_id", b"province_id", "pupil_ids", b"pupil_ids", "reason", b"reason", "school_id", b"school_id", "sealed_class_version", b"sealed_class_version", "state", b"state", "steps", b"steps", "subject", b"subject", "term", b"term", "unlock_id", b"unlock_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_id", b"class_id", "evidence", b"evidence", "lapses_at", b"lapses_at", "open_until", b"open_until", "policy_version", b"policy_version", "province_id", b"province_id", "pupil_ids", b"pupil_ids", "reason", b"reason", "reason_code", b"reason_code", "school_id", b"school_id", "sealed_class_version", b"sealed_class_version", "state", b"state", "steps", b"steps", "subject", b"subject", "term", b"term", "unlock_id", b"unlock_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from hocba.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -117,6 +118,7 @@ class Coverage(_message.Message):
     WITHOUT_PERSONAL_NUMBER_FIELD_NUMBER: _builtins.int
     SUBMITTED_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    FLAWS_FIELD_NUMBER: _builtins.int
     province_id: _builtins.str
     school_id: _builtins.str
     class_id: _builtins.str
@@ -149,6 +151,10 @@ class Coverage(_message.Message):
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """of those who are not archived in their latest version; with `archived` they sum up to `enrolled`"""
 
+    @_builtins.property
+    def flaws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Flaw]:
+        """of the data: a pupil may count in several"""
+
     def __init__(
         self,
         *,
@@ -175,10 +181,11 @@ class Coverage(_message.Message):
         without_personal_number: _builtins.int = ...,
         submitted: _builtins.int = ...,
         acknowledged: _builtins.int = ...,
+        flaws: _abc.Iterable[Global___Flaw] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "grade", b"grade", "identity_contradictory", b"identity_contradictory", "identity_unknown", b"identity_unknown", "identity_verified", b"identity_verified", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal", "submitted", b"submitted", "without_personal_number", b"without_personal_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "approved_homeroom", b"approved_homeroom", "approved_principal", b"approved_principal", "approved_seal", b"approved_seal", "archived", b"archived", "class_id", b"class_id", "enrolled", b"enrolled", "flaws", b"flaws", "grade", b"grade", "identity_contradictory", b"identity_contradictory", "identity_unknown", b"identity_unknown", "identity_verified", b"identity_verified", "name", b"name", "province_id", b"province_id", "ready", b"ready", "reasons", b"reasons", "rejected", b"rejected", "school_id", b"school_id", "sealed", b"sealed", "signed_homeroom", b"signed_homeroom", "signed_principal", b"signed_principal", "signed_seal", b"signed_seal", "submitted", b"submitted", "without_personal_number", b"without_personal_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -216,6 +223,35 @@ class Reason(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
+
+@_typing.final
+class Flaw(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    CURE_FIELD_NUMBER: _builtins.int
+    CURE_EN_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """identity_contradictory, identity_unknown, identity_unchecked, without_number, without_<field>"""
+    pupils: _builtins.int
+    cure: _builtins.str
+    cure_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        cure: _builtins.str = ...,
+        cure_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "cure", b"cure", "cure_en", b"cure_en", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Flaw: _TypeAlias = Flaw  # noqa: Y015
 
 @_typing.final
 class ListMissingRequest(_message.Message):
@@ -560,3 +596,575 @@ class HistoryPoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_SCHOOL_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_school: _builtins.bool
+    """of the nation or a province"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+        by_school: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessRequest: _TypeAlias = GetStaffReadinessRequest  # noqa: Y015
+
+@_typing.final
+class GetStaffReadinessResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    EXPIRING_DAYS_FIELD_NUMBER: _builtins.int
+    expiring_days: _builtins.int
+    """what `expiring` means here"""
+    @_builtins.property
+    def total(self) -> Global___StaffReadiness: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___StaffReadiness]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        total: Global___StaffReadiness | None = ...,
+        parts: _abc.Iterable[Global___StaffReadiness] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        expiring_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "expiring_days", b"expiring_days", "parts", b"parts", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStaffReadinessResponse: _TypeAlias = GetStaffReadinessResponse  # noqa: Y015
+
+@_typing.final
+class StaffReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OFFICES_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def offices(self) -> _containers.RepeatedCompositeFieldContainer[Global___OfficeReadiness]:
+        """those that anybody holds"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        offices: _abc.Iterable[Global___OfficeReadiness] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "offices", b"offices", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffReadiness: _TypeAlias = StaffReadiness  # noqa: Y015
+
+@_typing.final
+class OfficeReadiness(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFICE_FIELD_NUMBER: _builtins.int
+    SIGNERS_FIELD_NUMBER: _builtins.int
+    HOLDING_FIELD_NUMBER: _builtins.int
+    EXPIRING_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
+    office: _builtins.str
+    """staff: each member once, with the best of his or her offices; subject_teacher, homeroom_teacher, principal, vice_principal, school_seal (a school)"""
+    signers: _builtins.int
+    """who holds the office now: holding + expired + revoked + without"""
+    holding: _builtins.int
+    """a certificate that is valid now"""
+    expiring: _builtins.int
+    """among those holding: it ends within `expiring_days`"""
+    expired: _builtins.int
+    revoked: _builtins.int
+    without: _builtins.int
+    """none was ever registered"""
+    def __init__(
+        self,
+        *,
+        office: _builtins.str = ...,
+        signers: _builtins.int = ...,
+        holding: _builtins.int = ...,
+        expiring: _builtins.int = ...,
+        expired: _builtins.int = ...,
+        revoked: _builtins.int = ...,
+        without: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "expiring", b"expiring", "holding", b"holding", "office", b"office", "revoked", b"revoked", "signers", b"signers", "without", b"without"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfficeReadiness: _TypeAlias = OfficeReadiness  # noqa: Y015
+
+@_typing.final
+class GetUnlockStatisticsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    BY_SCHOOL_FIELD_NUMBER: _builtins.int
+    SINCE_MONTH_FIELD_NUMBER: _builtins.int
+    UNTIL_MONTH_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    school_id: _builtins.str
+    by_province: _builtins.bool
+    """of the nation only"""
+    by_school: _builtins.bool
+    """of the nation or a province"""
+    since_month: _builtins.str
+    """of requests, such as 2026-05, in Viet Nam's legal time; empty: eleven months before the last"""
+    until_month: _builtins.str
+    """included; empty: this month"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+        by_school: _builtins.bool = ...,
+        since_month: _builtins.str = ...,
+        until_month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "by_school", b"by_school", "province_id", b"province_id", "school_id", b"school_id", "since_month", b"since_month", "until_month", b"until_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUnlockStatisticsRequest: _TypeAlias = GetUnlockStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetUnlockStatisticsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    SINCE_MONTH_FIELD_NUMBER: _builtins.int
+    UNTIL_MONTH_FIELD_NUMBER: _builtins.int
+    since_month: _builtins.str
+    until_month: _builtins.str
+    @_builtins.property
+    def total(self) -> Global___UnlockStatistics: ...
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnlockStatistics]:
+        """over all these months together"""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        total: Global___UnlockStatistics | None = ...,
+        parts: _abc.Iterable[Global___UnlockStatistics] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        since_month: _builtins.str = ...,
+        until_month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "parts", b"parts", "since_month", b"since_month", "total", b"total", "until_month", b"until_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUnlockStatisticsResponse: _TypeAlias = GetUnlockStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class UnlockStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    school_id: _builtins.str
+    name: _builtins.str
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnlockCounts]:
+        """a line for each month and reason"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        school_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        counts: _abc.Iterable[Global___UnlockCounts] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "name", b"name", "province_id", b"province_id", "school_id", b"school_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockStatistics: _TypeAlias = UnlockStatistics  # noqa: Y015
+
+@_typing.final
+class UnlockCounts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    CLOSING_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    LAPSED_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    OPEN_SECONDS_FIELD_NUMBER: _builtins.int
+    WITHIN_1_HOUR_FIELD_NUMBER: _builtins.int
+    WITHIN_4_HOURS_FIELD_NUMBER: _builtins.int
+    WITHIN_1_DAY_FIELD_NUMBER: _builtins.int
+    LONGER_FIELD_NUMBER: _builtins.int
+    month: _builtins.str
+    """of the request; empty in parts"""
+    reason: _builtins.str
+    """wrong_entry, missing_entry, remarked, other"""
+    requested: _builtins.int
+    """pending + open + closing + sealed + refused + cancelled + lapsed"""
+    pending: _builtins.int
+    """not opened yet"""
+    open: _builtins.int
+    closing: _builtins.int
+    """over, and the class not sealed again yet"""
+    sealed: _builtins.int
+    refused: _builtins.int
+    cancelled: _builtins.int
+    lapsed: _builtins.int
+    """nobody acted in time"""
+    opened: _builtins.int
+    """ever"""
+    closed: _builtins.int
+    """of those opened: within_1_hour + within_4_hours + within_1_day + longer"""
+    open_seconds: _builtins.int
+    """how long those closed stood open, together"""
+    within_1_hour: _builtins.int
+    within_4_hours: _builtins.int
+    """and longer than one"""
+    within_1_day: _builtins.int
+    longer: _builtins.int
+    def __init__(
+        self,
+        *,
+        month: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        open: _builtins.int = ...,
+        closing: _builtins.int = ...,
+        sealed: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        cancelled: _builtins.int = ...,
+        lapsed: _builtins.int = ...,
+        opened: _builtins.int = ...,
+        closed: _builtins.int = ...,
+        open_seconds: _builtins.int = ...,
+        within_1_hour: _builtins.int = ...,
+        within_4_hours: _builtins.int = ...,
+        within_1_day: _builtins.int = ...,
+        longer: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "closed", b"closed", "closing", b"closing", "lapsed", b"lapsed", "longer", b"longer", "month", b"month", "open", b"open", "open_seconds", b"open_seconds", "opened", b"opened", "pending", b"pending", "reason", b"reason", "refused", b"refused", "requested", b"requested", "sealed", b"sealed", "within_1_day", b"within_1_day", "within_1_hour", b"within_1_hour", "within_4_hours", b"within_4_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlockCounts: _TypeAlias = UnlockCounts  # noqa: Y015
+
+@_typing.final
+class GetResultsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    BY_PROVINCE_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    """0: the latest of which results are counted"""
+    province_id: _builtins.str
+    """empty: the nation"""
+    item: _builtins.str
+    """learning, conduct, result, promotion, subject:<code>; empty: all"""
+    by_province: _builtins.bool
+    """each province beside the nation"""
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        province_id: _builtins.str = ...,
+        item: _builtins.str = ...,
+        by_province: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_province", b"by_province", "item", b"item", "province_id", b"province_id", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsRequest: _TypeAlias = GetResultsRequest  # noqa: Y015
+
+@_typing.final
+class GetResultsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    DISTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    minimum: _builtins.int
+    """no count from 1 to below this is told"""
+    @_builtins.property
+    def distributions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Distribution]:
+        """by item, grade (all grades first) and province"""
+
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        minimum: _builtins.int = ...,
+        distributions: _abc.Iterable[Global___Distribution] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distributions", b"distributions", "minimum", b"minimum", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResultsResponse: _TypeAlias = GetResultsResponse  # noqa: Y015
+
+@_typing.final
+class Distribution(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    name: _builtins.str
+    grade: _builtins.int
+    """0: all grades"""
+    item: _builtins.str
+    pupils: _builtins.int
+    """with a result in the item; a number of pupils, and no result, hence never hidden"""
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelCount]:
+        """the best first"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        grade: _builtins.int = ...,
+        item: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        levels: _abc.Iterable[Global___LevelCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "item", b"item", "levels", b"levels", "name", b"name", "province_id", b"province_id", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Distribution: _TypeAlias = Distribution  # noqa: Y015
+
+@_typing.final
+class LevelCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    """stable code"""
+    pupils: _builtins.int
+    """0 when hidden"""
+    hidden: _builtins.bool
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        pupils: _builtins.int = ...,
+        hidden: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hidden", b"hidden", "level", b"level", "pupils", b"pupils"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LevelCount: _TypeAlias = LevelCount  # noqa: Y015
+
+@_typing.final
+class GetProjectionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    YEARS_AHEAD_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    """empty: the nation"""
+    years_ahead: _builtins.int
+    """1 to 12; 0: five"""
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        years_ahead: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["province_id", b"province_id", "years_ahead", b"years_ahead"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectionRequest: _TypeAlias = GetProjectionRequest  # noqa: Y015
+
+@_typing.final
+class GetProjectionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
+    PROGRESSIONS_FIELD_NUMBER: _builtins.int
+    PROJECTED_FIELD_NUMBER: _builtins.int
+    province_id: _builtins.str
+    @_builtins.property
+    def known(self) -> _containers.RepeatedCompositeFieldContainer[Global___Enrolment]: ...
+    @_builtins.property
+    def progressions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Progression]:
+        """none without two school years that follow each other"""
+
+    @_builtins.property
+    def projected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Enrolment]:
+        """empty when there are too few years to project from"""
+
+    def __init__(
+        self,
+        *,
+        province_id: _builtins.str = ...,
+        known: _abc.Iterable[Global___Enrolment] | None = ...,
+        progressions: _abc.Iterable[Global___Progression] | None = ...,
+        projected: _abc.Iterable[Global___Enrolment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known", b"known", "progressions", b"progressions", "projected", b"projected", "province_id", b"province_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectionResponse: _TypeAlias = GetProjectionResponse  # noqa: Y015
+
+@_typing.final
+class Enrolment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    PUPILS_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    HAS_INTERVAL_FIELD_NUMBER: _builtins.int
+    school_year: _builtins.int
+    grade: _builtins.int
+    pupils: _builtins.int
+    low: _builtins.int
+    """95 % interval, if there is one"""
+    high: _builtins.int
+    has_interval: _builtins.bool
+    """false for what is known, and where one ratio alone is"""
+    def __init__(
+        self,
+        *,
+        school_year: _builtins.int = ...,
+        grade: _builtins.int = ...,
+        pupils: _builtins.int = ...,
+        low: _builtins.int = ...,
+        high: _builtins.int = ...,
+        has_interval: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "has_interval", b"has_interval", "high", b"high", "low", b"low", "pupils", b"pupils", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Enrolment: _TypeAlias = Enrolment  # noqa: Y015
+
+@_typing.final
+class Progression(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRADE_FIELD_NUMBER: _builtins.int
+    SCHOOL_YEAR_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    grade: _builtins.int
+    """from this grade to the next; 0: the first grade over the first grade of the year before"""
+    school_year: _builtins.int
+    """of the grade that is come from"""
+    @_builtins.property
+    def ratio(self) -> _common_pb2.Decimal:
+        """four places"""
+
+    def __init__(
+        self,
+        *,
+        grade: _builtins.int = ...,
+        school_year: _builtins.int = ...,
+        ratio: _common_pb2.Decimal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ratio", b"ratio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "ratio", b"ratio", "school_year", b"school_year"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Progression: _TypeAlias = Progression  # noqa: Y015

@@ -60,6 +60,26 @@ class ReportingStub:
                 request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.SerializeToString,
                 response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.FromString,
                 _registered_method=True)
+        self.GetStaffReadiness = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetStaffReadiness',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessResponse.FromString,
+                _registered_method=True)
+        self.GetUnlockStatistics = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetUnlockStatistics',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsResponse.FromString,
+                _registered_method=True)
+        self.GetResults = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetResults',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.FromString,
+                _registered_method=True)
+        self.GetProjection = channel.unary_unary(
+                '/hocba.reporting.v1.Reporting/GetProjection',
+                request_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionRequest.SerializeToString,
+                response_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionResponse.FromString,
+                _registered_method=True)
 
 
 class ReportingServicer:
@@ -98,6 +118,34 @@ class ReportingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStaffReadiness(self, request, context):
+        """Who of those who sign holds a valid certificate, by office.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUnlockStatistics(self, request, context):
+        """How many unlocks were asked for and why, what became of them, how long classes stood open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetResults(self, request, context):
+        """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProjection(self, request, context):
+        """Enrolment of coming years by grade, projected from past ones by grade progression ratios.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportingServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +173,26 @@ def add_ReportingServicer_to_server(servicer, server):
                     servicer.Reconcile,
                     request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.FromString,
                     response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.SerializeToString,
+            ),
+            'GetStaffReadiness': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStaffReadiness,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessResponse.SerializeToString,
+            ),
+            'GetUnlockStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUnlockStatistics,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsResponse.SerializeToString,
+            ),
+            'GetResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetResults,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.SerializeToString,
+            ),
+            'GetProjection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProjection,
+                    request_deserializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionRequest.FromString,
+                    response_serializer=hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -263,6 +331,114 @@ class Reporting:
             '/hocba.reporting.v1.Reporting/Reconcile',
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileRequest.SerializeToString,
             hocba_dot_reporting_dot_v1_dot_reporting__pb2.ReconcileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStaffReadiness(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetStaffReadiness',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetStaffReadinessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUnlockStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetUnlockStatistics',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetUnlockStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetResults',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProjection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hocba.reporting.v1.Reporting/GetProjection',
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionRequest.SerializeToString,
+            hocba_dot_reporting_dot_v1_dot_reporting__pb2.GetProjectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,14 @@ class ReportingStub:
     GetHistory: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]
     """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]
+    GetStaffReadiness: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetStaffReadinessRequest, _reporting_pb2.GetStaffReadinessResponse]
+    """Who of those who sign holds a valid certificate, by office."""
+    GetUnlockStatistics: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetUnlockStatisticsRequest, _reporting_pb2.GetUnlockStatisticsResponse]
+    """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+    GetResults: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+    GetProjection: _grpc.UnaryUnaryMultiCallable[_reporting_pb2.GetProjectionRequest, _reporting_pb2.GetProjectionResponse]
+    """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 @_typing.type_check_only
 class ReportingAsyncStub(ReportingStub):
@@ -53,6 +61,14 @@ class ReportingAsyncStub(ReportingStub):
     GetHistory: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetHistoryRequest, _reporting_pb2.GetHistoryResponse]  # type: ignore[assignment]
     """How the numbers stood: one point for each hour in which they moved (a school: each day)."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_reporting_pb2.ReconcileRequest, _reporting_pb2.ReconcileResponse]  # type: ignore[assignment]
+    GetStaffReadiness: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetStaffReadinessRequest, _reporting_pb2.GetStaffReadinessResponse]  # type: ignore[assignment]
+    """Who of those who sign holds a valid certificate, by office."""
+    GetUnlockStatistics: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetUnlockStatisticsRequest, _reporting_pb2.GetUnlockStatisticsResponse]  # type: ignore[assignment]
+    """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+    GetResults: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetResultsRequest, _reporting_pb2.GetResultsResponse]  # type: ignore[assignment]
+    """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+    GetProjection: _aio.UnaryUnaryMultiCallable[_reporting_pb2.GetProjectionRequest, _reporting_pb2.GetProjectionResponse]  # type: ignore[assignment]
+    """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 class ReportingServicer(metaclass=_abc_1.ABCMeta):
     """Counts what the others did, and says what is missing and who must act. Aggregates and ids; no names, no marks."""
@@ -93,5 +109,37 @@ class ReportingServicer(metaclass=_abc_1.ABCMeta):
         request: _reporting_pb2.ReconcileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reporting_pb2.ReconcileResponse, _abc.Awaitable[_reporting_pb2.ReconcileResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetStaffReadiness(
+        self,
+        request: _reporting_pb2.GetStaffReadinessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetStaffReadinessResponse, _abc.Awaitable[_reporting_pb2.GetStaffReadinessResponse]]:
+        """Who of those who sign holds a valid certificate, by office."""
+
+    @_abc_1.abstractmethod
+    def GetUnlockStatistics(
+        self,
+        request: _reporting_pb2.GetUnlockStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetUnlockStatisticsResponse, _abc.Awaitable[_reporting_pb2.GetUnlockStatisticsResponse]]:
+        """How many unlocks were asked for and why, what became of them, how long classes stood open."""
+
+    @_abc_1.abstractmethod
+    def GetResults(
+        self,
+        request: _reporting_pb2.GetResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetResultsResponse, _abc.Awaitable[_reporting_pb2.GetResultsResponse]]:
+        """How results are spread by level: whole provinces and the nation only. Cells too small to be told are hidden, and others with them, so that none can be computed."""
+
+    @_abc_1.abstractmethod
+    def GetProjection(
+        self,
+        request: _reporting_pb2.GetProjectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reporting_pb2.GetProjectionResponse, _abc.Awaitable[_reporting_pb2.GetProjectionResponse]]:
+        """Enrolment of coming years by grade, projected from past ones by grade progression ratios."""
 
 def add_ReportingServicer_to_server(servicer: ReportingServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -513,3 +513,64 @@ class Signature(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Signature: _TypeAlias = Signature  # noqa: Y015
+
+@_typing.final
+class CertificateMoved(_message.Message):
+    """A certificate was registered for a signer, or is known to be revoked. Ids and times only: whose name stands in it stays in signing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHOOL_ID_FIELD_NUMBER: _builtins.int
+    PROVINCE_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    STAFF_ID_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
+    VALID_UNTIL_FIELD_NUMBER: _builtins.int
+    REGISTERED_AT_FIELD_NUMBER: _builtins.int
+    REVOKED_AT_FIELD_NUMBER: _builtins.int
+    school_id: _builtins.str
+    province_id: _builtins.str
+    certificate_id: _builtins.str
+    """SHA-256 of the certificate, in hexadecimal"""
+    version: _builtins.int
+    """1 registered, 2 revoked: nothing comes after that"""
+    state: _builtins.str
+    """registered, revoked"""
+    role: _common_pb2.SignatureRole.ValueType
+    staff_id: _builtins.str
+    """empty: the school's seal"""
+    @_builtins.property
+    def valid_from(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def valid_until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def registered_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def revoked_at(self) -> _timestamp_pb2.Timestamp:
+        """as its authority told it"""
+
+    def __init__(
+        self,
+        *,
+        school_id: _builtins.str = ...,
+        province_id: _builtins.str = ...,
+        certificate_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        state: _builtins.str = ...,
+        role: _common_pb2.SignatureRole.ValueType = ...,
+        staff_id: _builtins.str = ...,
+        valid_from: _timestamp_pb2.Timestamp | None = ...,
+        valid_until: _timestamp_pb2.Timestamp | None = ...,
+        registered_at: _timestamp_pb2.Timestamp | None = ...,
+        revoked_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["registered_at", b"registered_at", "revoked_at", b"revoked_at", "valid_from", b"valid_from", "valid_until", b"valid_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_id", b"certificate_id", "province_id", b"province_id", "registered_at", b"registered_at", "revoked_at", b"revoked_at", "role", b"role", "school_id", b"school_id", "staff_id", b"staff_id", "state", b"state", "valid_from", b"valid_from", "valid_until", b"valid_until", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertificateMoved: _TypeAlias = CertificateMoved  # noqa: Y015
