@@ -94,7 +94,7 @@ def _ways(folder: Path) -> tuple[dict[str, tuple[Callable[[int], Any], int]], di
         body = desk.rendered(index)
         one = rendered(body.skeleton, body.tail, body.state, body.tip)
         for step, name in enumerate(desk.key_names):
-            waiting = desk._signing(body.skeleton, step, one.tip.size, body).on(one)
+            waiting = desk._signing(body.skeleton, step, one.tip.size, desk.at).on(one)
             one = waiting.go_on(desk.keys._sign(name, [waiting.to_be_signed])[0])
         documents.append(one.pdf)
     data, revisions = answers(trust, desk.certificates), TwoRevisions(RESERVED)

@@ -31,6 +31,7 @@ from typing import Annotated, Any
 import typer
 
 PUPILS = 240
+CLASS = 40
 SHEETS = 24
 ROWS = 40
 SIGNATURES = 3
@@ -211,8 +212,8 @@ class Desk:
         self._named = [hashlib.sha256(certificate).digest() for certificate in self.certificates]
         self.take(_records())
         self.sheet_contents = _sheets()
-        self._sheet_at = self.at
-        self._signings: dict[tuple[int, int, int], Any] = {}
+        self._sheet_at = self._order_at = self.at
+        self._signings: dict[tuple[int, int, int, datetime], Any] = {}
         self._finished: list[tuple[bytes, Any]] = []
 
     def take(self, records: Sequence[bytes]) -> None:
@@ -238,18 +239,18 @@ class Desk:
         for i, body, pdf in self.signed(count):
             size += len(pdf)
             if check:
-                self.verify(pdf, self._expected(body, i))
+                self.verify(pdf, self._expected(body, i, self.at))
         return size // count
 
     def signed(self, count: int) -> Iterator[tuple[int, Any, bytes]]:
         """(number, page, finished document), in lockstep: all documents of a class for one signer, then for the next."""
         from services.signing.adapters.signatures import rendered
 
-        for start in range(0, count, 40):
-            bodies = [self.rendered(i) for i in range(start, min(start + 40, count))]
+        for start in range(0, count, CLASS):
+            bodies = [self.rendered(i) for i in range(start, min(start + CLASS, count))]
             open_ones = [rendered(body.skeleton, body.tail, body.state, body.tip) for body in bodies]
             for step, name in enumerate(self.key_names):
-                waiting = [self._signing(body.skeleton, step, one.tip.size, body).on(one) for body, one in zip(bodies, open_ones, strict=True)]
+                waiting = [self._signing(body.skeleton, step, one.tip.size, self.at).on(one) for body, one in zip(bodies, open_ones, strict=True)]
                 values = self.keys._sign(name, [one.to_be_signed for one in waiting])
                 if step < SIGNATURES - 1:
                     open_ones = [one.go_on(value) for one, value in zip(waiting, values, strict=True)]
@@ -257,27 +258,31 @@ class Desk:
                 yield start + offset, body, one.finished(value)
 
     def in_three_orders(self, count: int) -> int:
-        """The real path: pages are stored, each role's order reads them, signs, checks and stores them again."""
+        """The real path: pages are stored, each role's order of a class reads them, signs, checks and stores them again; each class has its own time."""
         from services.signing.adapters.signatures import opened
 
-        bodies = [self.rendered(i) for i in range(count)]
-        stored = [body.pdf for body in bodies]
-        for step, name in enumerate(self.key_names):
-            waiting = []
-            for pdf in stored:
-                skeleton = self.skeletons.of(pdf)
-                document = opened(pdf, skeleton)
-                waiting.append(self._signing(skeleton, step, document.tip.size, None).on(document))
-            values = self.keys._sign(name, [one.to_be_signed for one in waiting])
-            stored = [one.finished(value) for one, value in zip(waiting, values, strict=True)]
-            for i, pdf in enumerate(stored):
-                self.verify(pdf, self._expected(bodies[i], i, step + 1))
-        return sum(map(len, stored)) // count
+        size = 0
+        for start in range(0, count, CLASS):
+            self._order_at += timedelta(seconds=1)  # So no dictionary is known from the class before.
+            bodies = [self.rendered(i) for i in range(start, min(start + CLASS, count))]
+            stored = [body.pdf for body in bodies]
+            for step, name in enumerate(self.key_names):
+                waiting = []
+                for pdf in stored:
+                    skeleton = self.skeletons.of(pdf)
+                    document = opened(pdf, skeleton)
+                    waiting.append(self._signing(skeleton, step, document.tip.size, self._order_at).on(document))
+                values = self.keys._sign(name, [one.to_be_signed for one in waiting])
+                stored = [one.finished(value) for one, value in zip(waiting, values, strict=True)]
+                for i, pdf in enumerate(stored):
+                    self.verify(pdf, self._expected(bodies[i], start + i, self._order_at, step + 1))
+            size += sum(map(len, stored))
+        return size // count
 
     def check_alone(self, count: int) -> int:
         """The check of a finished document by code that didn't make it."""
         if not self._finished:
-            self._finished = [(pdf, self._expected(body, i)) for i, body, pdf in self.signed(PUPILS)]
+            self._finished = [(pdf, self._expected(body, i, self.at)) for i, body, pdf in self.signed(PUPILS)]
         for pdf, expected in self._finished[:count]:
             self.verify(pdf, expected)
         return len(self._finished[0][0])
@@ -348,14 +353,14 @@ class Desk:
     def _field(role: str) -> str:
         return "".join(word.capitalize() for word in role.split("_"))
 
-    def _signing(self, skeleton: Any, step: int, size: int, body: Any) -> Any:
+    def _signing(self, skeleton: Any, step: int, size: int, at: datetime) -> Any:
         from services.signing.adapters.signatures import SignatureTerms, Signing
         from services.signing.domain.roles import DEFAULT_ORDER
 
-        key = (id(skeleton), step, size)
+        key = (id(skeleton), step, size, at)
         if key not in self._signings:
             role = DEFAULT_ORDER[step]
-            terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, self._stamp(role, step, self.at), self.containers[step])
+            terms = SignatureTerms(role, self._field(role.value), DEFAULT_ORDER, self._stamp(role, step, at), self.containers[step])
             self._signings[key] = Signing(skeleton, terms, size)
         return self._signings[key]
 
@@ -365,11 +370,11 @@ class Desk:
 
         return StampContent(role, facts_of(self.certificates[step]), at, box=_box_of(role))
 
-    def _expected(self, body: Any, index: int, signatures: int = SIGNATURES) -> Any:
+    def _expected(self, body: Any, index: int, at: datetime, signatures: int = SIGNATURES) -> Any:
         from services.signing.domain.roles import DEFAULT_ORDER
         from services.signing.domain.verdict import Expectation, ExpectedSignature
 
-        wanted = [ExpectedSignature(role, field, named, self.at) for role, field, named in zip(DEFAULT_ORDER, self._fields, self._named, strict=True)]
+        wanted = [ExpectedSignature(role, field, named, at) for role, field, named in zip(DEFAULT_ORDER, self._fields, self._named, strict=True)]
         return Expectation(body.digest, self._digests[index % PUPILS], wanted[:signatures], DEFAULT_ORDER, self._fields)
 
 
@@ -430,7 +435,7 @@ class ProofOfTime:
         size, one = 0, self._revisions
         for i, body, pdf in self._desk.signed(count):
             if check:
-                self._desk.verify(pdf, self._desk._expected(body, i))
+                self._desk.verify(pdf, self._desk._expected(body, i, self._desk.at))
             first = self._token(one.over_signatures(signed(pdf)).imprint)
             second = self._token(one.over_validation(one.over_signatures(signed(pdf)).stamped(first), self._data).imprint)
             made = one.over_validation(one.over_signatures(signed(pdf)).stamped(first), self._data).stamped(second).pdf
@@ -508,7 +513,7 @@ def _records(first: int = 0) -> Sequence[bytes]:
     chance = Random(2026 + first)  # noqa: S311  # Repeatable, and nothing secret.
     made = []
     for index in range(first, first + PUPILS):
-        record = sample(levels()[index // 40 % len(levels())])
+        record = sample(levels()[index // CLASS % len(levels())])
         # The sample's proofs are for the sample's marks, and these marks are others: no class-subject sheets here.
         record["rule_set"]["switches"]["signed_sheet_levels"] = []
         record["pupil"]["name"] = " ".join(chance.choice(part) for part in _NAMES)

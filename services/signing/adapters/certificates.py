@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -100,6 +100,7 @@ def _loaded(path: Path) -> x509.Certificate:
 _DER = serialization.Encoding.DER
 
 
+@lru_cache(maxsize=256)
 def read_certificate(certificate: bytes) -> x509.Certificate:
     """A DER certificate whose every part can be read; else UntrustedCertificate, whatever the library raises for it.
 

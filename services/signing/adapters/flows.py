@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache, partial
-from operator import getitem, itemgetter
+from operator import itemgetter
 from typing import Any, Protocol
 
 from services.signing.adapters.drawing import (
@@ -77,50 +77,46 @@ def moved(height: float) -> bytes:
 
 
 class Rows(_Alike):
-    """The body of a table: a list of the sheet, one piece per row, with a name that wraps, and in the last column a remark and perhaps its author."""
+    """The body of a table: a list of the sheet, one piece per row, with a name that wraps, and in the last column a remark and perhaps its author.
+
+    Cells are drawn from the middle of their row, so a cell's content follows from its text alone, however high the row is.
+    """
 
     def __init__(self, frame: Frame, spec: Mapping[str, Any], fields: Sequence[str], variants: Sequence[Variant]) -> None:
         self._source = spec["source"]
-        self._columns = spec["columns"]
-        self._edges = [edge - frame.left for edge in frame.columns([column["width"] for column in self._columns])]
-        index = [fields.index(column["field"]) for column in self._columns]
-        self._name, self._last = index[_named(self._columns)], index[-1]
-        self._cells = itemgetter(*index[:-1])
-        self._author = fields.index(self._columns[-1]["by"]) if "by" in self._columns[-1] else None
-        self._kinds = [_RowKind(self._edges, self._columns, size, air) for size, air in variants]
-        self._frames = _Frames(len(self._columns))
-        self._uprights = [number(x) for x in self._edges]
+        columns = spec["columns"]
+        edges = [edge - frame.left for edge in frame.columns([column["width"] for column in columns])]
+        self._index = [fields.index(column["field"]) for column in columns]
+        author = [fields.index(columns[-1]["by"])] if "by" in columns[-1] else []
+        self._remark: itemgetter[Any] = itemgetter(self._index[-1], *author)
+        self._wrapping: itemgetter[Any] = itemgetter(self._index[_named(columns)], self._index[-1], *author)
+        self._kinds = [_RowKind(edges, columns, size, air) for size, air in variants]
+        self._frames = _Frames(len(columns))
+        self._uprights = b"/Artifact BMC\n" + b"".join([number(x) + b"0 m " + number(x) + b"%b l S\n" for x in edges]) + CLOSE
+        self._edges = len(edges)
 
     def measure(self, sheet: Mapping[str, Any], variant: int) -> list[float]:
         """Heights of all rows."""
-        rows, kind, name = sheet[self._source], self._kinds[variant], self._name
-        names = map(kind.name_height.__getitem__, [row[name] for row in rows])
-        return list(map(max, names, map(kind.remark_height.__getitem__, self._remarks(rows))))
-
-    def _remarks(self, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, str]]:
-        last, author = self._last, self._author
-        return [(row[last], "") for row in rows] if author is None else [(row[last], row[author]) for row in rows]
+        return list(map(self._kinds[variant].heights.__getitem__, map(self._wrapping, sheet[self._source])))
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:
-        """Rows with their rules: all pieces are looked up in one go, and put into the rows' frame in another."""
-        rows = sheet[self._source][part.start : part.stop]
-        own = heights[part.start : part.stop]
-        pieces: list[Pieces] = []
-        said: list[Any] = []
-        by_height, cells = self._kinds[variant].by_height, self._cells
-        for row, remark, height in zip(rows, self._remarks(rows), own, strict=True):
-            pieces += by_height[height]
-            said += cells(row)
-            said.append(remark)
-        out.append(self._frames[mcid, len(rows)] % tuple(map(getitem, pieces, said)))
+        """Rows with their rules, a column at a time: its pieces are looked up and put into the rows' frame in one go."""
+        rows, own, kind = sheet[self._source][part.start : part.stop], heights[part.start : part.stop], self._kinds[variant]
+        said, stride = list(zip(*rows, strict=True)), 2 * len(self._index) + 2
+        written = self._frames[mcid, len(rows)].copy()
+        written[0::stride] = map(kind.starts.__getitem__, own)
+        for place, (index, pieces) in enumerate(zip(self._index, kind.cells, strict=False)):
+            written[2 + 2 * place :: stride] = map(pieces.__getitem__, said[index])
+        written[stride - 2 :: stride] = map(kind.remarks.__getitem__, map(self._remark, rows))
+        written[stride - 1 :: stride] = map(kind.ends.__getitem__, own)
+        out += written
         # The uprights are drawn once, through all rows above.
-        total = number(sum(own))
-        out.append(b"/Artifact BMC\n" + b"".join([b"%b 0 m %b %b l S\n" % (x, x, total) for x in self._uprights]) + CLOSE)
-        return mcid + len(said)
+        out.append(self._uprights % ((number(sum(own)),) * self._edges))
+        return mcid + len(rows) * len(self._index)
 
     def branch(self, shape: Any, part: range, mcid: int, nodes: list[Element]) -> int:
         """Rows of the table that its heading has begun."""
-        width = len(self._columns)
+        width = len(self._index)
         table_at_end(nodes).kids.extend(row_of(width, mcid + width * index) for index in range(len(part)))
         return mcid + width * len(part)
 
@@ -130,15 +126,21 @@ def _named(columns: Sequence[Mapping[str, Any]]) -> int:
     return next((index for index, column in enumerate(columns) if column.get("wraps")), 0)
 
 
-class _Frames(dict[tuple[int, int], bytes]):
-    """Rows with their cells still to be filled in, by the number of the first cell and how many rows there are."""
+class _Frames(dict[tuple[int, int], list[bytes]]):
+    """Rows with their pieces still to be put in, by the number of the first cell and how many rows there are.
+
+    A row is where it starts, each cell's opening and content, and where it ends.
+    """
 
     def __init__(self, cells: int) -> None:
         self._cells = cells
 
-    def __missing__(self, key: tuple[int, int]) -> bytes:
+    def __missing__(self, key: tuple[int, int]) -> list[bytes]:
         mcid, rows = key
-        frame = self[key] = b"".join([TD[mcid + index] + b"%b" for index in range(rows * self._cells)])
+        frame: list[bytes] = []
+        for first in range(mcid, mcid + rows * self._cells, self._cells):
+            frame += [b"", *(piece for cell in range(first, first + self._cells) for piece in (TD[cell], b"")), b""]
+        self[key] = frame
         return frame
 
 
@@ -151,42 +153,47 @@ class _RowKind:
         name_room, remark_room = edges[named + 1] - edges[named] - 2 * _INSET, edges[-1] - edges[-2] - 2 * _INSET
         regular = typeface(REGULAR)
 
-        def said(remark: str, author: str) -> tuple[list[str], list[str]]:
+        def said(remark: str, author: str = "") -> tuple[list[str], list[str]]:
             if author and size < 9 and remark:  # In small type the author goes on in the remark's last line.
                 return regular.lines(f"{remark} – {author}", small, remark_room), []
             return regular.lines(remark, small, remark_room), regular.lines(author, small, remark_room) if author else []
 
-        def block(count: int, of: float, height: float) -> float:
-            """Base line of the first of `count` lines in the middle of a height."""
-            return -(height - count * leading(of)) / 2 - of * 0.93
+        def block(count: int, of: float) -> float:
+            """Base line of the first of `count` lines around the middle of the row."""
+            return count * leading(of) / 2 - of * 0.93
 
-        def of_height(height: float) -> tuple[Pieces, ...]:
-            """Pieces of rows of one height, a column each; the last has the rule below the row and the move to the next one."""
+        def height(key: tuple[str, ...]) -> float:
+            name_lines, remark_lines = len(regular.lines(key[0], size, name_room)), sum(map(len, said(*key[1:])))
+            return round(max(max(name_lines, 1) * leading(size), remark_lines * leading(small)) + 2 * air, 2)
 
-            def name(key: str) -> bytes:
-                wrapped = regular.lines(key, size, name_room)
-                return lines(edges[named] + _INSET, block(len(wrapped), size, height), wrapped, size) + CLOSE
+        def name(key: str) -> bytes:
+            wrapped = regular.lines(key, size, name_room)
+            return lines(edges[named] + _INSET, block(len(wrapped), size), wrapped, size) + CLOSE
 
-            def cell_of(column: Mapping[str, Any], x: float, end: float) -> Pieces:
-                weight = BOLD if column.get("strong") else REGULAR
-                y = block(1, size, height)
-                return Pieces(lambda key: text((x + end) / 2, y, key, size, weight=weight, align="center", width=end - x - 4) + CLOSE)
+        def cell_of(column: Mapping[str, Any], x: float, end: float) -> Pieces:
+            weight, y = BOLD if column.get("strong") else REGULAR, block(1, size)
+            return Pieces(lambda key: text((x + end) / 2, y, key, size, weight=weight, align="center", width=end - x - 4) + CLOSE)
 
-            def remark(key: tuple[str, str]) -> bytes:
-                wrapped, authors = said(key[0], key[1])
-                y = block(len(wrapped) + len(authors), small, height)
-                x = edges[-2] + _INSET
-                signed = lines(x, y - len(wrapped) * leading(small), authors, small, slant=True)
-                return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE + rule
+        def remark(key: tuple[str, ...] | str) -> bytes:
+            wrapped, authors = said(key) if isinstance(key, str) else said(*key)
+            x, y = edges[-2] + _INSET, block(len(wrapped) + len(authors), small)
+            signed = lines(x, y - len(wrapped) * leading(small), authors, small, slant=True)
+            return lines(x, y, wrapped, small) + (INK + signed + BLACK if signed else b"") + CLOSE
 
-            rule = artifact(path((edges[0], -height), (edges[-1], -height))) + moved(height)
-            cells = [cell_of(column, *edges[i : i + 2]) for i, column in enumerate(columns[:-1])]
-            cells[named] = Pieces(name)
-            return (*cells, Pieces(remark))
+        def middle(of: float) -> float:
+            """How far the middle of a row of this height is below its upper edge, in hundredths as numbers are written."""
+            return round(of / 2, 2)
 
-        self.by_height = _Heights(of_height)
-        self.name_height = _Heights(lambda key: round(max(len(regular.lines(key, size, name_room)), 1) * leading(size) + 2 * air, 2))
-        self.remark_height = _Heights(lambda key: round(sum(map(len, said(*key))) * leading(small) + 2 * air, 2))
+        def end(of: float) -> bytes:
+            rest = of - middle(of)
+            return artifact(path((edges[0], -rest), (edges[-1], -rest))) + moved(rest)
+
+        self.heights = _Heights(height)
+        self.cells = [cell_of(column, *edges[i : i + 2]) for i, column in enumerate(columns[:-1])]
+        self.cells[named] = Pieces(name)
+        self.remarks = Pieces(remark)
+        self.starts = Pieces(lambda of: moved(middle(of)))
+        self.ends = Pieces(end)
 
 
 class _Heights(dict[Any, Any]):
@@ -336,7 +343,7 @@ class Groups:
         self._source, self._heading, self._heads = spec["source"], spec["heading"], spec["head"]
         self._edges = [edge - frame.left for edge in frame.columns(spec["columns"])]
         self._variants = variants
-        self._pieces = [Pieces(partial(self._drawn, size, air)) for size, air in variants]
+        self._pieces = [_Heights(partial(self._drawn, size, air)) for size, air in variants]
         self._heights = [_Heights(partial(self._height, size, air)) for size, air in variants]
         self._head = Pieces(self._drawn_head)
 
@@ -361,18 +368,14 @@ class Groups:
         return heights
 
     def write(self, sheet: Mapping[str, Any], variant: int, heights: Sequence[float], part: range, mcid: int, out: list[bytes]) -> int:
-        """Groups; their numbers are put in while writing, since a piece holds many."""
+        """Groups; a piece holds many cells, so it is remembered with the number of its first."""
         size, air = self._variants[variant]
         for index in part:
             if index == 0:
                 out.append(self._head[size, air, mcid])
                 mcid += 1 + len(self._heads)
-            group = sheet[self._source][index]
-            *cells, rules = self._pieces[variant][group].split(b"\x00")
-            for piece in cells:
-                out += (TD[mcid], piece, CLOSE)
-                mcid += 1
-            out.append(rules)
+            mcid, piece = self._pieces[variant][mcid, sheet[self._source][index]]
+            out.append(piece)
         return mcid
 
     def _drawn_head(self, key: tuple[float, float, int]) -> bytes:
@@ -389,10 +392,10 @@ class Groups:
         out.append(artifact(frame + path((ends[0], 0), (ends[1], 0)) + path((ends[0], -height), (ends[1], -height))) + moved(height))
         return b"".join(out)
 
-    def _drawn(self, size: float, air: float, group: Group) -> bytes:
-        """The cells' contents with zero bytes between them, then rules and the move."""
-        caption, rows, remark = group
-        row, small = self._row(size, air, group), max(size - 0.4, 6.8)
+    def _drawn(self, size: float, air: float, key: tuple[int, Group]) -> tuple[int, bytes]:
+        """The next free number, and the cells from the one in the key on, then rules and the move."""
+        mcid, (caption, rows, remark) = key
+        row, small = self._row(size, air, key[1]), max(size - 0.4, 6.8)
         edges = self._edges
         top = -(leading(size) + 2 * air) if caption else 0.0
         cells, rules = [], [path((edges[0], 0), (edges[0], top)), path((edges[-1], 0), (edges[-1], top)), path((edges[0], top), (edges[-1], top))]
@@ -408,7 +411,8 @@ class Groups:
                 cells.append(lines(edges[2] + _INSET, top - air - small * 0.93, wrapped, small))
         bottom = top - row * len(rows)
         rules += [path((x, top), (x, bottom)) for x in edges]
-        return b"\x00".join([*cells, artifact(b"".join(rules)) + moved(-bottom)])
+        drawn = [TD[place] + content + CLOSE for place, content in enumerate(cells, mcid)]
+        return mcid + len(cells), b"".join([*drawn, artifact(b"".join(rules)), moved(-bottom)])
 
     def shape(self, sheet: Mapping[str, Any]) -> Hashable:
         """Whether each group has a caption, and how many rows."""

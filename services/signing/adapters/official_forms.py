@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -80,6 +80,7 @@ def _resolved(value: Any) -> Any:
     return [_resolved(inner) for inner in value] if isinstance(value, list) else value
 
 
+@lru_cache(maxsize=64)
 def form_named(template_version: str) -> Form:
     """The form "lower_secondary/v1" and the like; an unknown one is refused with the list of what there is."""
     folder = FORMS / template_version

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from typing import NamedTuple
 
 from services.signing.domain.verdict import NotAsIntended
 
@@ -30,8 +30,7 @@ _UP = 2
 _LOW, _HIGH = int.from_bytes(b"\x7f" * ROW_SIZE, "big"), int.from_bytes(b"\x80" * ROW_SIZE, "big")
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(NamedTuple):
     """One revision: the bytes [start, end), where its cross-references stand, and what they say."""
 
     start: int
@@ -42,15 +41,25 @@ class Revision:
     previous: int | None
     file_id: bytes
     rows: bytes
-    index: bytes
+    runs: bytes
+    """Its /Index, as written: which numbers the rows are for."""
 
-    @cached_property
+    @property
     def objects(self) -> dict[int, int]:
-        """The objects that it writes, each with its offset, without those inside an object stream; read when first asked for."""
-        objects = _objects(self.rows, self.index, self.previous is None)
+        """The objects that it writes, each with its offset, without those inside an object stream."""
+        objects = _objects(self.rows, self.runs, self.previous is None)
         if objects.get(self.number) != self.table_at or not self.start <= min(objects.values()) <= max(objects.values()) <= self.table_at:
             raise NotAsIntended(f"the cross-references at byte {self.table_at} point outside of their revision")
         return objects
+
+    @property
+    def relative_rows(self) -> tuple[int, int]:
+        """How long the rows are, and all of them as one number, offsets counted from the revision's beginning.
+
+        With the same runs, it is equal for two revisions only if their rows say the same: adding what was taken away gives the bytes back.
+        """
+        size = len(self.rows)
+        return size, int.from_bytes(self.rows, "big") - self.start * _each_offset(size)
 
     def stands_from(self, offset: int) -> list[int]:
         """Offsets of the last objects in the table as far back as they stand at or behind an offset."""
@@ -64,51 +73,52 @@ class Revision:
 
 
 def revisions_of(pdf: bytes) -> list[Revision]:
-    """All revisions, the oldest first; each begins where the one before ends."""
-    found: list[Revision] = []
-    end = len(pdf)
-    while True:
-        if len(found) == _MOST_REVISIONS:
-            raise NotAsIntended(f"more than {_MOST_REVISIONS} revisions")
-        revision = _revision(pdf, end)
-        if found and (found[-1].previous != revision.table_at or found[-1].file_id != revision.file_id or found[-1].number <= revision.number):
-            raise NotAsIntended(f"the revision that begins at byte {end} doesn't follow from the one before")
-        found.append(revision)
-        if revision.previous is None:
-            if revision.start != 0:
-                raise NotAsIntended(f"the first revision begins at byte {revision.start}")
-            return found[::-1]
-        end = revision.start
-
-
-def _revision(pdf: bytes, end: int) -> Revision:
-    tail = _END.search(pdf[max(0, end - _TAIL) : end])
+    """All revisions, the oldest first; each begins where the one before ends. Whether their rows are right is seen when `objects` are asked for."""
+    tail = _END.search(pdf, max(0, len(pdf) - _TAIL))
     if tail is None:
-        raise NotAsIntended(f"no startxref and %%EOF before byte {end}")
-    at = int(tail[1])
+        raise NotAsIntended(f"no startxref and %%EOF before byte {len(pdf)}")
+    newer = _revision(pdf, int(tail[1]))
+    if newer.end != len(pdf):
+        raise NotAsIntended(f"the revision with the cross-references at byte {newer.table_at} doesn't end where they say")
+    found: list[Revision] = []
+    while newer.previous is not None:
+        if len(found) + 1 == _MOST_REVISIONS:
+            raise NotAsIntended(f"more than {_MOST_REVISIONS} revisions")
+        older = _revision(pdf, newer.previous)
+        if older.file_id != newer.file_id or older.number >= newer.number:
+            raise NotAsIntended(f"the revision that begins at byte {older.end} doesn't follow from the one before")
+        found.append(newer._replace(start=older.end))
+        newer = older
+    found.append(newer)
+    return found[::-1]
+
+
+def _revision(pdf: bytes, at: int) -> Revision:
+    """The revision with the cross-references at a byte, as if it began the file."""
     found = _STREAM.match(pdf, at)
     if found is None:
         raise NotAsIntended(f"no cross-reference stream at byte {at}")
-    number, size, length = int(found[1]), int(found[2]), int(found[7])
-    rows = pdf[found.end() : found.end() + length]
-    if pdf[found.end() + length : end] != b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at or len(rows) != length:
+    number, size, file_id, index, previous, filtered, length = found.groups()
+    ended = found.end() + int(length)
+    behind = b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % at
+    if not pdf.startswith(behind, ended):
         raise NotAsIntended(f"the revision with the cross-references at byte {at} doesn't end where they say")
-    if found[6] is not None:
+    rows = pdf[found.end() : ended]
+    if filtered is not None:
         rows = _inflated(rows, at)
     if len(rows) % ROW_SIZE:
         raise NotAsIntended(f"the cross-references at byte {at} have a broken row")
-    if size != number + 1:
+    if int(size) != int(number) + 1:
         raise NotAsIntended(f"the cross-references at byte {at} aren't those of the newest object")
-    previous = None if found[5] is None else int(found[5])
-    if previous is None:
-        if found[4] != b"0 %d" % size or len(rows) != size * ROW_SIZE:
-            raise NotAsIntended("the first cross-references don't have a row for each object")
-        return Revision(0, end, at, number, None, found[3], rows, found[4])
-    # An increment has a few objects and begins with the first of them; the first revision has hundreds, and begins the file.
-    start = min([place for _, place, _ in _ROW.iter_unpack(rows)])
-    revision = Revision(start, end, at, number, previous, found[3], rows, found[4])
-    _ = revision.objects
-    return revision
+    if previous is None and (index != b"0 %b" % size or len(rows) != int(size) * ROW_SIZE):
+        raise NotAsIntended("the first cross-references don't have a row for each object")
+    return Revision(0, ended + len(behind), at, int(number), None if previous is None else int(previous), file_id, rows, index)
+
+
+@lru_cache(maxsize=64)
+def _each_offset(size: int) -> int:
+    """One in the offset of each row of so many bytes."""
+    return int.from_bytes(_ROW.pack(0, 1, 0) * (size // ROW_SIZE), "big")
 
 
 def _inflated(packed: bytes, at: int) -> bytes:

@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import re
-import zlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from asn1crypto import algos, cms, core, tsp, x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from zlib_ng import zlib_ng
 
 from services.signing.adapters.certificates import read_certificate
 from services.signing.adapters.pdf_revisions import ROW_SIZE, Revision, check_layout, revisions_of
@@ -32,6 +32,8 @@ from services.signing.domain.copy_of_document import is_copy, is_extract, known_
 from services.signing.domain.record_xml import from_xml
 from services.signing.domain.verdict import Expectation, ExpectedSignature, NotAsIntended
 
+_Written = dict[tuple[int, int], dict[str, object]]
+"""What objects say, by number and generation: each key with its value as the file writes it."""
 ChainCheck = Callable[[bytes, Sequence[bytes], datetime], object]
 _Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 _PADES = "/ETSI.CAdES.detached"
@@ -49,6 +51,7 @@ _ORIGINAL = "tep-goc.pdf"
 _PART = "tu-ban-goc.json"
 _MOST_REMEMBERED = 4_096
 _LARGEST_RECORD = 4 * 1024 * 1024
+_NotDeflate: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # The stub has an instance in the class's place.
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class _Container:
 class _Kind:
     """What was read in full about one role's signature: where its objects stand, and its containers by their first digits, which say how long they are."""
 
-    offsets: tuple[tuple[int, int], ...]
+    rows: tuple[int, int]
     containers: dict[bytes, _Container]
 
 
@@ -112,6 +115,7 @@ class DocumentVerifier:
     _containers: dict[tuple[bytes, int], _Container] = field(default_factory=dict)
     _kinds: dict[Hashable, _Kind] = field(default_factory=dict)
     _fixed_parts: dict[bytes, _Fixed] = field(default_factory=dict)
+    _unsigned: dict[Hashable, _Written] = field(default_factory=dict)
     in_full: int = 0
     """How many documents were read the long way."""
 
@@ -129,7 +133,7 @@ class DocumentVerifier:
             if fixed is None or not self._is_known(pdf, fixed, revisions, expected, state):
                 self.in_full += 1
                 self._read(pdf, revisions, expected)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError, zlib.error, pikepdf.PdfError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError, _NotDeflate, pikepdf.PdfError) as error:
             if isinstance(error, NotAsIntended):
                 raise
             # A broken document breaks its readers in many ways; each of them is a refusal.
@@ -160,8 +164,8 @@ class DocumentVerifier:
             first, second, whole = _range_of(pdf, span, revision)
             if not whole:
                 return False
-            kind = self._kinds.get((shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index))
-            if kind is None or kind.offsets != _offsets(revision):
+            kind = self._kinds.get((shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.runs))
+            if kind is None or kind.rows != revision.relative_rows:
                 return False
             state.update(view[revision.start : first])
             covered = state.copy()
@@ -178,7 +182,8 @@ class DocumentVerifier:
         for revision in revisions:
             check_layout(pdf, revision)
         containers: list[_Container] = []
-        with pikepdf.open(io.BytesIO(pdf)) as document, pikepdf.open(io.BytesIO(pdf[: revisions[0].end])) as unsigned:
+        before = self._written_before(pdf, revisions[0])
+        with pikepdf.open(io.BytesIO(pdf)) as document:
             beside = _check_content(document, expected)
             fields = _fields(document)
             if [name for name, _ in fields] != list(expected.fields):
@@ -186,33 +191,49 @@ class DocumentVerifier:
             signed = [(name, widget) for name, widget in fields if "/V" in widget]
             if [name for name, _ in signed] != [e.field for e in expected.signatures]:
                 raise NotAsIntended(f"signed fields are {[name for name, _ in signed]}")
-            _check_unchanged("catalogue", document.Root, unsigned.Root, {"/Perms"} if signed else set())
+            _check_unchanged("catalogue", document.Root, before, {"/Perms"} if signed else set())
             for index, ((_, widget), wanted) in enumerate(zip(signed, expected.signatures, strict=True)):
                 value = widget.V
-                _check_unchanged(wanted.field, widget, unsigned.get_object(widget.objgen), {"/V", "/AP"})
+                _check_unchanged(wanted.field, widget, before, {"/V", "/AP"})
                 _check_permissions(document, value, wanted, expected)
                 _check_written(revisions, index, widget, document)
                 covered, container = _covered(pdf, value, revisions[index + 1], index)
                 containers.append(self._check_cms(container, covered, wanted))
                 _check_time(value, wanted)
         if _attached(pdf, revisions[0]) is not None:
-            self._remember(pdf, revisions, expected, containers, beside)
+            self._remember(pdf, revisions, expected, containers, beside, before)
 
-    def _remember(self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], beside: str) -> None:
+    def _written_before(self, pdf: bytes, base: Revision) -> _Written:
+        """What the catalogue and the fields of the unsigned page say; pages that share a fixed part say the same."""
+        fixed = self._fixed(pdf)
+        known = self._unsigned.get(_shared(fixed, base)) if fixed else None
+        if known is not None:
+            return known
+        with pikepdf.open(io.BytesIO(pdf[: base.end])) as unsigned:
+            return {one.objgen: {key: _said(value) for key, value in one.items()} for one in (unsigned.Root, *unsigned.Root.AcroForm.Fields)}
+
+    def _remember(
+        self, pdf: bytes, revisions: Sequence[Revision], expected: Expectation, containers: Sequence[_Container], beside: str, before: _Written
+    ) -> None:
         if len(self._kinds) >= _MOST_REMEMBERED:
             self._kinds.clear()
             self._fixed_parts.clear()
+            self._unsigned.clear()
         fixed = self._fixed(pdf)
         if fixed is None:
             content = pdf[: _fixed_length(pdf)]
             fixed = self._fixed_parts[content[-96:]] = _Fixed(content, hashlib.sha256(content), beside)
+        own = revisions[0].stands_from(len(fixed.content))
+        if any(offset >= len(fixed.content) and offset not in own for offset in revisions[0].objects.values()):
+            return  # Documents with these rows could differ in more than their last objects.
         shared = _shared(fixed, revisions[0])
+        self._unsigned[shared] = before
         for revision, wanted, container in zip(revisions[1:], expected.signatures, containers, strict=True):
             span = _SPAN.search(pdf, revision.start, revision.table_at)
             if span is None or not _range_of(pdf, span, revision)[2]:
                 raise NotAsIntended(f"{wanted.field}: the signature's dictionary isn't written the way hocba writes it")
-            key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.index)
-            kind = self._kinds.setdefault(key, _Kind(_offsets(revision), {}))
+            key = (shared, _promised(expected, wanted), pdf[revision.start : span.start()], revision.runs)
+            kind = self._kinds.setdefault(key, _Kind(revision.relative_rows, {}))
             kind.containers[container.head[:_HEAD]] = container
 
     def _check_cms(self, container: bytes, covered: bytes, wanted: ExpectedSignature) -> _Container:
@@ -324,7 +345,7 @@ def _fixed_length(pdf: bytes) -> int:
 
 def _shared(fixed: _Fixed, base: Revision) -> Hashable:
     """The fixed part of the unsigned page, and the cross-references of what stands in it."""
-    return fixed, base.index, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
+    return fixed, base.runs, base.rows[: len(base.rows) - len(base.stands_from(len(fixed.content))) * ROW_SIZE]
 
 
 def _attached(pdf: bytes, base: Revision, from_end: int = 1) -> bytes | None:
@@ -333,7 +354,8 @@ def _attached(pdf: bytes, base: Revision, from_end: int = 1) -> bytes | None:
     found = _ATTACHED.match(pdf, int.from_bytes(row[1:5], "big")) if row[:1] == b"\x01" else None
     if found is None or int(found[1]) != base.number - from_end:
         return None
-    inflater = zlib.decompressobj()
+    # Not by the library that deflated it; twice as fast as zlib, and as strict about what stands behind the end.
+    inflater = zlib_ng.decompressobj()
     record = inflater.decompress(pdf[found.end() : found.end() + int(found[2])], _LARGEST_RECORD)
     return record if inflater.eof and not inflater.unused_data else None
 
@@ -343,11 +365,6 @@ def _range_of(pdf: bytes, span: re.Match[bytes], revision: Revision) -> tuple[in
     first, second, rest = int(span[1]), int(span[2]), int(span[3])
     whole = first == span.end() and second + rest == revision.end and second + len(_SPAN_END) - 1 == revision.table_at
     return first, second, whole and pdf[first : first + 1] == b"<" and pdf.startswith(_SPAN_END, second - 1)
-
-
-def _offsets(revision: Revision) -> tuple[tuple[int, int], ...]:
-    """Where the objects stand, counted from the revision's beginning."""
-    return tuple([(number, offset - revision.start) for number, offset in revision.objects.items()])
 
 
 def _der_of(digits: bytes) -> bytes:
@@ -395,11 +412,11 @@ def _fields(document: pikepdf.Pdf) -> list[tuple[str, Any]]:
     return fields
 
 
-def _check_unchanged(what: str, new: Any, old: Any, allowed: set[str]) -> None:
+def _check_unchanged(what: str, new: Any, written: _Written, allowed: set[str]) -> None:
     """A rewritten object says what it said before, but for the keys that signing adds."""
+    old = written[new.objgen]
     for key in new.keys() | old.keys():
-        before, after = (_said(each[key]) if key in each else None for each in (old, new))
-        if before != after and key not in allowed:
+        if key not in allowed and (_said(new[key]) if key in new else None) != old.get(key):
             raise NotAsIntended(f"{what}: {key} changed")
     if "/V" in old:
         raise NotAsIntended(f"{what}: the page came with a value in the field")

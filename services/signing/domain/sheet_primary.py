@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from services.signing.domain.words import listed, mark_text, programme_text
 
+_SUBJECT = itemgetter("name", "taken", "exempt", "level", "level_after_supplement", "mark", "mark_after_supplement", "comment")
 _EXEMPT = "Miễn"
 PRIMARY_ROW = ("name", "level", "mark", "remark")
 """The fields of a subject's row, in the order of the tuples below."""
@@ -49,15 +51,15 @@ def result_notes(results: dict[str, Any]) -> tuple[tuple[str, str], tuple[str, s
 
 def subject_row(subject: dict[str, Any]) -> tuple[str, ...]:
     """A subject's row."""
-    if not subject["taken"]:
-        return (subject["name"], "", "", "")
-    level, mark = subject["level"] or "", subject["mark"] or ""
+    name, taken, exempt, level, later_level, mark, later_mark, comment = _SUBJECT(subject)
+    if not taken:
+        return (name, "", "", "")
     # A result after the supplementary assessment stands beside the first one, as on paper.
-    if subject["level_after_supplement"]:
-        level = f"{level} → {subject['level_after_supplement']}"
-    if subject["mark_after_supplement"]:
-        mark = f"{mark} → {subject['mark_after_supplement']}"
-    return (subject["name"], level or (_EXEMPT if subject["exempt"] else ""), mark_text(mark), subject["comment"] or "")
+    if later_level:
+        level = f"{level or ''} → {later_level}"
+    if later_mark:
+        mark = f"{mark or ''} → {later_mark}"
+    return (name, level or (_EXEMPT if exempt else ""), mark_text(mark), comment or "")
 
 
 def traits(caption: str, group: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:

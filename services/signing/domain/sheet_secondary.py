@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from services.signing.domain.words import joined, listed, mark_text, programme_text
 
+_SUBJECT = itemgetter("name", "taken", "topic_cluster", "exempt", "term_1", "term_2", "year", "after_retake", "comment", "teachers")
 _NOT_TAKEN = "–"
 _EXEMPT = "Miễn"
 SECONDARY_ROW = ("name", "term_1", "term_2", "year", "after_retake", "remark", "teacher")
@@ -46,20 +48,18 @@ def secondary_parts(data: dict[str, Any]) -> dict[str, Any]:
 
 def subject_row(subject: dict[str, Any]) -> tuple[str, ...]:
     """A subject's row of page A."""
-    name: str = subject["name"]
-    if subject["topic_cluster"] and subject["taken"]:
+    name, taken, topic_cluster, exempt, term_1, term_2, year, after_retake, comment, teachers = _SUBJECT(subject)
+    if topic_cluster and taken:
         name += " (có chuyên đề)"
-    teachers = subject["teachers"]
     # The responsible one is named first, as he or she answers for the mark.
     teacher = teachers[0]["name"] if len(teachers) == 1 else joined([t["name"] for t in sorted(teachers, key=lambda t: not t["responsible"])])
-    if not subject["taken"]:
-        return (name, _NOT_TAKEN, _NOT_TAKEN, _NOT_TAKEN, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
-    first, second, year = mark_text(subject["term_1"]), mark_text(subject["term_2"]), mark_text(subject["year"])
-    if exempt := subject["exempt"]:
-        first = first or (_EXEMPT if "TERM_1" in exempt else "")
-        second = second or (_EXEMPT if "TERM_2" in exempt else "")
+    if not taken:
+        return (name, _NOT_TAKEN, _NOT_TAKEN, _NOT_TAKEN, mark_text(after_retake), comment or "", teacher)
+    if exempt:
+        term_1 = term_1 or (_EXEMPT if "TERM_1" in exempt else "")
+        term_2 = term_2 or (_EXEMPT if "TERM_2" in exempt else "")
         year = year or _EXEMPT
-    return (name, first, second, year, mark_text(subject["after_retake"]), subject["comment"] or "", teacher)
+    return (name, mark_text(term_1), mark_text(term_2), mark_text(year), mark_text(after_retake), comment or "", teacher)
 
 
 def _approval(data: dict[str, Any], results: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from services.signing.adapters.full_validation import SampledValidation
 from services.signing.adapters.increments import NotOurs
+from services.signing.adapters.signatures import Skeletons
 from services.signing.adapters.verification import DocumentVerifier
 from services.signing.domain.roles import DEFAULT_ORDER
 from services.signing.domain.verdict import NotAsIntended
@@ -139,6 +141,27 @@ def test_what_changes_in_a_container_that_is_known_is_found(document: tuple[byte
                 verify(forged, expected)
     verify(pdf, expected)
     assert verify.in_full > 1
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("what", ["catalogue", "Principal"])
+def test_an_object_that_a_valid_signature_rewrites_otherwise_is_found(office: Office, monkeypatch: pytest.MonkeyPatch, what: str, before: bool) -> None:
+    """Also where another document of the shape has told what its page said before it was signed."""
+    content = record_of(LEVELS[0], ID)
+    page, pdf = office.page(content), office.sign(office.page(content).pdf, content)
+    verify, expected = DocumentVerifier(office.anchors.chain_of), office.expectation(page, content)
+    if before:
+        verify(pdf, expected)
+    field, skeleton = "Principal", Skeletons().of(pdf)
+    if what == "catalogue":
+        skeleton = replace(skeleton, catalog=skeleton.catalog + b"/NeedsRendering false")
+    else:
+        skeleton = replace(skeleton, widgets=skeleton.widgets | {field: replace(skeleton.widgets[field], begun=skeleton.widgets[field].begun + b"/MK<<>>")})
+    monkeypatch.setattr(Skeletons, "of", lambda self, pdf: skeleton)
+    forged = office.sign(page.pdf, content)
+    with pytest.raises(NotAsIntended, match=f"^{what}: /(NeedsRendering|MK) changed"):
+        verify(forged, expected)
+    assert verify.in_full == 1 + before
 
 
 def test_a_sampled_document_is_validated_by_pyhanko_too(document: tuple[bytes, bytes, str], office: Office) -> None:

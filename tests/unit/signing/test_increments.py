@@ -60,6 +60,31 @@ def test_every_byte_of_deflated_rows_counts() -> None:
             _ = revisions_of(base[:at] + bytes((base[at] ^ 1,)) + base[at + 1 :])[0].objects
 
 
+def test_rows_that_say_the_same_of_their_revision_are_known_again_and_no_others() -> None:
+    base = a_file()
+    longer, moved = appended(tip_of(base), [(1, b"<</Type/Catalog/Pages 2 0 R/Much (more)>>")])
+    early, late = (
+        revisions_of(start + appended(tip_of(start), [(2, b"<</Type/Pages/Kids[]/Count 0>>"), (9, b"(new)")])[0])[-1] for start in (base, base + longer)
+    )
+    assert (early.start, late.start) == (len(base), moved.length)
+    assert early.relative_rows == late.relative_rows
+    for at in range(len(late.rows)):
+        changed = late.rows[:at] + bytes((late.rows[at] ^ 1,)) + late.rows[at + 1 :]
+        assert late._replace(rows=changed).relative_rows != late.relative_rows
+    # A row more, of kind 0 and where the revision begins, would add nothing to the number.
+    assert late._replace(rows=b"\x00%b\x00\x00%b" % (late.start.to_bytes(4, "big"), late.rows)).relative_rows != late.relative_rows
+
+
+def test_what_stands_between_two_revisions_is_found() -> None:
+    base = a_file()
+    hidden = b"%hidden\n"
+    tip = tip_of(base)
+    revision, _ = appended(tip._replace(length=tip.length + len(hidden)), [(4, b"(new)")])
+    whole = base + hidden + revision
+    with pytest.raises(NotAsIntended, match="doesn't stand at byte"):
+        check_layout(whole, revisions_of(whole)[-1])
+
+
 def test_index_groups_neighbours() -> None:
     assert runs_of([4]) == "4 1"
     assert runs_of([1, 4, 5, 9]) == "1 1 4 2 9 1"
