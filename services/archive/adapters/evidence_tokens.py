@@ -78,8 +78,12 @@ class TrustedTokens:
 
     async def _problem(self, token: "_Token", at: datetime) -> str:
         trust = self.trust()
+        path = trust.chain(read_certificate(token.certificate.dump()), [read_certificate(der) for der in token.others])
+        if path is None:
+            return "no trusted root stands behind its authority"
+        # Only the root that our own path has: of two with one name certvalidator may take the wrong one, and break off over another kind of key.
         context = ValidationContext(
-            trust_roots=[_asn1(one) for one in trust.anchors],
+            trust_roots=[_asn1(path.certificates[-1])],
             other_certs=[_asn1(one) for one in trust.intermediates],
             moment=at,
             best_signature_time=at,
@@ -94,13 +98,9 @@ class TrustedTokens:
             return f"{type(error).__name__}: {error}"
         if not status.intact or not status.valid:
             return "its signature doesn't fit what it says"
-        return self._revoked(token, trust, at) if status.trusted else _why(status)
-
-    def _revoked(self, token: "_Token", trust: TrustStore, at: datetime) -> str:
-        """Asked of our own store: certvalidator looks into lists only where a certificate says that there are some."""
-        path = trust.chain(read_certificate(token.certificate.dump()), [read_certificate(der) for der in token.others])
-        if path is None:
-            return "no trusted root stands behind its authority"
+        if not status.trusted:
+            return _why(status)
+        # Asked of our own store: certvalidator looks into lists only where a certificate says that there are some.
         return f"its authority was revoked at {path.revoked_at.isoformat()}" if path.revoked_at is not None and path.revoked_at <= at else ""
 
 

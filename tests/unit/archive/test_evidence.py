@@ -62,6 +62,18 @@ def test_a_group_is_proven_with_all_of_its_documents_and_no_others() -> None:
     assert reasons(proof(encode(three), b"page", b"data")) == [Reason.DOCUMENT_NOT_COVERED]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_root_of_the_same_name_and_another_kind_of_key_is_another_root(first: bool) -> None:
+    """An authority may change its kind of key under one name, and its certificates need not say which root's key is meant."""
+    namesake = Root.make(day("2026-01-01"), day("2060-01-01"), "rsa2048")
+    assert namesake.identity.certificate.subject == ROOT.identity.certificate.subject
+    roots = [namesake.identity.certificate, ROOT.identity.certificate]
+    tokens = TrustedTokens(lambda: trust_of(roots if first else roots[::-1]), lambda: POLICY)
+    assert verify(decode(encode(STAMPED[3])), [DOCUMENTS[3]], tokens, POLICY, day("2027-01-01")).whole
+    alone = TrustedTokens(lambda: trust_of(roots[:1]), lambda: POLICY)
+    assert not verify(decode(encode(STAMPED[3])), [DOCUMENTS[3]], alone, POLICY, day("2027-01-01")).whole
+
+
 def test_without_renewal_nothing_is_proven_once_the_authority_has_ended() -> None:
     found = proof(encode(STAMPED[3]), DOCUMENTS[3], now="2031-01-02")
     assert (found.since, reasons(found)) == (None, [Reason.AUTHORITY_ENDED])
