@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.archive import Language
-from services.cli.edge import FAILED
+from services.cli.edge import FAILED, REFUSED
+from services.cli.verify import Language
 
-REFUSED = 1
 _SIGNS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_checked": ("?", "yellow")}
 
 

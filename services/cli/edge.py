@@ -30,6 +30,8 @@ OPERATOR = "operator"
 """Process name of a command that runs beside a service; signing's hand it the keys, as they do to workers."""
 FAILED = 2
 """Exit code of a command that could not do its work."""
+REFUSED = 1
+"""Exit code of a check that found something wrong."""
 
 
 @dataclass(frozen=True)
