@@ -16,6 +16,7 @@ RUN awk '/^[^ #]/ { wanted = $0 ~ /^(hatchling|packaging|pathspec|pluggy|tomlkit
 COPY pyproject.toml README.md LICENSE ./
 COPY protos/hocba protos/hocba
 COPY protos/examples/record protos/examples/record
+COPY protos/examples/sheet protos/examples/sheet
 COPY services services
 RUN /opt/build/bin/python -m hatchling build --target wheel --directory /src/dist \
     && /opt/hocba/bin/pip install --no-deps --no-index /src/dist/*.whl \

@@ -109,6 +109,8 @@ def test_what_is_copied_exists_and_is_let_into_the_context() -> None:
         assert (ROOT / source).exists(), f"{source} is copied and doesn't exist"
         assert source in allowed, f"{source} is copied and .dockerignore keeps it out"
     assert sorted(allowed) == sorted(copied), "only what is copied belongs in the context"
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*wheel["packages"], *wheel["force-include"]} <= set(copied), "the wheel can't be built without them"
 
 
 def test_context_starts_from_nothing() -> None:
