@@ -78,7 +78,10 @@ class TrustedTokens:
 
     async def _problem(self, token: "_Token", at: datetime) -> str:
         trust = self.trust()
-        path = trust.chain(read_certificate(token.certificate.dump()), [read_certificate(der) for der in token.others])
+        try:
+            path = trust.chain(read_certificate(token.certificate.dump()), [read_certificate(der) for der in token.others])
+        except _UNREADABLE as error:
+            return f"one of its certificates can't be read: {error}"
         if path is None:
             return "no trusted root stands behind its authority"
         # Only the root that our own path has: of two with one name certvalidator may take the wrong one, and break off over another kind of key.
